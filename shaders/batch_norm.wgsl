@@ -1,0 +1,25 @@
+// y = (x - mean) / sqrt(variance + EPSILON) * weight + bias, by channel
+
+override LENGTH: u32;
+override CHANNELS: u32;
+override EPSILON: f32;
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> mean: array<f32>;
+@group(0) @binding(2) var<storage, read> variance: array<f32>;
+@group(0) @binding(3) var<storage, read> weight: array<f32>;
+@group(0) @binding(4) var<storage, read> bias: array<f32>;
+@group(0) @binding(5) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = workgroup_index(workgroup, workgroups) * 64u + local;
+    if i < LENGTH {
+        let c = i % CHANNELS;
+        y[i] = (x[i] - mean[c]) * (weight[c] / sqrt(variance[c] + EPSILON)) + bias[c];
+    }
+}

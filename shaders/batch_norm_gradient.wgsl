@@ -1,0 +1,36 @@
+// The gradient of batch norm with respect to x, from the summed gradients of weight and bias:
+//     out = weight / sqrt(variance + EPSILON) * (gradient - (sum_bias + normalised x * sum_weight) / PIXELS)
+// With running statistics (TRAIN false) these do not depend on x and only the first factor remains.
+
+override LENGTH: u32;
+override CHANNELS: u32;
+override PIXELS: f32;
+override EPSILON: f32;
+override TRAIN: bool;
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> mean: array<f32>;
+@group(0) @binding(2) var<storage, read> variance: array<f32>;
+@group(0) @binding(3) var<storage, read> weight: array<f32>;
+@group(0) @binding(4) var<storage, read> gradient: array<f32>;
+@group(0) @binding(5) var<storage, read> sum_weight: array<f32>;
+@group(0) @binding(6) var<storage, read> sum_bias: array<f32>;
+@group(0) @binding(7) var<storage, read_write> out: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = workgroup_index(workgroup, workgroups) * 64u + local;
+    if i < LENGTH {
+        let c = i % CHANNELS;
+        let inverse = 1.0 / sqrt(variance[c] + EPSILON);
+        var g = gradient[i];
+        if TRAIN {
+            g -= (sum_bias[c] + (x[i] - mean[c]) * inverse * sum_weight[c]) / PIXELS;
+        }
+        out[i] = weight[c] * inverse * g;
+    }
+}

@@ -1,0 +1,74 @@
+// Analysis as a matrix product: rows are the pixels (n, y, x) of the codes, columns the atoms, and the sum runs over
+// the taps of the kernel (outer) and the channels of the signal in blocks of four (inner).
+
+override INNERS: u32 = (CHANNELS + 3u) / 4u;
+override ROWS: u32 = N * CODE_HEIGHT * CODE_WIDTH;
+override SOURCE_BY_FOUR: bool = CHANNELS % 4u == 0u;
+override FACTOR_BY_FOUR: bool = CHANNELS % 4u == 0u;
+
+// Of each row: the signal's pixel under the first tap (image, y, x), and the one under this tap or -1 outside.
+var<private> origin: array<vec3<i32>, ROW_BLOCKS * 4u>;
+var<private> pixel: array<i32, ROW_BLOCKS * 4u>;
+var<private> first_atom: u32;
+var<private> tap: u32;
+
+fn enter_group(group: u32) {}
+
+fn outers() -> u32 {
+    return KERNEL * KERNEL;
+}
+
+fn place_rows(first: u32) {
+    for (var i = 0u; i < ROW_BLOCKS * 4u; i++) {
+        let row = min(first + i, ROWS - 1u);
+        let image = row / (CODE_HEIGHT * CODE_WIDTH);
+        let y = i32(row / CODE_WIDTH % CODE_HEIGHT * STRIDE) - i32(PADDING);
+        let x = i32(row % CODE_WIDTH * STRIDE) - i32(PADDING);
+        origin[i] = vec3(i32(image * HEIGHT * WIDTH), y, x);
+    }
+}
+
+fn place_columns(first: u32) {
+    first_atom = first;
+}
+
+fn enter_outer(outer: u32) {
+    tap = outer;
+    for (var i = 0u; i < ROW_BLOCKS * 4u; i++) {
+        let y = origin[i].y + i32(tap / KERNEL);
+        let x = origin[i].z + i32(tap % KERNEL);
+        let inside = u32(y) < HEIGHT && u32(x) < WIDTH;
+        pixel[i] = select(-1, origin[i].x + y * i32(WIDTH) + x, inside);
+    }
+}
+
+// Four channels of the pixel under row i; zero outside of the signal.
+fn signal_at(i: u32, inner: u32) -> vec4<f32> {
+    let value = source_at(u32(max(pixel[i], 0)) * CHANNELS + 4u * inner, CHANNELS - 4u * inner);
+    return select(vec4(0.0), value, pixel[i] >= 0);
+}
+
+// Four channels of one atom at this tap.
+fn weight_at(atom: u32, inner: u32) -> vec4<f32> {
+    let place = min(atom, ATOMS - 1u) * (KERNEL * KERNEL) + tap;
+    return factor_at(place * CHANNELS + 4u * inner, CHANNELS - 4u * inner);
+}
+
+fn row_block(i: u32, inner: u32) -> mat4x4<f32> {
+    return mat4x4(
+        signal_at(4u * i, inner),
+        signal_at(4u * i + 1u, inner),
+        signal_at(4u * i + 2u, inner),
+        signal_at(4u * i + 3u, inner),
+    );
+}
+
+fn column_block(j: u32, inner: u32) -> mat4x4<f32> {
+    let atom = first_atom + 4u * j;
+    return transpose(mat4x4(
+        weight_at(atom, inner),
+        weight_at(atom + 1u, inner),
+        weight_at(atom + 2u, inner),
+        weight_at(atom + 3u, inner),
+    ));
+}

@@ -1,0 +1,15 @@
+// The sum of one value of each of the 64 threads, in a fixed order; every thread gets it.
+var<workgroup> terms: array<f32, 64>;
+
+fn total(local: u32, value: f32) -> f32 {
+    workgroupBarrier();
+    terms[local] = value;
+    for (var half = 32u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if local < half {
+            terms[local] += terms[local + half];
+        }
+    }
+    workgroupBarrier();
+    return terms[0];
+}

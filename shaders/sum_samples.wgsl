@@ -1,0 +1,32 @@
+// The sum of |a| or of a^2 (SQUARE) over each sample, in PARTS parts that sum_groups adds up:
+//     part[p, sample] over the p-th part of a[sample, SAMPLE]. A workgroup a part.
+
+override SAMPLES: u32;
+override SAMPLE: u32;
+override PARTS: u32;
+override SQUARE: bool;
+
+@group(0) @binding(0) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read_write> part: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let index = workgroup_index(workgroup, workgroups);
+    if index >= SAMPLES * PARTS {
+        return;
+    }
+    let sample = index % SAMPLES;
+    var sum = 0.0;
+    for (var i = index / SAMPLES * 64u + local; i < SAMPLE; i += 64u * PARTS) {
+        let value = a[sample * SAMPLE + i];
+        sum += select(abs(value), value * value, SQUARE);
+    }
+    let all = total(local, sum);
+    if local == 0u {
+        part[index] = all;
+    }
+}

@@ -1,0 +1,95 @@
+// The gradient of <codes, A^T signal> with respect to the weights, in GROUPS parts that sum_groups adds up:
+//     part[group, c, ky, kx, m] = sum over the group's code lines (n, y) and x of
+//                                 codes[n, y, x, c] * signal[n, y s + ky - p, x s + kx - p, m]
+// As a matrix product: rows are (tap, channel), columns the atoms, and the sum runs over the group's lines (outer)
+// and the pixels of a line in blocks of four (inner). The signal is the source, the codes are the factor.
+
+override LINES_A_GROUP: u32;
+override INNERS: u32 = (CODE_WIDTH + 3u) / 4u;
+override CHANNEL_BLOCKS: u32 = (CHANNELS + 3u) / 4u;
+override SOURCE_BY_FOUR: bool = CHANNELS % 4u == 0u;
+override FACTOR_BY_FOUR: bool = ATOMS % 4u == 0u;
+
+@group(0) @binding(4) var<storage, read_write> part: array<f32>;
+
+// Of each block of rows: its tap, its first channel, and the signal's line under the tap or -1 outside.
+var<private> tap: array<u32, ROW_BLOCKS>;
+var<private> channel: array<u32, ROW_BLOCKS>;
+var<private> signal_line: array<i32, ROW_BLOCKS>;
+var<private> first_atom: u32;
+var<private> this_group: u32;
+var<private> code_line: u32;
+
+fn enter_group(group: u32) {
+    this_group = group;
+}
+
+fn outers() -> u32 {
+    return min(LINES_A_GROUP, N * CODE_HEIGHT - this_group * LINES_A_GROUP);
+}
+
+fn place_rows(first: u32) {
+    for (var i = 0u; i < ROW_BLOCKS; i++) {
+        tap[i] = min((first / 4u + i) / CHANNEL_BLOCKS, KERNEL * KERNEL - 1u);
+        channel[i] = (first / 4u + i) % CHANNEL_BLOCKS * 4u;
+    }
+}
+
+fn place_columns(first: u32) {
+    first_atom = first;
+}
+
+fn enter_outer(outer: u32) {
+    code_line = this_group * LINES_A_GROUP + outer;
+    let image = code_line / CODE_HEIGHT;
+    for (var i = 0u; i < ROW_BLOCKS; i++) {
+        let y = i32(code_line % CODE_HEIGHT * STRIDE + tap[i] / KERNEL) - i32(PADDING);
+        signal_line[i] = select(-1, i32(image * HEIGHT) + y, u32(y) < HEIGHT);
+    }
+}
+
+// Four channels of the pixel that code x of this line sees through the tap of block i; zero outside.
+fn signal_at(i: u32, x: u32) -> vec4<f32> {
+    let column = i32(x * STRIDE + tap[i] % KERNEL) - i32(PADDING);
+    let inside = x < CODE_WIDTH && signal_line[i] >= 0 && u32(column) < WIDTH;
+    let pixel = select(0u, u32(signal_line[i]) * WIDTH + u32(column), inside);
+    return select(vec4(0.0), source_at(pixel * CHANNELS + channel[i], CHANNELS - channel[i]), inside);
+}
+
+// Four atoms, from `atom` on, of code x of this line; zero past its end.
+fn code_at(atom: u32, x: u32) -> vec4<f32> {
+    let begin = min(atom, (ATOMS - 1u) / 4u * 4u);
+    let inside = x < CODE_WIDTH;
+    let pixel = code_line * CODE_WIDTH + select(0u, x, inside);
+    return select(vec4(0.0), factor_at(pixel * ATOMS + begin, ATOMS - begin), inside);
+}
+
+fn row_block(i: u32, inner: u32) -> mat4x4<f32> {
+    return transpose(mat4x4(
+        signal_at(i, 4u * inner),
+        signal_at(i, 4u * inner + 1u),
+        signal_at(i, 4u * inner + 2u),
+        signal_at(i, 4u * inner + 3u),
+    ));
+}
+
+fn column_block(j: u32, inner: u32) -> mat4x4<f32> {
+    let atom = first_atom + 4u * j;
+    return mat4x4(
+        code_at(atom, 4u * inner),
+        code_at(atom, 4u * inner + 1u),
+        code_at(atom, 4u * inner + 2u),
+        code_at(atom, 4u * inner + 3u),
+    );
+}
+
+fn store(row: u32, atom: u32, value: vec4<f32>) {
+    let place = row / 4u / CHANNEL_BLOCKS;
+    let m = row / 4u % CHANNEL_BLOCKS * 4u + row % 4u;
+    for (var q = 0u; q < 4u; q++) {
+        if place < KERNEL * KERNEL && m < CHANNELS && atom + q < ATOMS {
+            let c = this_group * ATOMS + atom + q;
+            part[(c * (KERNEL * KERNEL) + place) * CHANNELS + m] = value[q];
+        }
+    }
+}

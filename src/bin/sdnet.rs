@@ -1,0 +1,5 @@
+//! The program `sdnet`; see [`sdnet::cli`].
+
+fn main() -> std::process::ExitCode {
+    sdnet::cli::main()
+}

@@ -1,0 +1,40 @@
+//! `sdnet adapters`
+
+use super::args::AdaptersArgs;
+use super::report::{mebibytes, to_json};
+use crate::error::Result;
+use crate::gpu::{AdapterReport, adapters};
+
+pub fn run(options: &AdaptersArgs) -> Result<()> {
+    let all = adapters();
+    let gpu = options.adapter.open()?;
+    let chosen = gpu.adapter();
+    for adapter in &all {
+        if options.json {
+            println!("{}", to_json(adapter)?);
+        } else {
+            print(adapter, adapter.index == chosen.index);
+        }
+    }
+    if !options.json {
+        let why = if options.adapter.adapter.is_some() {
+            "it was asked for"
+        } else {
+            "discrete GPUs come before integrated ones, and those before CPUs"
+        };
+        println!("chosen: {} ({why}), {:?} schedule", chosen.name, gpu.schedule());
+    }
+    Ok(())
+}
+
+fn print(adapter: &AdapterReport, chosen: bool) {
+    println!("{} {}: {}", if chosen { "*" } else { " " }, adapter.index, adapter.name);
+    println!("     {}, {}, driver {}", adapter.kind, adapter.backend, adapter.driver);
+    println!(
+        "     largest buffer {}, largest binding {}, workgroup memory {} KiB, timestamps {}",
+        mebibytes(adapter.max_buffer),
+        mebibytes(adapter.max_binding),
+        adapter.workgroup_memory / 1024,
+        if adapter.timestamps { "yes" } else { "no" },
+    );
+}

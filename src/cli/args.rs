@@ -1,0 +1,331 @@
+//! What the program may be told.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::translate::Target;
+use crate::data::DataSource;
+use crate::error::Result;
+use crate::gpu::{Gpu, GpuOptions};
+use crate::layers::Solver;
+use crate::models::{ModelConfig, Stem};
+use crate::optim::RateSchedule;
+
+/// Sparse dictionary learning networks on any GPU
+#[derive(Debug, Parser)]
+#[command(version, args_override_self = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show the adapters, their limits, and which one would be chosen
+    Adapters(AdaptersArgs),
+    /// Train a network
+    Train(Box<TrainArgs>),
+    /// Evaluate a network: loss, top-1, top-5, images a second
+    Eval(EvalArgs),
+    /// Compute the class scores of images in a .npy file
+    Predict(PredictArgs),
+    /// Print or write the kernels, as assembled or translated
+    Shaders(ShadersArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct AdaptersArgs {
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub adapter: AdapterArgs,
+}
+
+/// Where to compute.
+#[derive(Debug, Args)]
+pub struct AdapterArgs {
+    /// Part of the adapter's name, or its index (see `sdnet adapters`)
+    #[arg(long, value_name = "NAME|INDEX", env = "SDNET_ADAPTER")]
+    pub adapter: Option<String>,
+}
+
+impl AdapterArgs {
+    /// # Errors
+    /// [`crate::error::Error::NoAdapter`].
+    pub fn open(&self) -> Result<Gpu> {
+        Gpu::open(&GpuOptions { adapter: self.adapter.clone(), ..GpuOptions::default() })
+    }
+}
+
+/// Which images.
+#[derive(Debug, Args)]
+pub struct DataArgs {
+    /// fashion-mnist, fashion-mnist-small (the bundled subset), cifar10, cifar100, or a folder of IDX files or of
+    /// class folders
+    #[arg(long, value_name = "NAME|FOLDER", default_value = "fashion-mnist")]
+    pub data: String,
+    /// Folder that holds the files of a named data set
+    #[arg(long, value_name = "FOLDER")]
+    pub root: Option<PathBuf>,
+    /// Subtracted from pixels in [0, 1], one number a channel or one for all
+    #[arg(long, value_name = "X[,X..]", value_delimiter = ',', allow_negative_numbers = true)]
+    pub mean: Option<Vec<f32>>,
+    /// What pixels are then divided by
+    #[arg(long, value_name = "X[,X..]", value_delimiter = ',')]
+    pub std: Option<Vec<f32>>,
+}
+
+impl DataArgs {
+    pub fn source(&self) -> DataSource {
+        DataSource { name: self.data.clone(), root: self.root.clone() }
+    }
+}
+
+/// What network.
+#[derive(Debug, Args)]
+pub struct ModelArgs {
+    /// resnet18, resnet34, sdnet18, sdnet34, sdnet18-all, sdnet34-all
+    #[arg(long, default_value = "sdnet18")]
+    pub model: String,
+    /// Channels of the first layer
+    #[arg(long, default_value_t = 64)]
+    pub width: usize,
+    /// How the network begins
+    #[arg(long, value_enum, default_value_t = StemName::Cifar)]
+    pub stem: StemName,
+    /// Blocks do not add their input (sdnet-all networks only)
+    #[arg(long)]
+    pub no_shortcut: bool,
+    /// Iterations of every sparse coding layer
+    #[arg(long, default_value_t = 2)]
+    pub iterations: usize,
+    /// Weight of the l1 term
+    #[arg(long, default_value_t = 0.1)]
+    pub lambda: f32,
+    /// Weight of the elastic-net term
+    #[arg(long, default_value_t = 0.0)]
+    pub mu: f32,
+    /// Solver of the sparse coding layers
+    #[arg(long, value_enum, default_value_t = SolverName::Fista)]
+    pub solver: SolverName,
+}
+
+impl ModelArgs {
+    /// # Errors
+    /// [`crate::error::Error::Argument`] for an unknown name.
+    pub fn config(&self, in_channels: usize, classes: usize) -> Result<ModelConfig> {
+        Ok(ModelConfig {
+            width: self.width,
+            in_channels,
+            classes,
+            stem: match self.stem {
+                StemName::Cifar => Stem::Cifar,
+                StemName::Imagenet => Stem::Imagenet,
+            },
+            shortcut: !self.no_shortcut,
+            iterations: self.iterations,
+            lambda: self.lambda,
+            mu: self.mu,
+            solver: match self.solver {
+                SolverName::Fista => Solver::Fista,
+                SolverName::Ista => Solver::Ista,
+                SolverName::Published => Solver::Published,
+            },
+            ..ModelConfig::named(&self.model)?
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum StemName {
+    Cifar,
+    Imagenet,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum SolverName {
+    Fista,
+    Ista,
+    Published,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ScheduleName {
+    Cosine,
+    Step,
+}
+
+impl From<ScheduleName> for RateSchedule {
+    fn from(name: ScheduleName) -> Self {
+        match name {
+            ScheduleName::Cosine => RateSchedule::Cosine,
+            ScheduleName::Step => RateSchedule::Step,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    #[command(flatten)]
+    pub data: DataArgs,
+    #[command(flatten)]
+    pub adapter: AdapterArgs,
+    /// Folder for weights, metrics and pictures
+    #[arg(long, value_name = "FOLDER")]
+    pub out: PathBuf,
+    /// Times that every image is seen
+    #[arg(long, default_value_t = 10)]
+    pub epochs: usize,
+    /// Images a step
+    #[arg(long, default_value_t = 64)]
+    pub batch: usize,
+    /// Full learning rate
+    #[arg(long, default_value_t = 0.1)]
+    pub lr: f32,
+    /// How the rate falls: half a cosine to zero, or to a tenth at one half and a hundredth at three quarters
+    #[arg(long, value_enum, default_value_t = ScheduleName::Cosine)]
+    pub schedule: ScheduleName,
+    /// Share of the velocity that is kept (Nesterov)
+    #[arg(long, default_value_t = 0.9)]
+    pub momentum: f32,
+    /// Weight decay
+    #[arg(long, default_value_t = 5e-4)]
+    pub weight_decay: f32,
+    /// Seed of initial values, order and augmentation
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Random crops (padding 4, or 2 below 32 pixels) and horizontal flips; the default
+    #[arg(long, overrides_with = "no_augment")]
+    pub augment: bool,
+    /// Images as they are
+    #[arg(long)]
+    pub no_augment: bool,
+    /// The same order of images in every epoch
+    #[arg(long)]
+    pub no_shuffle: bool,
+    /// Stop after so many steps
+    #[arg(long, value_name = "N")]
+    pub steps: Option<usize>,
+    /// Start from these weights
+    #[arg(long, value_name = "FILE")]
+    pub init: Option<PathBuf>,
+    /// Go on with the training in the output folder, with the flags it was started with
+    #[arg(long)]
+    pub resume: bool,
+    /// One JSON object an epoch instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A weights file, and what it is where it does not say so itself.
+#[derive(Debug, Args)]
+pub struct WeightsArgs {
+    /// Weights file (safetensors)
+    #[arg(long, value_name = "FILE")]
+    pub weights: PathBuf,
+    /// For a file that does not describe its network: its name, as for `train`
+    #[arg(long, requires = "classes")]
+    pub model: Option<String>,
+    /// Likewise
+    #[arg(long, default_value_t = 64, requires = "model")]
+    pub width: usize,
+    /// Likewise
+    #[arg(long, default_value_t = 3, requires = "model")]
+    pub in_channels: usize,
+    /// Likewise
+    #[arg(long, requires = "model")]
+    pub classes: Option<usize>,
+    /// Likewise
+    #[arg(long, value_enum, default_value_t = StemName::Cifar, requires = "model")]
+    pub stem: StemName,
+    /// Likewise
+    #[arg(long, requires = "model")]
+    pub no_shortcut: bool,
+    /// Likewise
+    #[arg(long, default_value_t = 2, requires = "model")]
+    pub iterations: usize,
+    /// Weight of the l1 term, in place of the network's own
+    #[arg(long)]
+    pub lambda: Option<f32>,
+}
+
+impl WeightsArgs {
+    /// What the flags say of a foreign file, if they say anything.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Argument`] for an unknown name.
+    pub fn foreign(&self) -> Result<Option<ModelConfig>> {
+        let (Some(model), Some(classes)) = (&self.model, self.classes) else { return Ok(None) };
+        let like = ModelArgs {
+            model: model.clone(),
+            width: self.width,
+            stem: self.stem,
+            no_shortcut: self.no_shortcut,
+            iterations: self.iterations,
+            lambda: 0.1,
+            mu: 0.0,
+            solver: SolverName::Fista,
+        };
+        like.config(self.in_channels, classes).map(Some)
+    }
+
+    /// The lambda to use in place of the network's.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Argument`] unless it is a finite number that is not negative.
+    pub fn lambda(&self) -> Result<Option<f32>> {
+        match self.lambda {
+            Some(l) if !l.is_finite() || l < 0.0 => {
+                Err(crate::error::Error::argument("lambda", l, "must be a finite number that is not negative"))
+            }
+            given => Ok(given),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    #[command(flatten)]
+    pub weights: WeightsArgs,
+    #[command(flatten)]
+    pub data: DataArgs,
+    #[command(flatten)]
+    pub adapter: AdapterArgs,
+    /// Images a pass
+    #[arg(long, default_value_t = 64)]
+    pub batch: usize,
+    /// One JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct PredictArgs {
+    #[command(flatten)]
+    pub weights: WeightsArgs,
+    #[command(flatten)]
+    pub adapter: AdapterArgs,
+    /// Images [n, channels, height, width], float32, already normalised
+    #[arg(long, value_name = "FILE.npy")]
+    pub input: PathBuf,
+    /// Class scores [n, classes]
+    #[arg(long, value_name = "FILE.npy")]
+    pub output: PathBuf,
+    /// Images a pass
+    #[arg(long, default_value_t = 64)]
+    pub batch: usize,
+}
+
+#[derive(Debug, Args)]
+pub struct ShadersArgs {
+    /// Folder to write one file a kernel to; without it, the kernels are printed or, where translated, only checked
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    /// Language
+    #[arg(long, value_enum, default_value_t = Target::Wgsl)]
+    pub target: Target,
+}

@@ -1,0 +1,40 @@
+//! The program `sdnet`. Embedding the library needs none of it: it is behind the default feature `cli`.
+
+mod adapters;
+mod args;
+mod eval;
+pub mod pictures;
+mod predict;
+mod report;
+mod shaders;
+mod train;
+pub mod translate;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Arguments, Command};
+
+/// Runs the program: exit code 0 where all went well, 1 where it failed, 2 where it was called wrongly.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .init();
+    let done = match &arguments.command {
+        Command::Adapters(options) => adapters::run(options),
+        Command::Train(options) => train::run(options),
+        Command::Eval(options) => eval::run(options),
+        Command::Predict(options) => predict::run(options),
+        Command::Shaders(options) => shaders::run(options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sdnet: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! `sdnet shaders`
+
+use super::args::ShadersArgs;
+use super::translate::{Target, translate};
+use crate::error::{Error, Result};
+use crate::files::{create_dir, write_atomic};
+use crate::shaders;
+
+pub fn run(options: &ShadersArgs) -> Result<()> {
+    if let Some(folder) = &options.out {
+        create_dir(folder)?;
+    }
+    for kernel in shaders::all() {
+        let text = translate(kernel.source, options.target).map_err(|reason| Error::file(kernel.name, reason))?;
+        match &options.out {
+            Some(folder) => {
+                let path = folder.join(format!("{}.{}", kernel.name, options.target.extension()));
+                write_atomic(&path, |file| file.write_all(&text).map_err(|e| Error::io(&path, e)))?;
+            }
+            None if options.target == Target::Wgsl => println!("// ---- {} ----\n{}", kernel.name, kernel.source),
+            None => println!("{}: {} bytes of {:?}", kernel.name, text.len(), options.target),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! Kernels in the languages of the platforms, by naga: what the drivers will be given.
+
+use naga::back::{self, PipelineConstants};
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+
+/// A shading language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Target {
+    /// As assembled from `shaders/`.
+    Wgsl,
+    /// Vulkan's binary.
+    Spirv,
+    /// Metal's.
+    Msl,
+    /// DirectX's.
+    Hlsl,
+}
+
+impl Target {
+    /// The usual extension of its files.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Target::Wgsl => "wgsl",
+            Target::Spirv => "spv",
+            Target::Msl => "metal",
+            Target::Hlsl => "hlsl",
+        }
+    }
+}
+
+/// A kernel in another language. Its `override` constants get stand-in values (4, 0.5, true), since only WGSL can leave
+/// them open.
+///
+/// # Errors
+/// The words of naga where the kernel is not valid WGSL within the baseline capabilities.
+pub fn translate(source: &str, target: Target) -> Result<Vec<u8>, String> {
+    let module = naga::front::wgsl::parse_str(source).map_err(|e| e.emit_to_string(source))?;
+    let info = validate(&module).map_err(|e| e.emit_to_string(source))?;
+    if target == Target::Wgsl {
+        return Ok(source.as_bytes().to_vec());
+    }
+    let entry = Some((naga::ShaderStage::Compute, "main"));
+    let (module, info) = back::pipeline_constants::process_overrides(&module, &info, entry, &stand_ins(&module))
+        .map_err(|e| e.to_string())?;
+    match target {
+        Target::Wgsl => Ok(source.as_bytes().to_vec()),
+        Target::Spirv => {
+            let words = back::spv::write_vec(&module, &info, &back::spv::Options::default(), None);
+            Ok(words.map_err(|e| e.to_string())?.into_iter().flat_map(u32::to_le_bytes).collect())
+        }
+        Target::Msl => {
+            let options = back::msl::Options { fake_missing_bindings: true, ..Default::default() };
+            let text = back::msl::write_string(&module, &info, &options, &back::msl::PipelineOptions::default());
+            Ok(text.map_err(|e| e.to_string())?.0.into_bytes())
+        }
+        Target::Hlsl => {
+            let (mut text, pipeline) = (String::new(), back::hlsl::PipelineOptions::default());
+            let options = back::hlsl::Options { fake_missing_bindings: true, ..Default::default() };
+            let mut writer = back::hlsl::Writer::new(&mut text, &options, &pipeline);
+            writer.write(&module, &info, None).map_err(|e| e.to_string())?;
+            Ok(text.into_bytes())
+        }
+    }
+}
+
+fn validate(module: &naga::Module) -> Result<ModuleInfo, naga::WithSpan<naga::valid::ValidationError>> {
+    Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(module)
+}
+
+fn stand_ins(module: &naga::Module) -> PipelineConstants {
+    let open = module.overrides.iter().filter(|(_, o)| o.init.is_none());
+    let value = |ty: naga::Handle<naga::Type>| match module.types[ty].inner {
+        naga::TypeInner::Scalar(naga::Scalar { kind: naga::ScalarKind::Bool, .. }) => 1.0,
+        naga::TypeInner::Scalar(naga::Scalar { kind: naga::ScalarKind::Float, .. }) => 0.5,
+        _ => 4.0,
+    };
+    open.filter_map(|(_, o)| Some((o.name.clone()?, value(o.ty)))).collect()
+}

@@ -1,0 +1,117 @@
+//! Labelled images: readers, normalisation, and the seeded order and augmentation of training. Host side only.
+//!
+//! Everything is read into memory as bytes in NHWC order; [`fill_batch`] turns samples into what a network takes.
+
+mod augment;
+mod batches;
+mod bundled;
+mod cifar;
+mod folder;
+mod idx;
+mod normalization;
+mod random;
+mod source;
+
+pub use augment::Augment;
+pub use batches::{epoch_order, fill_batch};
+pub use bundled::bundled;
+pub use normalization::Normalization;
+pub use source::{DataSource, Split, load};
+
+/// Labelled images of one size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dataset {
+    /// What was read: `fashion-mnist`, `fashion-mnist-small`, `cifar10`, `cifar100`, or the folder.
+    pub name: String,
+    /// Pixels, [n, height, width, channels], 0 to 255.
+    pub images: Vec<u8>,
+    /// The class of every image, below `classes`.
+    pub labels: Vec<u16>,
+    /// Height of every image, in pixels.
+    pub height: usize,
+    /// Width of every image, in pixels.
+    pub width: usize,
+    /// 1 (grey) or 3 (red, green, blue).
+    pub channels: usize,
+    /// Number of classes, the same for both splits of a data set.
+    pub classes: usize,
+    /// A name for every class.
+    pub class_names: Vec<String>,
+}
+
+impl Dataset {
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are no images.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Bytes of one image: height * width * channels.
+    pub fn image_len(&self) -> usize {
+        self.height * self.width * self.channels
+    }
+
+    /// The pixels of image `i`, [height, width, channels].
+    ///
+    /// # Panics
+    /// Where `i` is not below [`Dataset::len`], as indexing a slice does.
+    pub fn image(&self, i: usize) -> &[u8] {
+        let size = self.image_len();
+        &self.images[i * size..][..size]
+    }
+
+    /// `n` images spread evenly over the set (image `floor(i * len / n)` for i = 0..n), so that a set sorted by class
+    /// keeps its proportions; all of them where there are no more than `n`.
+    pub fn subset(&self, n: usize) -> Self {
+        let n = n.min(self.len());
+        let chosen = || (0..n).map(|i| i * self.len() / n);
+        Self {
+            name: self.name.clone(),
+            images: chosen().flat_map(|i| self.image(i)).copied().collect(),
+            labels: chosen().map(|i| self.labels[i]).collect(),
+            class_names: self.class_names.clone(),
+            ..*self
+        }
+    }
+}
+
+/// Names for classes that have none: their numbers.
+fn numbered(classes: usize) -> Vec<String> {
+    (0..classes).map(|c| c.to_string()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Image i is filled with (i * 7 + position) mod 256; its label is i mod 3.
+    pub(super) fn counting(n: usize, height: usize, width: usize, channels: usize) -> Dataset {
+        let size = height * width * channels;
+        Dataset {
+            name: "counting".into(),
+            images: (0..n).flat_map(|i| (0..size).map(move |p| (i * 7 + p) as u8)).collect(),
+            labels: (0..n).map(|i| (i % 3) as u16).collect(),
+            height,
+            width,
+            channels,
+            classes: 3,
+            class_names: numbered(3),
+        }
+    }
+
+    #[test]
+    fn subset_is_spread_evenly() {
+        let all = counting(10, 2, 3, 1);
+        let some = all.subset(4);
+        assert_eq!(some.labels, [0, 2, 2, 1], "images 0, 2, 5 and 7");
+        assert_eq!(some.image(2), all.image(5));
+        assert_eq!(some.len(), 4);
+        assert_eq!(some.classes, 3);
+        assert_eq!(all.subset(99), all);
+        assert!(all.subset(0).is_empty());
+    }
+}

@@ -1,0 +1,93 @@
+//! From bytes to numbers around zero.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// What is done to the pixels of channel c: x = (pixel / 255 - mean_c) / std_c.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Normalization {
+    /// What is subtracted, one number a channel, in units of a full-scale pixel.
+    pub mean: Vec<f32>,
+    /// What is divided by, one positive number a channel, in the same units.
+    pub std: Vec<f32>,
+}
+
+impl Normalization {
+    /// The usual normalisation of a data set by name, for images of `channels` channels.
+    ///
+    /// | name | mean | std |
+    /// |---|---|---|
+    /// | `fashion-mnist`, `fashion-mnist-small` | 0 | 0.3530 |
+    /// | `cifar10` | 0.4914, 0.4822, 0.4465 | 0.2023, 0.1994, 0.2010 |
+    /// | `cifar100` | 0.5071, 0.4867, 0.4408 | 0.2675, 0.2565, 0.2761 |
+    /// | anything else | 0 | 0.25 |
+    ///
+    /// 0.3530 is the deviation of all Fashion-MNIST pixels; their mean is not subtracted, so that the empty background
+    /// is 0 and has an empty code. The CIFAR rows hold for 3 channels only.
+    pub fn default_for(name: &str, channels: usize) -> Self {
+        let of = |mean: [f32; 3], std: [f32; 3]| Self { mean: mean.to_vec(), std: std.to_vec() };
+        let scaled = |std| Self { mean: vec![0.0; channels], std: vec![std; channels] };
+        match (name, channels) {
+            ("fashion-mnist" | "fashion-mnist-small", _) => scaled(0.3530),
+            ("cifar10", 3) => of([0.4914, 0.4822, 0.4465], [0.2023, 0.1994, 0.2010]),
+            ("cifar100", 3) => of([0.5071, 0.4867, 0.4408], [0.2675, 0.2565, 0.2761]),
+            _ => scaled(0.25),
+        }
+    }
+
+    /// Demands one finite mean and one finite positive deviation for each of `channels` channels.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] naming `mean` or `std`.
+    pub fn check(&self, channels: usize) -> Result<()> {
+        if self.mean.len() != channels || self.mean.iter().any(|m| !m.is_finite()) {
+            let reason = format!("must be one finite number for each of {channels} channels");
+            return Err(Error::argument("mean", format!("{:?}", self.mean), reason));
+        }
+        if self.std.len() != channels || self.std.iter().any(|s| !s.is_finite() || *s <= 0.0) {
+            let reason = format!("must be one finite positive number for each of {channels} channels");
+            return Err(Error::argument("std", format!("{:?}", self.std), reason));
+        }
+        Ok(())
+    }
+
+    /// For every channel the value of each of the 256 pixels.
+    pub(super) fn tables(&self) -> Vec<[f32; 256]> {
+        let table = |(mean, std): (&f32, &f32)| std::array::from_fn(|pixel| (pixel as f32 / 255.0 - mean) / std);
+        self.mean.iter().zip(&self.std).map(table).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_valid() {
+        for (name, channels) in [("fashion-mnist", 1), ("cifar10", 3), ("cifar100", 3), ("cifar10", 1), ("a/b", 3)] {
+            Normalization::default_for(name, channels).check(channels).unwrap();
+        }
+        let tables = Normalization::default_for("fashion-mnist", 1).tables();
+        assert_eq!(tables[0][0], 0.0);
+        assert_eq!(tables[0][255], 1.0 / 0.3530);
+        let tables = Normalization::default_for("cifar10", 3).tables();
+        assert_eq!(tables[2][51], (0.2 - 0.4465) / 0.2010);
+    }
+
+    #[test]
+    fn wrong_numbers_are_refused() {
+        let check = |mean: &[f32], std: &[f32]| Normalization { mean: mean.into(), std: std.into() }.check(1);
+        check(&[0.5], &[0.1]).unwrap();
+        for (mean, std) in [(&[][..], &[1.0][..]), (&[f32::NAN], &[1.0]), (&[0.0], &[0.0]), (&[0.0], &[1.0, 1.0])] {
+            assert!(matches!(check(mean, std), Err(Error::Argument { .. })), "{mean:?} {std:?}");
+        }
+    }
+
+    #[test]
+    fn json_round_trip() {
+        let n = Normalization::default_for("cifar100", 3);
+        let json = serde_json::to_string(&n).unwrap();
+        assert_eq!(serde_json::from_str::<Normalization>(&json).unwrap(), n);
+    }
+}

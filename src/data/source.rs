@@ -1,0 +1,155 @@
+//! Which data set, and where it is.
+
+use std::path::{Path, PathBuf};
+
+use super::{Dataset, bundled, cifar, folder, idx};
+use crate::error::{Error, Result};
+
+/// Where Debian's package dataset-fashion-mnist puts its files.
+const SYSTEM_FASHION: &str = "/usr/share/datasets/fashion-mnist";
+
+/// The classes of Fashion-MNIST in the order of their labels.
+pub(super) const FASHION_CLASSES: [&str; 10] =
+    ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"];
+
+/// The part of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Split {
+    /// For training.
+    Train,
+    /// For evaluation.
+    Test,
+}
+
+impl Split {
+    /// The other one.
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::Train => Self::Test,
+            Self::Test => Self::Train,
+        }
+    }
+}
+
+/// A data set by name or folder; [`load`] says what there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataSource {
+    /// `fashion-mnist`, `fashion-mnist-small`, `cifar10`, `cifar100`, or a folder.
+    pub name: String,
+    /// Folder that holds the files of a named data set; a folder given as `name` is taken relative to it.
+    pub root: Option<PathBuf>,
+}
+
+/// Reads a split into memory.
+///
+/// | name | is read from |
+/// |---|---|
+/// | `fashion-mnist` | the IDX files in `root`; without `root`, those of Debian's package dataset-fashion-mnist in `/usr/share/datasets/fashion-mnist`, and where that is not installed, the bundled subset (its name is then `fashion-mnist-small`) |
+/// | `fashion-mnist-small` | [`bundled`](super::bundled), whatever is installed |
+/// | `cifar10` | `data_batch_1.bin` to `data_batch_5.bin` and `test_batch.bin` in `root` or `root/cifar-10-batches-bin` |
+/// | `cifar100` | `train.bin` and `test.bin` in `root` or `root/cifar-100-binary`; labels are the fine ones |
+/// | a folder with IDX files | `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`, each plain or gzipped (`.gz`) |
+/// | a folder of class folders | `train/<class>/*.png` or `.jpg`, `test/<class>/*`; all images of one size. Grey stays one channel where all images of the split are grey, else they are RGB; alpha is dropped |
+///
+/// # Errors
+/// [`Error::Argument`] for a name that is no data set, or for CIFAR without `root`; [`Error::Io`] and [`Error::File`]
+/// naming the file that is missing, truncated, or not what it should be.
+pub fn load(source: &DataSource, split: Split) -> Result<Dataset> {
+    let root = source.root.as_deref();
+    match source.name.as_str() {
+        "fashion-mnist" => fashion(root, Path::new(SYSTEM_FASHION), split),
+        "fashion-mnist-small" => bundled(split),
+        "cifar10" => cifar::read(cifar::Kind::Ten, root, split),
+        "cifar100" => cifar::read(cifar::Kind::Hundred, root, split),
+        name => read_path(&root.map_or_else(|| PathBuf::from(name), |root| root.join(name)), split),
+    }
+}
+
+/// A root that was asked for must have the files; a system without the package is no error.
+fn fashion(root: Option<&Path>, system: &Path, split: Split) -> Result<Dataset> {
+    let folder = match root {
+        Some(root) => root,
+        None if idx::is_there(system, Split::Train) && idx::is_there(system, Split::Test) => system,
+        None => return bundled(split),
+    };
+    let data = idx::read_folder(folder, split)?;
+    if data.classes > FASHION_CLASSES.len() {
+        let reason = format!("has {} classes, so it is not Fashion-MNIST; give the folder as the data set", data.classes);
+        return Err(Error::file(folder, reason));
+    }
+    let (name, class_names) = ("fashion-mnist".to_owned(), FASHION_CLASSES.map(str::to_owned).to_vec());
+    Ok(Dataset { name, class_names, classes: FASHION_CLASSES.len(), ..data })
+}
+
+fn read_path(path: &Path, split: Split) -> Result<Dataset> {
+    if idx::is_there(path, split) {
+        idx::read_folder(path, split)
+    } else if folder::is_there(path, split) {
+        folder::read_folder(path, split)
+    } else if path.is_dir() {
+        let reason = "has neither IDX files (train-images-idx3-ubyte, t10k-images-idx3-ubyte, ...) nor the folders train \
+                      and test with a folder of images for each class";
+        Err(Error::file(path, reason))
+    } else {
+        let reason = "is neither a folder nor one of fashion-mnist, fashion-mnist-small, cifar10, cifar100";
+        Err(Error::argument("data", path.display(), reason))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn source(name: &str, root: Option<&Path>) -> DataSource {
+        DataSource { name: name.to_owned(), root: root.map(Path::to_owned) }
+    }
+
+    fn assets() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/fashion-mnist")
+    }
+
+    #[test]
+    fn fashion_falls_back_to_the_bundled_subset() {
+        let dir = tempfile::tempdir().unwrap();
+        let small = fashion(None, dir.path(), Split::Test).unwrap();
+        assert_eq!(small, load(&source("fashion-mnist-small", None), Split::Test).unwrap());
+        assert_eq!((small.name.as_str(), small.len()), ("fashion-mnist-small", 2000));
+        let installed = fashion(None, &assets(), Split::Test).unwrap();
+        assert_eq!(installed.name, "fashion-mnist");
+        assert_eq!(installed.images, small.images);
+        assert_eq!(installed.class_names[9], "Ankle boot");
+    }
+
+    #[test]
+    fn a_root_is_binding() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = load(&source("fashion-mnist", Some(dir.path())), Split::Train).unwrap_err().to_string();
+        assert!(error.contains("train-images-idx3-ubyte"), "{error}");
+        let data = load(&source("fashion-mnist", Some(&assets())), Split::Train).unwrap();
+        assert_eq!(data.len(), 10_000);
+    }
+
+    #[test]
+    fn folders_are_recognised() {
+        let parent = assets().parent().unwrap().to_owned();
+        let data = load(&source("fashion-mnist/", Some(&parent)), Split::Test).unwrap();
+        assert_eq!((data.len(), data.class_names[3].as_str()), (2000, "3"));
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("test/cat/1.png");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        image::GrayImage::new(4, 4).save(&path).unwrap();
+        let data = load(&source(dir.path().to_str().unwrap(), None), Split::Test).unwrap();
+        assert_eq!(data.class_names, ["cat"]);
+    }
+
+    #[test]
+    fn unknown_names_say_what_there_is() {
+        let error = load(&source("no-such-set", None), Split::Test).unwrap_err();
+        assert!(matches!(error, Error::Argument { name: "data", .. }));
+        assert!(error.to_string().contains("cifar100"), "{error}");
+        let dir = tempfile::tempdir().unwrap();
+        let error = load(&source(dir.path().to_str().unwrap(), None), Split::Test).unwrap_err();
+        assert!(matches!(error, Error::File { .. }), "{error}");
+    }
+}

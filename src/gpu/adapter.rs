@@ -1,0 +1,123 @@
+//! Which adapters there are, and which one to take.
+
+use super::Schedule;
+use crate::error::{Error, Result};
+
+/// One adapter, as `sdnet adapters` shows it.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct AdapterReport {
+    /// Position in the list; `--adapter INDEX`.
+    pub index: usize,
+    /// Name by the driver.
+    pub name: String,
+    /// Vulkan, Metal or Dx12.
+    pub backend: String,
+    /// discrete GPU, integrated GPU, CPU, ...
+    pub kind: String,
+    /// Driver and version.
+    pub driver: String,
+    /// Largest buffer in bytes.
+    pub max_buffer: u64,
+    /// Largest part of a buffer that a kernel can see, in bytes.
+    pub max_binding: u64,
+    /// Workgroup memory in bytes.
+    pub workgroup_memory: u32,
+    /// Whether kernels can be timed on the device.
+    pub timestamps: bool,
+    /// The schedule that is chosen for it.
+    #[serde(skip)]
+    pub schedule: Schedule,
+}
+
+/// All adapters, best first choice marked by being what [`super::Gpu::open`] takes without options.
+pub fn adapters() -> Vec<AdapterReport> {
+    enumerate().into_iter().map(|(_, report)| report).collect()
+}
+
+/// The package that brings an adapter to this system.
+pub fn install_hint() -> String {
+    if cfg!(any(target_os = "windows", target_os = "macos")) {
+        return "Windows and macOS need no package: update the graphics driver or the system".into();
+    }
+    "Install your GPU's Vulkan driver, or Mesa's, which also brings one for the CPU:\n  \
+     Debian, Ubuntu: apt-get install mesa-vulkan-drivers\n  \
+     Fedora: dnf install mesa-vulkan-drivers vulkan-loader\n  \
+     Arch: pacman -S vulkan-swrast vulkan-icd-loader\n  \
+     (Windows and macOS need no package)"
+        .into()
+}
+
+/// The adapter that `wanted` (or `SDNET_ADAPTER`) names, or the best there is.
+pub(super) fn choose(wanted: Option<&str>) -> Result<(wgpu::Adapter, AdapterReport)> {
+    let from_env = std::env::var("SDNET_ADAPTER").ok().filter(|v| !v.is_empty());
+    let wanted = wanted.map(str::to_owned).or(from_env);
+    let mut all = enumerate();
+    let names = all.iter().map(|(_, r)| format!("{}: {}", r.index, r.name)).collect::<Vec<_>>();
+    let found = match &wanted {
+        Some(wanted) => all.iter().position(|(_, r)| matches(r, wanted)),
+        None => (0..all.len()).min_by_key(|&i| rank(&all[i].1)),
+    };
+    found.map(|i| all.swap_remove(i)).ok_or_else(|| Error::NoAdapter {
+        wanted,
+        available: if names.is_empty() { "there is none".into() } else { format!("there are {}", names.join(", ")) },
+        hint: install_hint(),
+    })
+}
+
+/// Baseline WebGPU limits; buffers may be as large as the adapter allows unless `baseline`.
+pub(super) fn limits(adapter: &wgpu::Adapter, baseline: bool) -> wgpu::Limits {
+    let mut limits = wgpu::Limits::default();
+    if !baseline {
+        let most = adapter.limits();
+        limits.max_buffer_size = most.max_buffer_size;
+        limits.max_storage_buffer_binding_size = most.max_storage_buffer_binding_size;
+    }
+    limits
+}
+
+fn matches(report: &AdapterReport, wanted: &str) -> bool {
+    match wanted.parse::<usize>() {
+        Ok(index) => report.index == index,
+        Err(_) => report.name.to_lowercase().contains(&wanted.to_lowercase()),
+    }
+}
+
+/// Discrete before integrated before virtual before CPU; the order of the list among equals.
+fn rank(report: &AdapterReport) -> usize {
+    ["discrete GPU", "integrated GPU", "virtual GPU", "other", "CPU"]
+        .iter()
+        .position(|kind| report.kind == *kind)
+        .unwrap_or(usize::MAX)
+}
+
+fn enumerate() -> Vec<(wgpu::Adapter, AdapterReport)> {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+    // Indirect dispatch is not used, so its validation is only a cost.
+    descriptor.flags = wgpu::InstanceFlags::empty();
+    let instance = wgpu::Instance::new(descriptor);
+    let found = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
+    found.into_iter().enumerate().map(|(index, adapter)| { let r = report(index, &adapter); (adapter, r) }).collect()
+}
+
+fn report(index: usize, adapter: &wgpu::Adapter) -> AdapterReport {
+    let (info, limits) = (adapter.get_info(), adapter.limits());
+    let kind = match info.device_type {
+        wgpu::DeviceType::DiscreteGpu => "discrete GPU",
+        wgpu::DeviceType::IntegratedGpu => "integrated GPU",
+        wgpu::DeviceType::VirtualGpu => "virtual GPU",
+        wgpu::DeviceType::Cpu => "CPU",
+        wgpu::DeviceType::Other => "other",
+    };
+    AdapterReport {
+        index,
+        name: info.name,
+        backend: format!("{:?}", info.backend),
+        kind: kind.into(),
+        driver: format!("{} {}", info.driver, info.driver_info).trim().into(),
+        max_buffer: limits.max_buffer_size,
+        max_binding: limits.max_storage_buffer_binding_size,
+        workgroup_memory: limits.max_compute_workgroup_storage_size,
+        timestamps: adapter.features().contains(wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES),
+        schedule: if info.device_type == wgpu::DeviceType::Cpu { Schedule::Register } else { Schedule::Tiled },
+    }
+}

@@ -1,0 +1,180 @@
+//! Device buffers that are used again instead of being made again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use super::{Gpu, lock};
+use crate::error::{Error, Result};
+
+/// Submissions after which a buffer that nobody asked for again is given back to the driver.
+const IDLE_SUBMISSIONS: u64 = 64;
+
+/// A storage buffer on the device; it returns to the pool when dropped.
+///
+/// Commands run in the order in which they were recorded, so a buffer may be handed out again
+/// while earlier commands that use it are still waiting.
+pub struct Buffer {
+    pub(super) raw: wgpu::Buffer,
+    pub(super) id: u64,
+    pool: Arc<Mutex<Pool>>,
+}
+
+impl std::fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Buffer({}, {} bytes)", self.id, self.raw.size())
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let mut pool = lock(&self.pool);
+        let size = self.raw.size();
+        pool.live -= size;
+        let idle = Idle { raw: self.raw.clone(), id: self.id, since: pool.submissions };
+        pool.idle.entry(size).or_default().push(idle);
+    }
+}
+
+struct Idle {
+    raw: wgpu::Buffer,
+    id: u64,
+    since: u64,
+}
+
+/// Bytes on the device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryReport {
+    /// In tensors that are alive.
+    pub live: u64,
+    /// Held from the driver: live and waiting to be used again.
+    pub held: u64,
+    /// The most that was ever held since the last [`Gpu::reset_peak`].
+    pub peak: u64,
+}
+
+#[derive(Default)]
+pub(super) struct Pool {
+    idle: HashMap<u64, Vec<Idle>>,
+    live: u64,
+    held: u64,
+    peak: u64,
+    next_id: u64,
+    submissions: u64,
+}
+
+impl Pool {
+    /// An idle buffer of this size, the one used last first.
+    fn take(&mut self, size: u64) -> Option<(wgpu::Buffer, u64)> {
+        let found = self.idle.get_mut(&size)?.pop()?;
+        self.live += size;
+        Some((found.raw, found.id))
+    }
+
+    fn adopt(&mut self, size: u64) -> u64 {
+        self.live += size;
+        self.held += size;
+        self.peak = self.peak.max(self.held);
+        self.next_id += 1;
+        self.next_id
+    }
+
+    /// Gives back what has been idle since before `oldest`; whether there was any.
+    fn release(&mut self, oldest: u64) -> bool {
+        let before = self.held;
+        for (size, buffers) in &mut self.idle {
+            let count = buffers.len();
+            buffers.retain(|b| b.since >= oldest);
+            self.held -= size * (count - buffers.len()) as u64;
+        }
+        self.idle.retain(|_, buffers| !buffers.is_empty());
+        self.held != before
+    }
+}
+
+/// Sizes are rounded up, so that shapes that differ a little share buffers: to 256 bytes, and above
+/// 4 KiB to an eighth of the power of two below.
+fn rounded(bytes: u64) -> u64 {
+    let step = if bytes <= 4096 { 256 } else { 1 << (bytes.ilog2() - 3) };
+    bytes.max(1).next_multiple_of(step)
+}
+
+impl Gpu {
+    /// A storage buffer of at least `bytes`, its content undefined.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] with the bytes asked for and the limit.
+    pub(crate) fn buffer(&self, what: &str, bytes: u64) -> Result<Buffer> {
+        let inner = &self.0;
+        let error = |limit: String| Error::OutOfMemory {
+            adapter: inner.report.name.clone(),
+            what: what.into(),
+            bytes,
+            limit,
+        };
+        let most = inner.limits.max_buffer_size.min(inner.limits.max_storage_buffer_binding_size) & !15;
+        if bytes > most {
+            return Err(error(format!("one buffer may have {most}")));
+        }
+        let size = rounded(bytes).min(most);
+        let taken = lock(&inner.pool).take(size);
+        let (raw, id) = match taken {
+            Some(found) => found,
+            None => {
+                let raw = self.create(size).or_else(|_| {
+                    self.release_idle();
+                    self.create(size)
+                });
+                let raw = raw.map_err(|reason| error(format!("{} are in use ({reason})", self.memory().held)))?;
+                (raw, lock(&inner.pool).adopt(size))
+            }
+        };
+        Ok(Buffer { raw, id, pool: inner.pool.clone() })
+    }
+
+    fn create(&self, size: u64) -> std::result::Result<wgpu::Buffer, wgpu::Error> {
+        let scope = self.0.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let raw = self.0.device.create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size,
+            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        match pollster::block_on(scope.pop()) {
+            Some(error) => Err(error),
+            None => Ok(raw),
+        }
+    }
+
+    /// Bytes on the device now and at most.
+    pub fn memory(&self) -> MemoryReport {
+        let pool = lock(&self.0.pool);
+        MemoryReport { live: pool.live, held: pool.held, peak: pool.peak }
+    }
+
+    /// Starts the count of [`MemoryReport::peak`] anew.
+    pub fn reset_peak(&self) {
+        let mut pool = lock(&self.0.pool);
+        pool.peak = pool.held;
+    }
+
+    /// Gives every idle buffer back to the driver.
+    pub fn release_idle(&self) {
+        self.release(u64::MAX);
+    }
+
+    /// To be called at each submission: gives back what has long been idle.
+    pub(super) fn age_pool(&self) {
+        let oldest = {
+            let mut pool = lock(&self.0.pool);
+            pool.submissions += 1;
+            pool.submissions.saturating_sub(IDLE_SUBMISSIONS)
+        };
+        self.release(oldest);
+    }
+
+    fn release(&self, oldest: u64) {
+        if lock(&self.0.pool).release(oldest) {
+            lock(&self.0.pipelines).forget_bind_groups();
+        }
+    }
+}

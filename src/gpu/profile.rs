@@ -1,0 +1,124 @@
+//! Time per kernel, from timestamps on the device.
+
+use std::collections::BTreeMap;
+
+use super::{Constant, Gpu, lock};
+use crate::error::{Error, Result};
+
+/// Timestamps of one query set: two for each dispatch.
+const QUERIES: u32 = 4096;
+
+/// What one kernel with one set of constants cost while profiling was on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KernelTime {
+    /// The kernel.
+    pub kernel: &'static str,
+    /// Its constants.
+    pub constants: Vec<Constant>,
+    /// Dispatches.
+    pub calls: usize,
+    /// Seconds on the device, all calls together.
+    pub seconds: f64,
+}
+
+/// Off unless [`Gpu::profile`] is running.
+pub(super) struct Profile {
+    available: bool,
+    running: bool,
+    set: Option<wgpu::QuerySet>,
+    spans: Vec<Span>,
+    resolved: Vec<(Vec<Span>, wgpu::Buffer)>,
+}
+
+type Span = (&'static str, Vec<Constant>);
+
+impl Profile {
+    pub(super) fn new(available: bool) -> Self {
+        Self { available, running: false, set: None, spans: Vec::new(), resolved: Vec::new() }
+    }
+
+    /// The query set and the index of the first of the two timestamps of this dispatch.
+    pub(super) fn begin(&mut self, gpu: &Gpu, kernel: &'static str, constants: &[Constant]) -> Option<(wgpu::QuerySet, u32)> {
+        let first = 2 * self.spans.len() as u32;
+        if !self.running || first + 2 > QUERIES {
+            return None;
+        }
+        let set = self.set.get_or_insert_with(|| {
+            gpu.0.device.create_query_set(&wgpu::QuerySetDescriptor {
+                label: Some("profile"),
+                ty: wgpu::QueryType::Timestamp,
+                count: QUERIES,
+            })
+        });
+        self.spans.push((kernel, constants.to_vec()));
+        Some((set.clone(), first))
+    }
+
+    /// Copies the timestamps of the pass that has just ended to where they can be read.
+    pub(super) fn resolve(&mut self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder) {
+        let Some(set) = &self.set else { return };
+        if self.spans.is_empty() {
+            return;
+        }
+        let count = 2 * self.spans.len() as u32;
+        let buffer = |usage| {
+            let size = u64::from(count) * 8;
+            gpu.0.device.create_buffer(&wgpu::BufferDescriptor { label: Some("profile"), size, usage, mapped_at_creation: false })
+        };
+        let resolved = buffer(wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC);
+        let staging = buffer(wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST);
+        encoder.resolve_query_set(set, 0..count, &resolved, 0);
+        encoder.copy_buffer_to_buffer(&resolved, 0, &staging, 0, u64::from(count) * 8);
+        self.resolved.push((std::mem::take(&mut self.spans), staging));
+    }
+}
+
+impl Gpu {
+    /// Runs `work` and reports what each kernel cost on the device, the dearest first; an empty list where the
+    /// adapter has no timestamps inside passes.
+    ///
+    /// # Errors
+    /// Those of `work`, and whatever the device reports.
+    pub fn profile<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<(T, Vec<KernelTime>)> {
+        self.wait()?;
+        {
+            let profile = &mut lock(&self.0.recorder).profile;
+            profile.running = profile.available;
+        }
+        let result = work();
+        let waited = self.wait();
+        let resolved = {
+            let profile = &mut lock(&self.0.recorder).profile;
+            profile.running = false;
+            std::mem::take(&mut profile.resolved)
+        };
+        let result = result?;
+        waited?;
+        let mut times = BTreeMap::<String, KernelTime>::new();
+        for (spans, staging) in resolved {
+            let stamps = self.timestamps(&staging)?;
+            for ((kernel, constants), pair) in spans.into_iter().zip(stamps.chunks_exact(2)) {
+                let seconds = pair[1].saturating_sub(pair[0]) as f64 * f64::from(self.0.queue.get_timestamp_period()) * 1e-9;
+                let entry = times.entry(format!("{kernel} {constants:?}")).or_insert(KernelTime {
+                    kernel,
+                    constants,
+                    calls: 0,
+                    seconds: 0.0,
+                });
+                entry.calls += 1;
+                entry.seconds += seconds;
+            }
+        }
+        let mut times = times.into_values().collect::<Vec<_>>();
+        times.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+        Ok((result, times))
+    }
+
+    fn timestamps(&self, staging: &wgpu::Buffer) -> Result<Vec<u64>> {
+        staging.map_async(wgpu::MapMode::Read, .., |_| {});
+        self.poll(wgpu::PollType::wait_indefinitely())?;
+        let error = |reason: String| Error::Device { adapter: self.adapter().name.clone(), reason };
+        let view = staging.get_mapped_range(..).map_err(|e| error(e.to_string()))?;
+        Ok(bytemuck::cast_slice(&view).to_vec())
+    }
+}

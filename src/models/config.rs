@@ -1,0 +1,147 @@
+//! What a network is, in a few values that a weights file carries as JSON.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::layers::{CscConfig, Solver};
+
+/// Which convolutions are sparse coding layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// None: a plain ResNet.
+    Resnet,
+    /// The first.
+    Sdnet,
+    /// Every 3x3.
+    SdnetAll,
+}
+
+/// How a network begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stem {
+    /// 3x3, stride 1: for images of some 32 pixels.
+    Cifar,
+    /// 7x7, stride 2, then a pooling (in `SdnetAll`: a sparse coding layer) of stride 2: for images of some 224 pixels.
+    Imagenet,
+}
+
+/// A network but for its weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ModelConfig {
+    /// Which convolutions are sparse coding layers.
+    pub kind: Kind,
+    /// 18 or 34.
+    pub depth: usize,
+    /// Channels of the first layer; the four stages have 1, 2, 4 and 8 times as many.
+    pub width: usize,
+    /// Channels of the input.
+    pub in_channels: usize,
+    /// Classes.
+    pub classes: usize,
+    /// How it begins.
+    pub stem: Stem,
+    /// Whether blocks add their input. Only `SdnetAll` may go without.
+    pub shortcut: bool,
+    /// Iterations of every sparse coding layer.
+    pub iterations: usize,
+    /// Weight of the l1 term.
+    pub lambda: f32,
+    /// Weight of the elastic-net term.
+    pub mu: f32,
+    /// The solver.
+    pub solver: Solver,
+}
+
+impl Default for ModelConfig {
+    /// SDNet-18 of width 64 for RGB images of ten classes.
+    fn default() -> Self {
+        let csc = CscConfig::default();
+        Self {
+            kind: Kind::Sdnet,
+            depth: 18,
+            width: 64,
+            in_channels: 3,
+            classes: 10,
+            stem: Stem::Cifar,
+            shortcut: true,
+            iterations: csc.iterations,
+            lambda: csc.lambda,
+            mu: csc.mu,
+            solver: csc.solver,
+        }
+    }
+}
+
+impl ModelConfig {
+    /// The kind and depth that a name such as `sdnet18`, `sdnet34-all` or `resnet18` stands for, the rest as default.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] lists the names.
+    pub fn named(name: &str) -> Result<Self> {
+        let (kind, depth) = match name {
+            "resnet18" => (Kind::Resnet, 18),
+            "resnet34" => (Kind::Resnet, 34),
+            "sdnet18" => (Kind::Sdnet, 18),
+            "sdnet34" => (Kind::Sdnet, 34),
+            "sdnet18-all" => (Kind::SdnetAll, 18),
+            "sdnet34-all" => (Kind::SdnetAll, 34),
+            _ => {
+                let names = "one of resnet18, resnet34, sdnet18, sdnet34, sdnet18-all, sdnet34-all";
+                return Err(Error::argument("model", name, names));
+            }
+        };
+        Ok(Self { kind, depth, ..Self::default() })
+    }
+
+    /// The name that [`ModelConfig::named`] knows.
+    pub fn name(&self) -> String {
+        match self.kind {
+            Kind::Resnet => format!("resnet{}", self.depth),
+            Kind::Sdnet => format!("sdnet{}", self.depth),
+            Kind::SdnetAll => format!("sdnet{}-all", self.depth),
+        }
+    }
+
+    /// Blocks of each of the four stages.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a depth other than 18 and 34.
+    pub fn blocks(&self) -> Result<[usize; 4]> {
+        match self.depth {
+            18 => Ok([2, 2, 2, 2]),
+            34 => Ok([3, 4, 6, 3]),
+            other => Err(Error::argument("depth", other, "must be 18 or 34")),
+        }
+    }
+
+    /// # Errors
+    /// [`Error::Argument`] names the value that is outside its range.
+    pub(super) fn check(&self) -> Result<()> {
+        self.blocks()?;
+        for (name, value) in [("width", self.width), ("in_channels", self.in_channels), ("classes", self.classes)] {
+            if !(1..=65_536).contains(&value) {
+                return Err(Error::argument(name, value, "must be 1 to 65536"));
+            }
+        }
+        if !self.shortcut && self.kind != Kind::SdnetAll {
+            return Err(Error::argument("shortcut", false, "only the sdnet-all networks go without shortcuts"));
+        }
+        Ok(())
+    }
+
+    /// The sparse coding layer of this stride and padding.
+    pub(super) fn csc(&self, stride: usize, padding: usize) -> CscConfig {
+        CscConfig {
+            stride,
+            padding,
+            iterations: self.iterations,
+            lambda: self.lambda,
+            mu: self.mu,
+            solver: self.solver,
+            ..CscConfig::default()
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The networks of arXiv 2210.12945: ResNets in which sparse coding layers stand where convolutions stood.
+
+mod config;
+mod init;
+mod resnet;
+
+pub use config::{Kind, ModelConfig, Stem};
+pub use resnet::Network;
+

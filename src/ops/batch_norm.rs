@@ -1,0 +1,165 @@
+//! Batch normalisation (arXiv 1502.03167) over `[n, height, width, channels]`, by channel.
+
+use super::sum_samples::sum_groups;
+use super::{flag, over};
+use crate::error::{Error, Result};
+use crate::gpu::Constant;
+use crate::shaders;
+use crate::tape::{Tape, Var};
+use crate::tensor::Tensor;
+
+/// Pixels that one thread sums up.
+const PIXELS_A_CHUNK: usize = 64;
+
+/// Chunks that are merged at most, by one thread a channel.
+const CHUNKS: usize = 512;
+
+/// The parameters of a batch norm, each `[channels]`.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchNormInputs<'a> {
+    /// Factor (gamma).
+    pub weight: &'a Var,
+    /// Offset (beta).
+    pub bias: &'a Var,
+    /// Added to the variance.
+    pub epsilon: f32,
+}
+
+/// Statistics of what has been seen in training, each `[channels]`.
+#[derive(Clone, Debug)]
+pub struct RunningStatistics {
+    /// Mean.
+    pub mean: Tensor,
+    /// Unbiased variance.
+    pub variance: Tensor,
+}
+
+/// The sizes that all kernels of this file share.
+#[derive(Clone, Copy)]
+struct Sizes {
+    pixels: usize,
+    channels: usize,
+    chunk: usize,
+}
+
+impl Sizes {
+    fn new(x: &Tensor, inputs: &[&Tensor]) -> Result<Self> {
+        let &[n, height, width, channels] = x.shape() else {
+            return Err(Error::shape("batch_norm", "a map is [n, height, width, channels]", &[x.shape()]));
+        };
+        if let Some(wrong) = inputs.iter().find(|t| t.shape() != [channels]) {
+            let reason = format!("{channels} channels need parameters of shape [{channels}]");
+            return Err(Error::shape("batch_norm", reason, &[x.shape(), wrong.shape()]));
+        }
+        let pixels = n * height * width;
+        Ok(Self { pixels, channels, chunk: pixels.div_ceil(CHUNKS).max(PIXELS_A_CHUNK) })
+    }
+
+    fn chunks(&self) -> usize {
+        self.pixels.div_ceil(self.chunk)
+    }
+
+    fn constants(&self) -> [Constant; 3] {
+        [
+            ("CHANNELS", self.channels as f64),
+            ("PIXELS", self.pixels as f64),
+            ("PIXELS_A_CHUNK", self.chunk as f64),
+        ]
+    }
+}
+
+/// Mean and biased variance over pixels; moves the running statistics by `momentum`, in place.
+fn statistics(x: &Tensor, sizes: Sizes, running: &RunningStatistics, momentum: f32) -> Result<(Tensor, Tensor)> {
+    let gpu = x.gpu();
+    let new = |shape: &[usize]| Tensor::uninitialized(gpu, "batch_norm", shape);
+    let parts = [sizes.chunks(), sizes.channels];
+    let (part_mean, part_square) = (new(&parts)?, new(&parts)?);
+    let tensors = [x, &part_mean, &part_square];
+    over(gpu, &shaders::BATCH_NORM_STATISTICS, parts[0] * parts[1], &sizes.constants(), &tensors)?;
+    let (mean, variance) = (new(&[sizes.channels])?, new(&[sizes.channels])?);
+    let [_, pixels, chunk] = sizes.constants();
+    let constants = [pixels, chunk, ("MOMENTUM", f64::from(momentum))];
+    let tensors = [&part_mean, &part_square, &mean, &variance, &running.mean, &running.variance];
+    over(gpu, &shaders::BATCH_NORM_MERGE, sizes.channels, &constants, &tensors)?;
+    Ok((mean, variance))
+}
+
+/// The gradients for x (where wanted), weight and bias.
+fn gradients(
+    sizes: Sizes,
+    [x, mean, variance, weight, g]: [&Tensor; 5],
+    epsilon: f32,
+    train: bool,
+    wants_x: bool,
+) -> Result<Vec<Option<Tensor>>> {
+    let gpu = x.gpu();
+    let parts = [sizes.chunks(), sizes.channels];
+    let part_weight = Tensor::uninitialized(gpu, "batch_norm_gradient", &parts)?;
+    let part_bias = Tensor::uninitialized(gpu, "batch_norm_gradient", &parts)?;
+    let epsilon = ("EPSILON", f64::from(epsilon));
+    let constants = [&sizes.constants()[..], &[epsilon]].concat();
+    let tensors = [x, mean, variance, g, &part_weight, &part_bias];
+    over(gpu, &shaders::BATCH_NORM_GRADIENT_SUMS, parts[0] * parts[1], &constants, &tensors)?;
+    let one = Tensor::full(gpu, &[1], 1.0)?;
+    let sum_weight = sum_groups(&part_weight, &one, &[sizes.channels])?;
+    let sum_bias = sum_groups(&part_bias, &one, &[sizes.channels])?;
+    let x_bar = wants_x.then(|| {
+        let out = Tensor::uninitialized(gpu, "batch_norm_gradient", x.shape())?;
+        let [channels, pixels, _] = sizes.constants();
+        let constants = [channels, pixels, epsilon, ("TRAIN", flag(train))];
+        let tensors = [x, mean, variance, weight, g, &sum_weight, &sum_bias, &out];
+        over(gpu, &shaders::BATCH_NORM_GRADIENT, x.len(), &constants, &tensors)?;
+        Ok(out)
+    });
+    Ok(vec![x_bar.transpose()?, Some(sum_weight), Some(sum_bias)])
+}
+
+impl Tape {
+    /// `(x - mean) / sqrt(variance + epsilon) * weight + bias` with the mean and the biased variance of this batch.
+    /// The running statistics move towards the batch's mean and unbiased variance by `momentum`, in place.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::OutOfMemory`].
+    pub fn batch_norm_train(
+        &self,
+        x: &Var,
+        inputs: BatchNormInputs,
+        running: &RunningStatistics,
+        momentum: f32,
+    ) -> Result<Var> {
+        let parameters = [inputs.weight.value(), inputs.bias.value(), &running.mean, &running.variance];
+        let sizes = Sizes::new(x.value(), &parameters)?;
+        let (mean, variance) = statistics(x.value(), sizes, running, momentum)?;
+        self.normalise(x, inputs, sizes, mean, variance, true)
+    }
+
+    /// The same with the running statistics in place of the batch's, as in evaluation.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::OutOfMemory`].
+    pub fn batch_norm_eval(&self, x: &Var, inputs: BatchNormInputs, running: &RunningStatistics) -> Result<Var> {
+        let parameters = [inputs.weight.value(), inputs.bias.value(), &running.mean, &running.variance];
+        let sizes = Sizes::new(x.value(), &parameters)?;
+        self.normalise(x, inputs, sizes, running.mean.clone(), running.variance.clone(), false)
+    }
+
+    fn normalise(
+        &self,
+        x: &Var,
+        BatchNormInputs { weight, bias, epsilon }: BatchNormInputs,
+        sizes: Sizes,
+        mean: Tensor,
+        variance: Tensor,
+        train: bool,
+    ) -> Result<Var> {
+        let gpu = x.value().gpu();
+        let y = Tensor::uninitialized(gpu, "batch_norm", x.value().shape())?;
+        let constants = [("CHANNELS", sizes.channels as f64), ("EPSILON", f64::from(epsilon))];
+        let tensors = [x.value(), &mean, &variance, weight.value(), bias.value(), &y];
+        over(gpu, &shaders::BATCH_NORM, y.len(), &constants, &tensors)?;
+        let (kept, factor) = (x.clone(), weight.value().clone());
+        Ok(self.record(y, &[x, weight, bias], move |g| {
+            gradients(sizes, [kept.value(), &mean, &variance, &factor, g], epsilon, train, kept.tracked())
+        }))
+    }
+}

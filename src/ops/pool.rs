@@ -1,0 +1,78 @@
+//! Max pooling and global average pooling.
+
+use super::over;
+use crate::error::{Error, Result};
+use crate::shaders;
+use crate::shape::pooled;
+use crate::tape::{Tape, Var};
+use crate::tensor::Tensor;
+
+/// A square pooling window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Its side.
+    pub size: usize,
+    /// Pixels from one window to the next.
+    pub stride: usize,
+    /// Pixels around the map that never win; at most half the side.
+    pub padding: usize,
+}
+
+impl Tape {
+    /// The largest value of each window: `[n, h, w, c]` to `[n, h', w', c]`, `h' = floor((h + 2p - size) / s) + 1`.
+    /// The gradient goes to the first of equal values, row by row.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::OutOfMemory`].
+    pub fn max_pool(&self, x: &Var, window: Window) -> Result<Var> {
+        let Window { size, stride, padding } = window;
+        let input = x.value().shape().to_vec();
+        let &[n, h, w, c] = &input[..] else {
+            return Err(Error::shape("max_pool", "a map is [n, height, width, channels]", &[&input]));
+        };
+        if size == 0 || stride == 0 || 2 * padding > size || h.min(w) + 2 * padding < size {
+            return Err(Error::shape("max_pool", format!("{window:?} does not fit"), &[&input]));
+        }
+        let output = [n, pooled(h, size, stride, padding), pooled(w, size, stride, padding), c];
+        let gpu = x.value().gpu();
+        let out = Tensor::uninitialized(gpu, "max_pool", &output)?;
+        let place = Tensor::uninitialized(gpu, "max_pool", &output)?;
+        let constants = [
+            ("HEIGHT", h),
+            ("WIDTH", w),
+            ("CHANNELS", c),
+            ("POOLED_HEIGHT", output[1]),
+            ("POOLED_WIDTH", output[2]),
+            ("WINDOW", size),
+            ("STRIDE", stride),
+            ("PADDING", padding),
+        ]
+        .map(|(name, value)| (name, value as f64));
+        over(gpu, &shaders::MAX_POOL, out.len(), &constants, &[x.value(), &out, &place])?;
+        Ok(self.record(out, &[x], move |g| {
+            let x_bar = Tensor::uninitialized(g.gpu(), "max_pool_gradient", &input)?;
+            over(g.gpu(), &shaders::MAX_POOL_GRADIENT, x_bar.len(), &constants, &[g, &place, &x_bar])?;
+            Ok(vec![Some(x_bar)])
+        }))
+    }
+
+    /// The mean over all pixels: `[n, h, w, c]` to `[n, c]`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::OutOfMemory`].
+    pub fn global_average_pool(&self, x: &Var) -> Result<Var> {
+        let input = x.value().shape().to_vec();
+        let &[n, h, w, c] = &input[..] else {
+            return Err(Error::shape("global_average_pool", "a map is [n, height, width, channels]", &[&input]));
+        };
+        let gpu = x.value().gpu();
+        let out = Tensor::uninitialized(gpu, "global_average_pool", &[n, c])?;
+        let constants = [("PIXELS", (h * w) as f64), ("CHANNELS", c as f64)];
+        over(gpu, &shaders::GLOBAL_AVERAGE_POOL, out.len(), &constants, &[x.value(), &out])?;
+        Ok(self.record(out, &[x], move |g| {
+            let x_bar = Tensor::uninitialized(g.gpu(), "global_average_pool_gradient", &input)?;
+            over(g.gpu(), &shaders::GLOBAL_AVERAGE_POOL_GRADIENT, x_bar.len(), &constants, &[g, &x_bar])?;
+            Ok(vec![Some(x_bar)])
+        }))
+    }
+}

@@ -1,0 +1,47 @@
+//! Sums over each sample, and over groups, in a fixed order.
+
+use super::{flag, over};
+use crate::error::{Error, Result};
+use crate::shaders;
+use crate::tensor::Tensor;
+
+/// `|a|_1` of each sample of `a: [n, ..]`, `[n]`.
+///
+/// # Errors
+/// [`Error::OutOfMemory`].
+pub fn sum_of_magnitudes(a: &Tensor) -> Result<Tensor> {
+    sum_samples(a, false)
+}
+
+/// `|a|_2^2` of each sample of `a: [n, ..]`, `[n]`.
+///
+/// # Errors
+/// [`Error::OutOfMemory`].
+pub fn sum_of_squares(a: &Tensor) -> Result<Tensor> {
+    sum_samples(a, true)
+}
+
+fn sum_samples(a: &Tensor, square: bool) -> Result<Tensor> {
+    let samples = *a.shape().first().filter(|n| **n > 0).ok_or_else(|| {
+        Error::shape("sum_samples", "at least one sample is needed", &[a.shape()])
+    })?;
+    let sample = a.len() / samples;
+    let parts = (sample / 4096).clamp(1, 64);
+    let part = Tensor::uninitialized(a.gpu(), "sum_samples", &[parts, samples])?;
+    let constants = [
+        ("SAMPLES", samples as f64),
+        ("SAMPLE", sample as f64),
+        ("PARTS", parts as f64),
+        ("SQUARE", flag(square)),
+    ];
+    a.gpu().run(&shaders::SUM_SAMPLES, &constants, &[a.buffer(), part.buffer()], samples * parts)?;
+    sum_groups(&part, &Tensor::full(a.gpu(), &[1], 1.0)?, &[samples])
+}
+
+/// `scale * sum over g of part[g, ..]`, in the order of `g`; the result has this shape.
+pub(super) fn sum_groups(part: &Tensor, scale: &Tensor, shape: &[usize]) -> Result<Tensor> {
+    let out = Tensor::uninitialized(part.gpu(), "sum_groups", shape)?;
+    let constants = [("GROUPS", (part.len() / out.len()) as f64)];
+    over(part.gpu(), &shaders::SUM_GROUPS, out.len(), &constants, &[part, scale, &out])?;
+    Ok(out)
+}

@@ -1,0 +1,532 @@
+//! Gradients through the tape against those of the twins, and what the tape promises. The gradients that are one
+//! kernel each (relu, pooling, batch norm, ..) are rows of `parity.rs`.
+
+use sdnet::error::{Error, Result};
+use sdnet::gpu::Gpu;
+use sdnet::layers::{Csc, CscConfig, Parameter, Pass, Solver, StepRule};
+use sdnet::ops::{self, BatchNormInputs, PowerIteration, Prox, RunningStatistics, Window};
+use sdnet::reference as twin;
+use sdnet::shape::ConvShape;
+use sdnet::tape::{Tape, Var};
+use sdnet::tensor::Tensor;
+
+use crate::harness::*;
+
+/// Each result under the name of what it is the gradient of.
+type Gradients = fn(&Gpu, &ConvShape) -> Vec<(&'static str, Row)>;
+
+const CONVOLUTIONS: [(&str, Gradients); 4] =
+    [("correlation", correlation), ("synthesis", synthesis), ("residual", residual), ("fista_step", fista_step)];
+
+const PLAIN: [(&str, fn(&Gpu) -> Vec<(&'static str, Row)>); 5] = [
+    ("add_relu", add_relu),
+    ("momentum", momentum),
+    ("scale_samples", scale_samples),
+    ("linear", linear),
+    ("reshape", reshape),
+];
+
+#[test]
+fn gradients_of_convolutions_match_their_twins_on_the_tiled_schedule() {
+    check_convolutions(Lane::Tiled);
+}
+
+#[test]
+fn gradients_of_convolutions_match_their_twins_on_the_register_schedule() {
+    check_convolutions(Lane::Register);
+}
+
+fn check_convolutions(lane: Lane) {
+    for shape in shapes().into_iter().step_by(2) {
+        for (name, run) in CONVOLUTIONS {
+            run(lane.gpu(), &shape).iter().for_each(|(of, row)| row.check(&format!("{name}: {of} {lane:?} {shape:?}")));
+        }
+    }
+}
+
+#[test]
+fn gradients_of_plain_ops_match_their_twins() {
+    for (name, run) in PLAIN {
+        run(Lane::Register.gpu()).iter().for_each(|(of, row)| row.check(&format!("{name}: {of}")));
+    }
+}
+
+fn correlation(gpu: &Gpu, s: &ConvShape) -> Vec<(&'static str, Row)> {
+    let (x, w, g, tape) = (filled(&s.signal(), 1), filled(&s.weight(), 2), filled(&s.codes(), 3), Tape::new());
+    let (tx, tw) = (tape.leaf(&tensor(gpu, &s.signal(), &x)), tape.leaf(&tensor(gpu, &s.weight(), &w)));
+    let codes = tape.correlation(&tx, &tw, s.stride, s.padding).unwrap();
+    let got = gradients(tape, &codes, &g, &[&tx, &tw]);
+    vec![("x", adjoint(s, &got[0], &g, &w, 1.0)), ("weight", outer(s, &got[1], &g, &x, 1.0))]
+}
+
+fn synthesis(gpu: &Gpu, s: &ConvShape) -> Vec<(&'static str, Row)> {
+    let (z, w, g, tape) = (filled(&s.codes(), 1), filled(&s.weight(), 2), filled(&s.signal(), 3), Tape::new());
+    let (tz, tw) = (tape.leaf(&tensor(gpu, &s.codes(), &z)), tape.leaf(&tensor(gpu, &s.weight(), &w)));
+    let signal = tape.synthesis(&tz, &tw, s.stride, s.padding, (s.height, s.width)).unwrap();
+    let got = gradients(tape, &signal, &g, &[&tz, &tw]);
+    vec![("codes", analysis(s, &got[0], &g, &w, 1.0)), ("weight", outer(s, &got[1], &z, &g, 1.0))]
+}
+
+fn residual(gpu: &Gpu, s: &ConvShape) -> Vec<(&'static str, Row)> {
+    let (x, z, w, tape) = (filled(&s.signal(), 1), filled(&s.codes(), 2), filled(&s.weight(), 3), Tape::new());
+    let g = filled(&s.signal(), 4);
+    let leaf = |shape: &[usize], v: &[f64]| tape.leaf(&tensor(gpu, shape, v));
+    let (tx, tz, tw) = (leaf(&s.signal(), &x), leaf(&s.codes(), &z), leaf(&s.weight(), &w));
+    let r = tape.residual(&tx, &tz, &tw, s.stride, s.padding).unwrap();
+    let got = gradients(tape, &r, &g, &[&tx, &tz, &tw]);
+    let x_bar = Row::exact(&got[0], g.clone());
+    vec![("x", x_bar), ("codes", analysis(s, &got[1], &g, &w, -1.0)), ("weight", outer(s, &got[2], &z, &g, -1.0))]
+}
+
+fn fista_step(gpu: &Gpu, s: &ConvShape) -> Vec<(&'static str, Row)> {
+    let (y, r, w) = (filled(&s.codes(), 1), filled(&s.signal(), 2), filled(&s.weight(), 3));
+    let (g, lambda, step, mu, tape) = (filled(&s.codes(), 4), vec![0.25; s.n], 0.75, 0.5, Tape::new());
+    let leaf = |shape: &[usize], v: &[f64]| tape.leaf(&tensor(gpu, shape, v));
+    let (ty, tr, tw) = (leaf(&s.codes(), &y), leaf(&s.signal(), &r), leaf(&s.weight(), &w));
+    let (tstep, tlambda) = (tensor(gpu, &[1], &[step]), tensor(gpu, &[s.n], &lambda));
+    let prox = Prox { mu: mu as f32, non_negative: true };
+    let codes = tape.fista_step(Some(&ty), &tr, &tw, &tstep, &tlambda, prox, s.stride, s.padding).unwrap();
+    // The mask is the device's own, so that a code at the threshold cannot be taken for an error.
+    let z = codes.value().to_vec().unwrap().into_iter().map(f64::from).collect::<Vec<_>>();
+    let v = twin::soft_threshold::soft_threshold_gradient(
+        &z,
+        &g,
+        step,
+        twin::soft_threshold::Prox { mu, non_negative: true },
+    );
+    assert!(v.len() < 20 || has_both_sides(&v));
+    let got = gradients(tape, &codes, &g, &[&ty, &tr, &tw]);
+    let point = Row::rounded(&got[0], v.clone(), 2 + DIVISION);
+    vec![("point", point), ("residual", adjoint(s, &got[1], &v, &w, step)), ("weight", outer(s, &got[2], &v, &r, step))]
+}
+
+/// Operations in front of a product: a masked gradient over `1 + step mu`, and a scale.
+const AROUND: usize = 3 + DIVISION;
+
+/// `got` is `scale * A z`.
+fn adjoint(s: &ConvShape, got: &Tensor, z: &[f64], w: &[f64], scale: f64) -> Row {
+    let apply = |z: &[f64], w: &[f64], scale: f64| times(scale, &twin::synthesis::synthesis(s, z, w));
+    Row::within(got, apply(z, w, scale), apply(&abs(z), &abs(w), scale.abs()), synthesis_terms(s) + AROUND)
+}
+
+/// `got` is `scale * A^T x`.
+fn analysis(s: &ConvShape, got: &Tensor, x: &[f64], w: &[f64], scale: f64) -> Row {
+    let apply = |x: &[f64], w: &[f64], scale: f64| times(scale, &twin::correlation::correlation(s, x, w));
+    Row::within(got, apply(x, w, scale), apply(&abs(x), &abs(w), scale.abs()), analysis_terms(s) + AROUND)
+}
+
+/// `got` is the gradient of `scale * <u, A^T x>` with respect to the weights.
+fn outer(s: &ConvShape, got: &Tensor, u: &[f64], x: &[f64], scale: f64) -> Row {
+    let apply = |u: &[f64], x: &[f64], scale: f64| times(scale, &twin::weight_gradient::weight_gradient(s, u, x));
+    Row::within(got, apply(u, x, scale), apply(&abs(u), &abs(x), scale.abs()), weight_gradient_terms(s) + AROUND)
+}
+
+fn add_relu(gpu: &Gpu) -> Vec<(&'static str, Row)> {
+    let (a, b, g, tape) = (values(259, 1), values(259, 2), values(259, 3), Tape::new());
+    let [ta, tb] = [&a, &b].map(|v| tape.leaf(&tensor(gpu, &[259], v)));
+    let y = tape.add_relu(&ta, &tb).unwrap();
+    let want = twin::relu::relu_gradient(&twin::relu::add_relu(&a, &b), &g);
+    assert!(has_both_sides(&want));
+    let got = gradients(tape, &y, &g, &[&ta, &tb]);
+    vec![("a", Row::exact(&got[0], want.clone())), ("b", Row::exact(&got[1], want))]
+}
+
+fn momentum(gpu: &Gpu) -> Vec<(&'static str, Row)> {
+    let (z, previous, g, beta, tape) = (values(259, 1), values(259, 2), values(259, 3), 0.28_f32, Tape::new());
+    let [tz, tp] = [&z, &previous].map(|v| tape.leaf(&tensor(gpu, &[259], v)));
+    let y = tape.momentum(&tz, &tp, beta).unwrap();
+    let got = gradients(tape, &y, &g, &[&tz, &tp]);
+    let beta = f64::from(beta);
+    vec![
+        ("z", Row::rounded(&got[0], times(1.0 + beta, &g), 2)),
+        ("previous", Row::rounded(&got[1], times(-beta, &g), 1)),
+    ]
+}
+
+fn scale_samples(gpu: &Gpu) -> Vec<(&'static str, Row)> {
+    let (a, factor, g, tape) = (values(21, 1), values(3, 2), values(21, 3), Tape::new());
+    let leaf = tape.leaf(&tensor(gpu, &[3, 7], &a));
+    let y = tape.scale_samples(&leaf, &tensor(gpu, &[3], &factor)).unwrap();
+    let want = g.iter().enumerate().map(|(i, g)| factor[i / 7] * g).collect();
+    vec![("a", Row::rounded(&gradients(tape, &y, &g, &[&leaf])[0], want, 1))]
+}
+
+fn linear(gpu: &Gpu) -> Vec<(&'static str, Row)> {
+    let (n, inputs, outputs, tape) = (5, 19, 10, Tape::new());
+    let (x, w, b) = (values(n * inputs, 1), values(outputs * inputs, 2), values(outputs, 3));
+    let leaf = |shape: &[usize], v: &[f64]| tape.leaf(&tensor(gpu, shape, v));
+    let leaves = [leaf(&[n, inputs], &x), leaf(&[outputs, inputs], &w), leaf(&[outputs], &b)];
+    let y = tape.linear(&leaves[0], &leaves[1], &leaves[2]).unwrap();
+    let g = values(n * outputs, 4);
+    let got = gradients(tape, &y, &g, &leaves.each_ref());
+    let want = twin::linear::linear_gradient(&x, &w, &g, outputs);
+    let magnitude = twin::linear::linear_gradient(&abs(&x), &abs(&w), &abs(&g), outputs);
+    vec![
+        ("x", Row::within(&got[0], want.0, magnitude.0, outputs + 1)),
+        ("weight", Row::within(&got[1], want.1, magnitude.1, n + 1)),
+        ("bias", Row::within(&got[2], want.2, magnitude.2, n + 1)),
+    ]
+}
+
+fn reshape(gpu: &Gpu) -> Vec<(&'static str, Row)> {
+    let (g, tape) = (values(12, 1), Tape::new());
+    let leaf = tape.leaf(&tensor(gpu, &[3, 4], &values(12, 2)));
+    let y = tape.reshape(&leaf, &[2, 6]).unwrap();
+    let got = gradients(tape, &y, &g, &[&leaf]);
+    assert_eq!(got[0].shape(), [3, 4]);
+    vec![("x", Row::exact(&got[0], g))]
+}
+
+#[test]
+fn synthesis_is_the_adjoint_of_correlation() {
+    for lane in Lane::SCHEDULES {
+        for s in shapes() {
+            let (x, z, w) = (filled(&s.signal(), 1), filled(&s.codes(), 2), filled(&s.weight(), 3));
+            let (gpu, one) = (lane.gpu(), tensor(lane.gpu(), &[1], &[1.0]));
+            let (tx, tz, tw) =
+                (tensor(gpu, &s.signal(), &x), tensor(gpu, &s.codes(), &z), tensor(gpu, &s.weight(), &w));
+            let codes = ops::correlation(&tx, &tw, &one, s.stride, s.padding).unwrap();
+            let signal = ops::synthesis(&tz, &tw, &one, s.stride, s.padding, (s.height, s.width)).unwrap();
+            let dot = |t: &Tensor, v: &[f64]| {
+                twin::dot(&t.to_vec().unwrap().into_iter().map(f64::from).collect::<Vec<_>>(), v)
+            };
+            let (left, right) = (dot(&signal, &x), dot(&codes, &z));
+            let magnitude = twin::dot(&abs(&x), &twin::synthesis::synthesis(&s, &abs(&z), &abs(&w)));
+            let terms = synthesis_terms(&s) + analysis_terms(&s);
+            let bound = C * EPSILON * terms as f64 * magnitude;
+            assert!((left - right).abs() <= bound, "{lane:?} {s:?}: <A z, x> = {left}, <z, A^T x> = {right}");
+        }
+    }
+}
+
+// The whole layer.
+
+/// A layer on a nasty shape.
+struct Layer {
+    name: String,
+    sizes: [usize; 8],
+    config: CscConfig,
+}
+
+impl Layer {
+    fn new(name: &str, sizes: [usize; 8], config: CscConfig) -> Self {
+        let config = CscConfig { stride: sizes[6], padding: sizes[7], ..config };
+        Self { name: format!("{name}, K = {}", config.iterations), sizes, config }
+    }
+
+    fn all() -> Vec<Self> {
+        let (plain, base) = ([2, 7, 6, 3, 5, 3, 1, 1], CscConfig::default());
+        let solvers = [Solver::Fista, Solver::Ista, Solver::Published];
+        let every = solvers.into_iter().flat_map(|solver| (1..=5).map(move |iterations| (solver, iterations)));
+        let every = every.map(|(solver, iterations)| {
+            Self::new(&format!("{solver:?}"), plain, CscConfig { solver, iterations, ..base })
+        });
+        let root = CscConfig { root_noise: true, iterations: 4, lambda: 0.02, ..base };
+        let mut all = every.collect::<Vec<_>>();
+        all.extend([
+            Self::new("root noise", plain, root),
+            Self::new("published root noise", plain, CscConfig { solver: Solver::Published, ..root }),
+            Self::new("elastic", plain, CscConfig { mu: 0.5, iterations: 3, ..base }),
+            Self::new("signed", plain, CscConfig { non_negative: false, iterations: 4, ..base }),
+            Self::new("signed elastic", plain, CscConfig { non_negative: false, mu: 0.5, iterations: 3, ..base }),
+            Self::new(
+                "two dictionaries",
+                [2, 7, 6, 4, 5, 3, 1, 1],
+                CscConfig { dictionaries: 2, iterations: 3, ..base },
+            ),
+            Self::new("normalised lambda", plain, CscConfig { normalize_lambda: true, iterations: 3, ..base }),
+            Self::new("odd, stride 2", [2, 9, 7, 4, 6, 3, 2, 1], CscConfig { iterations: 3, ..base }),
+            Self::new("stride 3 on even", [1, 10, 8, 1, 3, 5, 3, 2], CscConfig { iterations: 3, ..base }),
+        ]);
+        all
+    }
+
+    /// The shape of the signal once repeated.
+    fn shape(&self) -> ConvShape {
+        shape(self.sizes)
+    }
+
+    /// The shape of the signal as it comes.
+    fn signal(&self) -> [usize; 4] {
+        let [n, h, w, c] = self.shape().signal();
+        [n, h, w, c / self.config.dictionaries]
+    }
+
+    fn twin(&self) -> twin::csc::Csc {
+        let (s, config) = (self.shape(), &self.config);
+        let sizes = [s.signal(), s.codes()].map(|dims| dims[1..].iter().product::<usize>() as f64);
+        let ratio = if config.normalize_lambda { sizes[0] / sizes[1] } else { 1.0 };
+        twin::csc::Csc {
+            iterations: config.iterations,
+            step: f64::from(STEP),
+            lambda: vec![f64::from(config.lambda) * ratio; s.n],
+            prox: twin::soft_threshold::Prox { mu: f64::from(config.mu), non_negative: config.non_negative },
+            momentum: config.solver != Solver::Ista,
+            gradient_at_code: config.solver == Solver::Published,
+            root_noise: config.root_noise,
+        }
+    }
+
+    fn on(&self, gpu: &Gpu, w: &[f64]) -> Csc {
+        let weight = Parameter { name: "dn.weight".into(), value: tensor(gpu, &self.shape().weight(), w) };
+        let mut csc = Csc::new(weight, self.config).unwrap();
+        csc.set_step(StepRule::Fixed(STEP));
+        csc
+    }
+
+    /// `v`, given by pixel and channel, `dictionaries` times along the channels.
+    fn repeat(&self, v: &[f64]) -> Vec<f64> {
+        v.chunks_exact(self.signal()[3]).flat_map(|pixel| pixel.repeat(self.config.dictionaries)).collect()
+    }
+
+    /// The adjoint of [`Self::repeat`].
+    fn fold(&self, v: &[f64]) -> Vec<f64> {
+        let channels = self.signal()[3];
+        let pixel = |p: &[f64]| (0..channels).map(|c| p.iter().skip(c).step_by(channels).sum()).collect::<Vec<f64>>();
+        v.chunks_exact(channels * self.config.dictionaries).flat_map(pixel).collect()
+    }
+}
+
+const STEP: f32 = 0.2;
+
+fn check_layers(lane: Lane) {
+    for layer in Layer::all() {
+        let (s, name) = (layer.shape(), format!("{} {lane:?}", layer.name));
+        let (x, w) = (filled(&layer.signal(), 1), times(0.25, &filled(&s.weight(), 2)));
+        let (g, repeated, solver) = (filled(&s.codes(), 3), layer.repeat(&x), layer.twin());
+        let trace = solver.forward(&s, &repeated, &w);
+        assert!(has_both_sides(trace.codes()), "{name}: degenerate codes");
+        let (x_bar, w_bar) = solver.backward(&s, &repeated, &w, &trace, &g);
+
+        let tape = Tape::new();
+        let pass = Pass::eval(&tape);
+        let leaf = tape.leaf(&tensor(lane.gpu(), &layer.signal(), &x));
+        let z = layer.on(lane.gpu(), &w).forward(&pass, &leaf).unwrap();
+        let weight = pass.leaves()[0].1.clone();
+        Row::l2(z.value(), trace.codes().to_vec(), 1e-6).check(&format!("{name}: codes"));
+        let got = gradients(tape, &z, &g, &[&leaf, &weight]);
+        Row::l2(&got[0], layer.fold(&x_bar), 1e-5).check(&format!("{name}: x"));
+        Row::l2(&got[1], w_bar, 1e-5).check(&format!("{name}: weight"));
+    }
+}
+
+#[test]
+fn sparse_coding_layers_match_their_twin_on_the_tiled_schedule() {
+    check_layers(Lane::Tiled);
+}
+
+#[test]
+fn sparse_coding_layers_match_their_twin_on_the_register_schedule() {
+    check_layers(Lane::Register);
+}
+
+#[test]
+fn a_pass_gives_every_sample_its_own_lambda() {
+    let layer = Layer::new("", [2, 7, 6, 3, 5, 3, 1, 1], CscConfig { iterations: 3, ..CscConfig::default() });
+    let (s, gpu, tape) = (layer.shape(), Lane::Register.gpu(), Tape::idle());
+    let (x, w, lambda) = (filled(&s.signal(), 1), times(0.25, &filled(&s.weight(), 2)), vec![0.0625, 0.75]);
+    let mut pass = Pass::eval(&tape);
+    pass.lambda = Some(tensor(gpu, &[2], &lambda));
+    let z = layer.on(gpu, &w).forward(&pass, &tape.constant(&tensor(gpu, &s.signal(), &x))).unwrap();
+    let trace = twin::csc::Csc { lambda, ..layer.twin() }.forward(&s, &x, &w);
+    let active = |z: &[f64]| z.iter().filter(|z| **z != 0.0).count();
+    let (first, second) = trace.codes().split_at(trace.codes().len() / 2);
+    assert!(active(first) > 2 * active(second) && active(second) > 0);
+    Row::l2(z.value(), trace.codes().to_vec(), 1e-6).check("codes");
+}
+
+// What the tape promises.
+
+fn ones(len: usize) -> Tensor {
+    Tensor::full(Lane::Register.gpu(), &[len], 1.0).unwrap()
+}
+
+#[test]
+fn gradients_of_a_value_used_twice_add_up() {
+    let tape = Tape::new();
+    let x = tape.leaf(&tensor(Lane::Register.gpu(), &[3], &[1.0, -2.0, 3.0]));
+    let y = tape.relu(&x).unwrap();
+    let both = tape.add_relu(&y, &x).unwrap();
+    let got = gradients(tape, &both, &[1.0, 10.0, 100.0], &[&x]);
+    assert_eq!(got[0].to_vec().unwrap(), [2.0, 0.0, 200.0]);
+    // As both inputs of one op.
+    let tape = Tape::new();
+    let x = tape.leaf(&ones(3));
+    let z = tape.momentum(&x, &x, 0.25).unwrap();
+    assert_eq!(gradients(tape, &z, &[1.0, 2.0, 4.0], &[&x])[0].to_vec().unwrap(), [1.0, 2.0, 4.0]);
+}
+
+#[test]
+fn backward_starts_from_one() {
+    let tape = Tape::new();
+    let x = tape.leaf(&ones(5));
+    let y = tape.relu(&x).unwrap();
+    let found = tape.backward(&y).unwrap();
+    assert_eq!(found.of("x", &x).unwrap().to_vec().unwrap(), [1.0; 5]);
+}
+
+#[test]
+fn a_parameter_without_gradient_is_named() {
+    let tape = Tape::new();
+    let (x, unused, data) = (tape.leaf(&ones(4)), tape.leaf(&ones(4)), tape.constant(&ones(4)));
+    let y = tape.add_relu(&x, &data).unwrap();
+    let after = tape.relu(&y).unwrap();
+    let found = tape.backward(&y).unwrap();
+    assert!(found.of("x", &x).is_ok());
+    for (name, var) in [("layer1.conv.weight", &unused), ("data", &data), ("after", &after)] {
+        match found.of(name, var) {
+            Err(Error::NoGradient { name: got }) => assert_eq!(got, name),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn an_idle_tape_and_constants_track_nothing() {
+    let (idle, tape) = (Tape::idle(), Tape::new());
+    assert!(!idle.leaf(&ones(4)).tracked());
+    let y = tape.relu(&tape.constant(&ones(4))).unwrap();
+    assert!(!y.tracked());
+    let x = tape.leaf(&ones(4));
+    assert!(matches!(tape.backward(&y).unwrap().of("x", &x), Err(Error::NoGradient { .. })));
+}
+
+// Errors instead of panics.
+
+fn zeros(shape: &[usize]) -> Tensor {
+    Tensor::from_slice(Lane::Register.gpu(), shape, &vec![0.0; shape.iter().product()]).unwrap()
+}
+
+fn constant(shape: &[usize]) -> Var {
+    Tape::idle().constant(&zeros(shape))
+}
+
+#[track_caller]
+fn refused<T>(result: Result<T>) {
+    match result {
+        Err(Error::Shape { reason, shapes, .. }) => assert!(!reason.is_empty() && !shapes.is_empty()),
+        Err(other) => panic!("not a shape error: {other}"),
+        Ok(_) => panic!("accepted"),
+    }
+}
+
+#[test]
+fn convolutions_refuse_shapes_that_do_not_fit() {
+    let (x, w, one, two) = (zeros(&[1, 5, 5, 3]), zeros(&[4, 3, 3, 3]), zeros(&[1]), zeros(&[2]));
+    let correlate = |x: &Tensor, w: &Tensor, s, p| ops::correlation(x, w, &one, s, p);
+    assert!(correlate(&x, &w, 1, 1).is_ok());
+    refused(correlate(&zeros(&[5, 5, 3]), &w, 1, 1));
+    refused(correlate(&x, &zeros(&[4, 3, 3]), 1, 1));
+    refused(correlate(&x, &zeros(&[4, 3, 3, 2]), 1, 1));
+    refused(correlate(&x, &zeros(&[4, 3, 2, 3]), 1, 1));
+    refused(correlate(&x, &zeros(&[1, 12, 12, 3]), 1, 11));
+    refused(correlate(&x, &w, 0, 1));
+    refused(correlate(&x, &w, 5, 1));
+    refused(correlate(&x, &w, 1, 3));
+    refused(correlate(&zeros(&[1, 2, 5, 3]), &w, 1, 0));
+    refused(correlate(&zeros(&[0, 5, 5, 3]), &w, 1, 1));
+    refused(ops::correlation(&x, &w, &two, 1, 1));
+    let codes = zeros(&[1, 3, 3, 4]);
+    assert!(ops::synthesis(&codes, &w, &one, 2, 1, (5, 5)).is_ok());
+    refused(ops::synthesis(&codes, &w, &one, 1, 1, (5, 5)));
+    refused(ops::synthesis(&zeros(&[1, 3, 3, 5]), &w, &one, 2, 1, (5, 5)));
+    refused(ops::synthesis(&zeros(&[9]), &w, &one, 2, 1, (5, 5)));
+    refused(ops::synthesis(&zeros(&[]), &w, &one, 2, 1, (5, 5)));
+    refused(ops::synthesis(&codes, &w, &two, 2, 1, (5, 5)));
+    refused(ops::synthesis(&codes, &w, &one, 2, 1, (0, 5)));
+    refused(ops::residual(&zeros(&[1, 6, 7, 3]), &codes, &w, 2, 1));
+    refused(ops::residual(&zeros(&[2, 5, 5, 3]), &codes, &w, 2, 1));
+    refused(ops::residual(&zeros(&[25]), &codes, &w, 2, 1));
+    let s = shape([1, 5, 5, 3, 4, 3, 2, 1]);
+    refused(ops::weight_gradient(&s, &x, &codes, &one));
+    refused(ops::weight_gradient(&s, &codes, &x, &two));
+    refused(PowerIteration::new(&s, zeros(&[7])));
+}
+
+#[test]
+fn the_step_refuses_shapes_that_do_not_fit() {
+    let tape = Tape::idle();
+    let (r, w, one, prox) =
+        (constant(&[2, 5, 5, 3]), constant(&[4, 3, 3, 3]), zeros(&[1]), Prox { mu: 0.0, non_negative: true });
+    let step =
+        |point: Option<&Var>, step: &Tensor, lambda: &Tensor| tape.fista_step(point, &r, &w, step, lambda, prox, 1, 1);
+    assert!(step(None, &one, &zeros(&[2])).is_ok());
+    refused(step(None, &one, &zeros(&[3])));
+    refused(step(None, &zeros(&[2]), &zeros(&[2])));
+    refused(step(Some(&constant(&[2, 5, 5, 3])), &one, &zeros(&[2])));
+    refused(ops::soft_threshold(&zeros(&[2, 3]), &one, &zeros(&[3]), prox));
+    refused(ops::soft_threshold(&zeros(&[0, 3]), &one, &zeros(&[0]), prox));
+    refused(ops::soft_threshold(&zeros(&[]), &one, &one, prox));
+    let parameter = Parameter { name: "w".into(), value: zeros(&[4, 3, 3, 3]) };
+    let mut csc = Csc::new(parameter, CscConfig::default()).unwrap();
+    refused(csc.forward(&Pass::eval(&tape), &constant(&[1, 5, 5, 2])));
+    refused(csc.forward(&Pass::eval(&tape), &constant(&[75])));
+    refused(csc.residual_norms(&zeros(&[1, 5, 5, 3]), &zeros(&[1, 4, 5, 4])));
+    refused(csc.restore_power_vector(zeros(&[3]), (5, 5)));
+}
+
+#[test]
+fn plain_ops_refuse_shapes_that_do_not_fit() {
+    let tape = Tape::idle();
+    let (six, map) = (constant(&[2, 3]), constant(&[2, 4, 4, 3]));
+    refused(Tensor::from_slice(Lane::Register.gpu(), &[2, 3], &[0.0; 5]));
+    refused(zeros(&[6]).reshape(&[5]));
+    refused(zeros(&[6]).add(&zeros(&[2, 3])));
+    refused(tape.reshape(&six, &[7]));
+    refused(tape.add_relu(&six, &constant(&[3, 2])));
+    refused(tape.momentum(&six, &constant(&[6]), 0.5));
+    refused(tape.scale_samples(&six, &zeros(&[4])));
+    refused(tape.scale_samples(&six, &zeros(&[0])));
+    refused(ops::sum_of_squares(&zeros(&[0, 3])));
+    refused(ops::sum_of_magnitudes(&zeros(&[])));
+    refused(ops::normalize_atoms(&zeros(&[0, 3, 3, 1])));
+    refused(tape.linear(&six, &constant(&[5, 4]), &constant(&[5])));
+    refused(tape.linear(&six, &constant(&[5, 3]), &constant(&[4])));
+    refused(tape.linear(&map, &constant(&[5, 3]), &constant(&[5])));
+    refused(tape.global_average_pool(&six));
+    let window = |size, stride, padding| Window { size, stride, padding };
+    refused(tape.max_pool(&six, window(2, 2, 0)));
+    for wrong in [window(5, 1, 0), window(0, 1, 0), window(2, 0, 0), window(2, 1, 2), window(3, 2, 2)] {
+        refused(tape.max_pool(&map, wrong));
+    }
+    let (rate, rule) = (zeros(&[1]), ops::SgdRule { momentum: 0.9, weight_decay: 0.0, nesterov: false });
+    refused(ops::sgd(&zeros(&[6]), &zeros(&[5]), &zeros(&[6]), &rate, rule));
+    refused(ops::sgd(&zeros(&[6]), &zeros(&[6]), &zeros(&[5]), &rate, rule));
+    refused(ops::sgd(&zeros(&[6]), &zeros(&[6]), &zeros(&[6]), &zeros(&[2]), rule));
+    let tape = Tape::new();
+    let y = tape.relu(&tape.leaf(&zeros(&[6]))).unwrap();
+    refused(tape.backward_from(&y, &zeros(&[5])));
+}
+
+#[test]
+fn batch_norm_refuses_shapes_that_do_not_fit() {
+    let tape = Tape::idle();
+    let run = |x: &[usize], weight: usize, bias: usize, mean: usize, variance: usize| {
+        let inputs = BatchNormInputs { weight: &constant(&[weight]), bias: &constant(&[bias]), epsilon: 1e-5 };
+        let running = RunningStatistics { mean: zeros(&[mean]), variance: zeros(&[variance]) };
+        let eval = tape.batch_norm_eval(&constant(x), inputs, &running).map(drop);
+        let train = tape.batch_norm_train(&constant(x), inputs, &running, 0.1).map(drop);
+        assert_eq!(eval.is_ok(), train.is_ok());
+        eval
+    };
+    assert!(run(&[2, 2, 2, 3], 3, 3, 3, 3).is_ok());
+    refused(run(&[8, 3], 3, 3, 3, 3));
+    refused(run(&[2, 2, 2, 3], 4, 3, 3, 3));
+    refused(run(&[2, 2, 2, 3], 3, 4, 3, 3));
+    refused(run(&[2, 2, 2, 3], 3, 3, 4, 3));
+    refused(run(&[2, 2, 2, 3], 3, 3, 3, 4));
+}
+
+#[test]
+fn a_label_out_of_range_is_named() {
+    let tape = Tape::idle();
+    let logits = constant(&[3, 4]);
+    match tape.cross_entropy(&logits, &[0, 3, 4]) {
+        Err(Error::Label { label, index, classes }) => assert_eq!((label, index, classes), (4, 2, 4)),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(ops::check_labels(&[u32::MAX], 4), Err(Error::Label { .. })));
+    refused(tape.cross_entropy(&logits, &[0, 1]));
+    refused(tape.cross_entropy(&constant(&[12]), &[0]));
+    refused(tape.cross_entropy(&constant(&[0, 4]), &[]));
+}

@@ -1,0 +1,12 @@
+//! Everything that needs an adapter. The tests share one device and fail, with the hint what to install, where there
+//! is none.
+
+mod determinism;
+mod golden_csc;
+mod golden_networks;
+mod golden_trajectory;
+mod gradients;
+mod harness;
+mod parity;
+mod support;
+mod twin;

@@ -1,0 +1,773 @@
+//! Every kernel against its f64 twin: one row a kernel, under the name of its shader.
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use sdnet::gpu::Gpu;
+use sdnet::layers::{Csc, CscConfig, Parameter, Pass};
+use sdnet::ops::{self, BatchNormInputs, PowerIteration, Prox, RunningStatistics, SgdRule, Window};
+use sdnet::reference as twin;
+use sdnet::shape::ConvShape;
+use sdnet::tape::{Tape, Var};
+use sdnet::tensor::Tensor;
+
+use crate::harness::*;
+
+type Convolution = fn(&Gpu, &ConvShape) -> Vec<Row>;
+type Plain = fn(&Gpu) -> Vec<Row>;
+
+const CONVOLUTIONS: [(&str, Convolution); 5] = [
+    ("correlation", correlation),
+    ("synthesis", synthesis),
+    ("residual", residual),
+    ("fista_step", fista_step),
+    ("weight_gradient", weight_gradient),
+];
+
+const PLAIN: [(&str, Plain); 28] = [
+    ("fill", fill),
+    ("add", add),
+    ("add_bias", add_bias),
+    ("add_relu", add_relu),
+    ("relu", relu),
+    ("relu_gradient", relu_gradient),
+    ("scale", scale),
+    ("scale_samples", scale_samples),
+    ("momentum", momentum),
+    ("soft_threshold", soft_threshold),
+    ("soft_threshold_gradient", soft_threshold_gradient),
+    ("sgd", sgd),
+    ("sum_samples", sum_samples),
+    ("sum_groups", sum_groups),
+    ("inverse_norm", inverse_norm),
+    ("step_size", step_size),
+    ("normalize_atoms", normalize_atoms),
+    ("max_pool", max_pool),
+    ("max_pool_gradient", max_pool_gradient),
+    ("global_average_pool", global_average_pool),
+    ("global_average_pool_gradient", global_average_pool_gradient),
+    ("batch_norm", batch_norm),
+    ("batch_norm_statistics", batch_norm_statistics),
+    ("batch_norm_merge", batch_norm_merge),
+    ("batch_norm_gradient", batch_norm_gradient),
+    ("batch_norm_gradient_sums", batch_norm_gradient_sums),
+    ("cross_entropy", cross_entropy),
+    ("cross_entropy_mean", cross_entropy_mean),
+];
+
+#[test]
+fn convolutions_match_their_twins_on_the_tiled_schedule() {
+    check_convolutions(Lane::Tiled, &shapes());
+}
+
+#[test]
+fn convolutions_match_their_twins_on_the_register_schedule() {
+    check_convolutions(Lane::Register, &shapes());
+}
+
+#[test]
+fn convolutions_match_their_twins_with_every_access_checked() {
+    check_convolutions(Lane::Checked, &shapes().into_iter().step_by(3).collect::<Vec<_>>());
+}
+
+#[test]
+fn plain_kernels_match_their_twins() {
+    check_plain(Lane::Register);
+}
+
+#[test]
+fn plain_kernels_match_their_twins_with_every_access_checked() {
+    check_plain(Lane::Checked);
+}
+
+fn check_convolutions(lane: Lane, shapes: &[ConvShape]) {
+    for shape in shapes {
+        for (name, run) in CONVOLUTIONS {
+            run(lane.gpu(), shape).iter().for_each(|row| row.check(&format!("{name} {lane:?} {shape:?}")));
+        }
+    }
+}
+
+fn check_plain(lane: Lane) {
+    for (name, run) in PLAIN {
+        run(lane.gpu()).iter().enumerate().for_each(|(i, row)| row.check(&format!("{name} {lane:?} row {i}")));
+    }
+}
+
+#[test]
+fn random_shapes_match_their_twins() {
+    let config = Config { cases: 24, max_shrink_iters: 16, failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let sizes = (1..=2_usize, 1..=9_usize, 1..=9_usize, 1..=6_usize, 1..=9_usize, 1..=5_usize, 1..=4_usize, 0..5_usize);
+    let shapes = sizes.prop_filter_map("the kernel fits", |(n, h, w, channels, atoms, k, stride, padding)| {
+        ConvShape::new("test", &[n, h, w, channels], &[atoms, k, k, channels], stride, padding % k).ok()
+    });
+    let kernels: [Convolution; 3] = [correlation, synthesis, weight_gradient];
+    let claim = |shape: ConvShape| {
+        kernels.iter().flat_map(|run| run(Lane::Register.gpu(), &shape)).for_each(|row| row.check("random"));
+        Ok(())
+    };
+    runner.run(&shapes, claim).unwrap();
+}
+
+#[test]
+fn more_workgroups_than_a_dimension_has_are_all_run() {
+    let gpu = Lane::Register.gpu();
+    // 64 threads of four values each; the last workgroup has one value.
+    let len = 65_536 * 64 * 4 + 1;
+    let (a, b) = (Tensor::full(gpu, &[len], 0.5).unwrap(), Tensor::full(gpu, &[len], 0.25).unwrap());
+    let sum = a.add(&b).unwrap().to_vec().unwrap();
+    assert_eq!(sum.len(), len);
+    assert!(sum.iter().all(|v| *v == 0.75));
+    gpu.release_idle();
+}
+
+// The convolution family. Scales are powers of two or three quarters: exact in f32.
+
+fn correlation(gpu: &Gpu, s: &ConvShape) -> Vec<Row> {
+    let (x, w) = (filled(&s.signal(), 1), filled(&s.weight(), 2));
+    let (tx, tw, scale) = (tensor(gpu, &s.signal(), &x), tensor(gpu, &s.weight(), &w), tensor(gpu, &[1], &[-0.75]));
+    let got = ops::correlation(&tx, &tw, &scale, s.stride, s.padding).unwrap();
+    assert_eq!(got.shape(), s.codes());
+    let want = times(-0.75, &twin::correlation::correlation(s, &x, &w));
+    let magnitude = times(0.75, &twin::correlation::correlation(s, &abs(&x), &abs(&w)));
+    vec![Row::within(&got, want, magnitude, analysis_terms(s) + 1)]
+}
+
+fn synthesis(gpu: &Gpu, s: &ConvShape) -> Vec<Row> {
+    let (z, w) = (filled(&s.codes(), 1), filled(&s.weight(), 2));
+    let (tz, tw, scale) = (tensor(gpu, &s.codes(), &z), tensor(gpu, &s.weight(), &w), tensor(gpu, &[1], &[-0.75]));
+    let got = ops::synthesis(&tz, &tw, &scale, s.stride, s.padding, (s.height, s.width)).unwrap();
+    assert_eq!(got.shape(), s.signal());
+    let want = times(-0.75, &twin::synthesis::synthesis(s, &z, &w));
+    let magnitude = times(0.75, &twin::synthesis::synthesis(s, &abs(&z), &abs(&w)));
+    vec![Row::within(&got, want, magnitude, synthesis_terms(s) + 1)]
+}
+
+fn residual(gpu: &Gpu, s: &ConvShape) -> Vec<Row> {
+    let (x, z, w) = (filled(&s.signal(), 1), filled(&s.codes(), 2), filled(&s.weight(), 3));
+    let (tx, tz, tw) = (tensor(gpu, &s.signal(), &x), tensor(gpu, &s.codes(), &z), tensor(gpu, &s.weight(), &w));
+    let got = ops::residual(&tx, &tz, &tw, s.stride, s.padding).unwrap();
+    let want = twin::residual::residual(s, &x, &z, &w);
+    let magnitude = zip(&abs(&x), &twin::synthesis::synthesis(s, &abs(&z), &abs(&w)), |x, a| x + a);
+    vec![Row::within(&got, want, magnitude, synthesis_terms(s) + 1)]
+}
+
+/// With a point and non-negative codes, and without a point and signed ones.
+fn fista_step(gpu: &Gpu, s: &ConvShape) -> Vec<Row> {
+    let (y, r, w) = (filled(&s.codes(), 1), filled(&s.signal(), 2), filled(&s.weight(), 3));
+    let lambda = (0..s.n).map(|n| 0.125 * (n + 1) as f64).collect::<Vec<_>>();
+    let (ty, tr, tw) = (tensor(gpu, &s.codes(), &y), tensor(gpu, &s.signal(), &r), tensor(gpu, &s.weight(), &w));
+    let (step, tlambda) = (tensor(gpu, &[1], &[0.75]), tensor(gpu, &[s.n], &lambda));
+    let run = |with_point: bool, mu: f64, non_negative: bool| {
+        let (tape, prox) = (Tape::idle(), Prox { mu: mu as f32, non_negative });
+        let (point, [r_var, w_var]) = (tape.constant(&ty), [&tr, &tw].map(|t| tape.constant(t)));
+        let point = with_point.then_some(&point);
+        let got = tape.fista_step(point, &r_var, &w_var, &step, &tlambda, prox, s.stride, s.padding).unwrap();
+        let (y, prox) = (with_point.then_some(&y[..]), twin::soft_threshold::Prox { mu, non_negative });
+        let want = twin::fista_step::fista_step(s, y, &r, &w, 0.75, &lambda, prox);
+        assert!(want.len() < 20 || has_both_sides(&want));
+        assert!(want.len() < 20 || want.iter().any(|z| *z < 0.0) != non_negative);
+        let most = lambda[s.n - 1];
+        let analysis = twin::correlation::correlation(s, &abs(&r), &abs(&w));
+        let magnitude = zip(&abs(y.unwrap_or(&vec![0.0; want.len()])), &analysis, |y, a| y + 0.75 * (a + most));
+        let magnitude = times(1.0 / (1.0 + 0.75 * mu), &magnitude);
+        // Beyond the sum: times the step, plus the point, minus the threshold (a product), over 1 + step mu.
+        Row::within(got.value(), want, magnitude, analysis_terms(s) + 6 + DIVISION)
+    };
+    vec![run(true, 0.0, true), run(false, 0.5, false)]
+}
+
+fn weight_gradient(gpu: &Gpu, s: &ConvShape) -> Vec<Row> {
+    let (u, x) = (filled(&s.codes(), 1), filled(&s.signal(), 2));
+    let (tu, tx, scale) = (tensor(gpu, &s.codes(), &u), tensor(gpu, &s.signal(), &x), tensor(gpu, &[1], &[-0.75]));
+    let got = ops::weight_gradient(s, &tu, &tx, &scale).unwrap();
+    assert_eq!(got.shape(), s.weight());
+    let want = times(-0.75, &twin::weight_gradient::weight_gradient(s, &u, &x));
+    let magnitude = times(0.75, &twin::weight_gradient::weight_gradient(s, &abs(&u), &abs(&x)));
+    vec![Row::within(&got, want, magnitude, weight_gradient_terms(s) + 1)]
+}
+
+// Elementwise kernels, at lengths off the four values of a thread and off the 256 of a workgroup.
+
+const LENGTHS: [usize; 4] = [1, 7, 259, 1030];
+
+fn over_lengths(f: impl Fn(usize) -> Row) -> Vec<Row> {
+    LENGTHS.map(f).into()
+}
+
+fn constant(tape: &Tape, gpu: &Gpu, shape: &[usize], values: &[f64]) -> Var {
+    tape.constant(&tensor(gpu, shape, values))
+}
+
+fn fill(gpu: &Gpu) -> Vec<Row> {
+    over_lengths(|len| Row::exact(&Tensor::full(gpu, &[len], -0.375).unwrap(), vec![-0.375; len]))
+}
+
+fn add(gpu: &Gpu) -> Vec<Row> {
+    over_lengths(|len| {
+        let (a, b) = (values(len, 1), values(len, 2));
+        let got = tensor(gpu, &[len], &a).add(&tensor(gpu, &[len], &b)).unwrap();
+        Row::rounded(&got, zip(&a, &b, |a, b| a + b), 1)
+    })
+}
+
+fn add_bias(gpu: &Gpu) -> Vec<Row> {
+    [(5, 19, 10), (1, 64, 3), (67, 1, 1)]
+        .map(|(n, inputs, outputs)| {
+            let (x, w, b) = (values(n * inputs, 1), values(outputs * inputs, 2), values(outputs, 3));
+            let tape = Tape::idle();
+            let var = |shape: &[usize], v: &[f64]| constant(&tape, gpu, shape, v);
+            let (x_var, w_var, b_var) = (var(&[n, inputs], &x), var(&[outputs, inputs], &w), var(&[outputs], &b));
+            let got = tape.linear(&x_var, &w_var, &b_var).unwrap();
+            let magnitude = twin::linear::linear(&abs(&x), &abs(&w), &abs(&b));
+            Row::within(got.value(), twin::linear::linear(&x, &w, &b), magnitude, inputs + 1)
+        })
+        .into()
+}
+
+fn add_relu(gpu: &Gpu) -> Vec<Row> {
+    over_lengths(|len| {
+        let (a, b, tape) = (values(len, 1), values(len, 2), Tape::idle());
+        let got = tape.add_relu(&constant(&tape, gpu, &[len], &a), &constant(&tape, gpu, &[len], &b)).unwrap();
+        let want = twin::relu::add_relu(&a, &b);
+        assert!(len < 7 || has_both_sides(&want));
+        Row::rounded(got.value(), want, 1)
+    })
+}
+
+/// Some of them exactly zero.
+fn around_zero(len: usize) -> Vec<f64> {
+    values(len, 1).iter().map(|v| if v.abs() < 0.25 { 0.0 } else { *v }).collect()
+}
+
+fn relu(gpu: &Gpu) -> Vec<Row> {
+    over_lengths(|len| {
+        let (x, tape) = (around_zero(len), Tape::idle());
+        let want = twin::relu::relu(&x);
+        assert!(len < 7 || has_both_sides(&want));
+        Row::exact(tape.relu(&constant(&tape, gpu, &[len], &x)).unwrap().value(), want)
+    })
+}
+
+fn relu_gradient(gpu: &Gpu) -> Vec<Row> {
+    over_lengths(|len| {
+        let (x, g, tape) = (around_zero(len), values(len, 2), Tape::new());
+        assert!(len < 7 || x.contains(&0.0));
+        let leaf = tape.leaf(&tensor(gpu, &[len], &x));
+        let y = tape.relu(&leaf).unwrap();
+        let want = twin::relu::relu_gradient(&twin::relu::relu(&x), &g);
+        assert!(len < 7 || has_both_sides(&want));
+        Row::exact(&gradients(tape, &y, &g, &[&leaf])[0], want)
+    })
+}
+
+fn scale(gpu: &Gpu) -> Vec<Row> {
+    over_lengths(|len| {
+        let (a, factor) = (values(len, 1), -0.3_f32);
+        let got = ops::scale(&tensor(gpu, &[len], &a), factor).unwrap();
+        Row::rounded(&got, times(f64::from(factor), &a), 1)
+    })
+}
+
+/// Samples and their sizes: a vector of four values may belong to up to four samples.
+const SAMPLES: [(usize, usize); 4] = [(1, 5), (3, 7), (9, 1), (5, 206)];
+
+fn scale_samples(gpu: &Gpu) -> Vec<Row> {
+    SAMPLES
+        .map(|(n, size)| {
+            let (a, factor, tape) = (values(n * size, 1), values(n, 2), Tape::idle());
+            let got = tape.scale_samples(&constant(&tape, gpu, &[n, size], &a), &tensor(gpu, &[n], &factor)).unwrap();
+            Row::rounded(got.value(), a.iter().enumerate().map(|(i, a)| factor[i / size] * a).collect(), 1)
+        })
+        .into()
+}
+
+fn momentum(gpu: &Gpu) -> Vec<Row> {
+    over_lengths(|len| {
+        let (z, previous, beta, tape) = (values(len, 1), values(len, 2), 0.28_f32, Tape::idle());
+        let (a, b) = (constant(&tape, gpu, &[len], &z), constant(&tape, gpu, &[len], &previous));
+        let beta64 = f64::from(beta);
+        let magnitude = zip(&z, &previous, |z, p| z.abs() + beta64 * (z.abs() + p.abs()));
+        let got = tape.momentum(&a, &b, beta).unwrap();
+        Row::within(got.value(), twin::momentum::momentum(&z, &previous, beta64), magnitude, 3)
+    })
+}
+
+struct Thresholds {
+    lambda: Vec<f64>,
+    step: f64,
+    mu: f64,
+    non_negative: bool,
+}
+
+impl Thresholds {
+    fn all(n: usize) -> [Self; 4] {
+        [(0.0, true), (0.5, true), (0.0, false), (0.5, false)].map(|(mu, non_negative)| {
+            let lambda = (0..n).map(|i| 0.25 + 0.0625 * i as f64).collect();
+            Self { lambda, step: 0.75, mu, non_negative }
+        })
+    }
+
+    fn tensors(&self, gpu: &Gpu) -> (Tensor, Tensor, Prox) {
+        let prox = Prox { mu: self.mu as f32, non_negative: self.non_negative };
+        (tensor(gpu, &[1], &[self.step]), tensor(gpu, &[self.lambda.len()], &self.lambda), prox)
+    }
+
+    fn prox(&self) -> twin::soft_threshold::Prox {
+        twin::soft_threshold::Prox { mu: self.mu, non_negative: self.non_negative }
+    }
+}
+
+fn soft_threshold(gpu: &Gpu) -> Vec<Row> {
+    let one = |n: usize, size: usize, t: Thresholds| {
+        let u = values(n * size, 1);
+        let (step, lambda, prox) = t.tensors(gpu);
+        let want = twin::soft_threshold::soft_threshold(&u, t.step, &t.lambda, t.prox());
+        assert!(want.len() < 20 || has_both_sides(&want));
+        assert!(want.len() < 20 || want.iter().any(|z| *z < 0.0) != t.non_negative);
+        let got = ops::soft_threshold(&tensor(gpu, &[n, size], &u), &step, &lambda, prox).unwrap();
+        Row::within(&got, want, u.iter().map(|u| u.abs() + 1.0).collect(), 4 + DIVISION)
+    };
+    SAMPLES.iter().flat_map(|&(n, size)| Thresholds::all(n).map(|t| one(n, size, t))).collect()
+}
+
+fn soft_threshold_gradient(gpu: &Gpu) -> Vec<Row> {
+    let one = |n: usize, size: usize, t: Thresholds| {
+        let (u, g, tape) = (values(n * size, 1), values(n * size, 2), Tape::new());
+        let (step, lambda, prox) = t.tensors(gpu);
+        let leaf = tape.leaf(&tensor(gpu, &[n, size], &u));
+        let z = tape.soft_threshold(&leaf, &step, &lambda, prox).unwrap();
+        let kept = twin::soft_threshold::soft_threshold(&u, t.step, &t.lambda, t.prox());
+        let want = twin::soft_threshold::soft_threshold_gradient(&kept, &g, t.step, t.prox());
+        assert!(want.len() < 20 || has_both_sides(&want));
+        Row::rounded(&gradients(tape, &z, &g, &[&leaf])[0], want, 2 + DIVISION)
+    };
+    SAMPLES.iter().flat_map(|&(n, size)| Thresholds::all(n).map(|t| one(n, size, t))).collect()
+}
+
+/// Two steps of each rule: parameter, then velocity.
+fn sgd(gpu: &Gpu) -> Vec<Row> {
+    let rules = [(0.0, 0.0, false), (0.9, 0.0, false), (0.9, 5e-4, false), (0.9, 5e-4, true)];
+    let one = |&(momentum, weight_decay, nesterov): &(f32, f32, bool)| {
+        let (p, v, g) = (values(259, 1), values(259, 2), values(259, 3));
+        let [tp, tv, tg] = [&p, &v, &g].map(|v| tensor(gpu, &[259], v));
+        let rate = tensor(gpu, &[1], &[0.125]);
+        let rule = SgdRule { momentum, weight_decay, nesterov };
+        let (momentum, weight_decay) = (f64::from(momentum), f64::from(weight_decay));
+        let twin_rule = twin::sgd::Sgd { lr: 0.125, momentum, weight_decay, nesterov };
+        let (mut want, mut velocity) = (p.clone(), v.clone());
+        for _ in 0..2 {
+            ops::sgd(&tp, &tv, &tg, &rate, rule).unwrap();
+            twin::sgd::sgd(&mut want, &g, &mut velocity, twin_rule, false);
+        }
+        // On absolute values, and with a rate that adds up what the step takes off.
+        let (mut magnitude, mut along) = (abs(&p), abs(&v));
+        let adding = twin::sgd::Sgd { lr: -0.125, ..twin_rule };
+        (0..2).for_each(|_| twin::sgd::sgd(&mut magnitude, &abs(&g), &mut along, adding, false));
+        [Row::within(&tp, want, magnitude, 14), Row::within(&tv, velocity, along, 14)]
+    };
+    rules.iter().flat_map(one).collect()
+}
+
+// Sums and norms.
+
+/// Samples of less than a workgroup, of one part, and of several.
+fn sum_samples(gpu: &Gpu) -> Vec<Row> {
+    let one = |&(n, size): &(usize, usize)| {
+        let a = values(n * size, 1);
+        let sum = |f: fn(f64) -> f64| a.chunks_exact(size).map(|s| s.iter().map(|v| f(*v)).sum()).collect::<Vec<f64>>();
+        let t = tensor(gpu, &[n, size], &a);
+        // A thread adds up every 64th value of a part of at most 8,192; then come six halvings and the parts.
+        let terms = size.min(8192).div_ceil(64) + 6 + size / 4096 + 1;
+        let (squares, magnitudes) = (ops::sum_of_squares(&t).unwrap(), ops::sum_of_magnitudes(&t).unwrap());
+        [Row::rounded(&squares, sum(|v| v * v), terms), Row::rounded(&magnitudes, sum(f64::abs), terms)]
+    };
+    [(3, 1), (2, 63), (5, 300), (3, 9001)].iter().flat_map(one).collect()
+}
+
+/// As the gradient of a bias: a sum over samples.
+fn sum_groups(gpu: &Gpu) -> Vec<Row> {
+    [(5, 10), (70, 3), (1, 65)]
+        .map(|(n, outputs)| {
+            let (g, tape) = (values(n * outputs, 1), Tape::new());
+            let (x, w) = (constant(&tape, gpu, &[n, 2], &values(2 * n, 2)), values(2 * outputs, 3));
+            let bias = tape.leaf(&tensor(gpu, &[outputs], &values(outputs, 4)));
+            let y = tape.linear(&x, &constant(&tape, gpu, &[outputs, 2], &w), &bias).unwrap();
+            let sum = |g: &[f64]| (0..outputs).map(|o| g.iter().skip(o).step_by(outputs).sum()).collect::<Vec<f64>>();
+            Row::within(&gradients(tape, &y, &g, &[&bias])[0], sum(&g), sum(&abs(&g)), n + 1)
+        })
+        .into()
+}
+
+/// As the largest eigenvalue after no round and after four: `|A v|^2 / |v|^2`.
+fn inverse_norm(gpu: &Gpu) -> Vec<Row> {
+    let s = shape([1, 7, 6, 3, 5, 3, 2, 1]);
+    let (v, w) = (filled(&s.codes(), 1), filled(&s.weight(), 2));
+    let weight = tensor(gpu, &s.weight(), &w);
+    let run = |rounds| {
+        let mut power = PowerIteration::new(&s, tensor(gpu, &s.codes(), &v)).unwrap();
+        (power.run(&weight, rounds).unwrap(), vec![twin::power_iteration::power_iteration(&s, &w, &v, rounds).1])
+    };
+    let image = twin::synthesis::synthesis(&s, &abs(&v), &abs(&w));
+    let magnitude = twin::dot(&image, &image) / twin::dot(&v, &v);
+    // Twice the image (its sum and its factor, itself a sum, a root and a division), and the sum of squares.
+    let terms = 2 * (synthesis_terms(&s) + v.len() + ROOT + DIVISION + 1) + image.len();
+    let ((none, want_none), (four, want_four)) = (run(0), run(4));
+    vec![Row::within(&none, want_none, vec![magnitude], terms), Row::l2(&four, want_four, 1e-5)]
+}
+
+/// As the code after one iteration without a threshold: `0.9 / L A^T x`, `L` after the three rounds of a warm start.
+fn step_size(gpu: &Gpu) -> Vec<Row> {
+    let s = shape([1, 7, 6, 3, 5, 3, 2, 1]);
+    let (v, w, x) = (filled(&s.codes(), 1), filled(&s.weight(), 2), filled(&s.signal(), 3));
+    let (stride, padding) = (s.stride, s.padding);
+    let config = CscConfig { stride, padding, iterations: 1, lambda: 0.0, non_negative: false, ..CscConfig::default() };
+    let weight = Parameter { name: "w".into(), value: tensor(gpu, &s.weight(), &w) };
+    let mut csc = Csc::new(weight, config).unwrap();
+    csc.restore_power_vector(tensor(gpu, &s.codes(), &v), (s.height, s.width)).unwrap();
+    let tape = Tape::idle();
+    let got = csc.forward(&Pass::train(&tape), &constant(&tape, gpu, &s.signal(), &x)).unwrap();
+    let w = twin::normalize_atoms::normalize_atoms(&w, s.atoms);
+    let lipschitz = twin::power_iteration::power_iteration(&s, &w, &v, 3).1;
+    let want = times(f64::from(0.9_f32) / lipschitz, &twin::correlation::correlation(&s, &x, &w));
+    vec![Row::l2(got.value(), want, 1e-5)]
+}
+
+fn normalize_atoms(gpu: &Gpu) -> Vec<Row> {
+    [[3, 1, 1, 1], [5, 3, 3, 3], [66, 5, 5, 4]]
+        .map(|shape| {
+            let (mut w, size) = (filled(&shape, 1), shape[1] * shape[2] * shape[3]);
+            w[..size].fill(0.0); // An atom of zeros stays zero.
+            let weight = tensor(gpu, &shape, &w);
+            ops::normalize_atoms(&weight).unwrap();
+            // The norm has half of the relative error of the sum of squares.
+            let terms = size.div_ceil(64) + 7 + ROOT + DIVISION;
+            Row::rounded(&weight, twin::normalize_atoms::normalize_atoms(&w, shape[0]), terms)
+        })
+        .into()
+}
+
+// Pooling.
+
+const POOLS: [twin::max_pool::MaxPool; 5] = [
+    pool([2, 7, 6, 3], [3, 2, 1]),
+    pool([1, 8, 9, 5], [2, 2, 0]),
+    pool([2, 5, 5, 4], [3, 1, 1]),
+    pool([1, 7, 10, 1], [2, 3, 1]), // pixels that no window sees
+    pool([1, 4, 4, 2], [4, 1, 2]),
+];
+
+const fn pool(
+    [n, height, width, channels]: [usize; 4],
+    [window, stride, padding]: [usize; 3],
+) -> twin::max_pool::MaxPool {
+    twin::max_pool::MaxPool { n, height, width, channels, window, stride, padding }
+}
+
+fn over_pools(gpu: &Gpu, f: impl Fn(&twin::max_pool::MaxPool, &Tensor, &[f64], Window) -> Row) -> Vec<Row> {
+    let one = |p: &twin::max_pool::MaxPool| {
+        let shape = [p.n, p.height, p.width, p.channels];
+        // Few levels, so that values tie, and all of them below the zero of the padding.
+        let x = filled(&shape, 1).iter().map(|v| (v * 2.0).round() / 2.0 - 2.0).collect::<Vec<_>>();
+        let window = Window { size: p.window, stride: p.stride, padding: p.padding };
+        f(p, &tensor(gpu, &shape, &x), &x, window)
+    };
+    POOLS.iter().map(one).collect()
+}
+
+fn max_pool(gpu: &Gpu) -> Vec<Row> {
+    over_pools(gpu, |p, map, x, window| {
+        let tape = Tape::idle();
+        Row::exact(tape.max_pool(&tape.constant(map), window).unwrap().value(), p.forward(x))
+    })
+}
+
+fn max_pool_gradient(gpu: &Gpu) -> Vec<Row> {
+    over_pools(gpu, |p, map, x, window| {
+        let (tape, g) = (Tape::new(), filled(&p.output(), 2));
+        let last_wins = x.iter().enumerate().map(|(i, x)| x + 1e-6 * i as f64).collect::<Vec<_>>();
+        assert_ne!(p.gradient(x, &g), p.gradient(&last_wins, &g), "no window has a tie");
+        let leaf = tape.leaf(map);
+        let y = tape.max_pool(&leaf, window).unwrap();
+        let terms = p.window.div_ceil(p.stride).pow(2);
+        Row::within(&gradients(tape, &y, &g, &[&leaf])[0], p.gradient(x, &g), p.gradient(x, &abs(&g)), terms)
+    })
+}
+
+const MAPS: [[usize; 4]; 4] = [[2, 5, 3, 3], [3, 1, 1, 7], [1, 9, 7, 65], [2, 4, 4, 4]];
+
+fn global_average_pool(gpu: &Gpu) -> Vec<Row> {
+    MAPS.map(|shape| {
+        let (x, tape, [n, h, w, c]) = (filled(&shape, 1), Tape::idle(), shape);
+        let got = tape.global_average_pool(&constant(&tape, gpu, &shape, &x)).unwrap();
+        let mean = |x: &[f64]| twin::global_average_pool::global_average_pool(x, n, c);
+        Row::within(got.value(), mean(&x), mean(&abs(&x)), h * w + DIVISION)
+    })
+    .into()
+}
+
+fn global_average_pool_gradient(gpu: &Gpu) -> Vec<Row> {
+    MAPS.map(|shape| {
+        let (x, tape, [n, h, w, c]) = (filled(&shape, 1), Tape::new(), shape);
+        let (leaf, g) = (tape.leaf(&tensor(gpu, &shape, &x)), values(n * c, 2));
+        let y = tape.global_average_pool(&leaf).unwrap();
+        let want = twin::global_average_pool::global_average_pool_gradient(&g, c, h * w);
+        Row::rounded(&gradients(tape, &y, &g, &[&leaf])[0], want, DIVISION)
+    })
+    .into()
+}
+
+// Batch norm. A chunk has 64 pixels or more, and there are 512 chunks at most.
+
+const EPS: f64 = 1e-5_f32 as f64;
+const ONE_CHUNK: [[usize; 4]; 3] = [[2, 5, 3, 3], [4, 4, 4, 66], [1, 1, 1, 4]];
+const MANY_CHUNKS: [[usize; 4]; 2] = [[3, 9, 7, 5], [1, 200, 165, 2]];
+
+/// The inputs of a batch norm on both sides.
+struct Norm {
+    x: Vec<f64>,
+    weight: Vec<f64>,
+    bias: Vec<f64>,
+    mean: Vec<f64>,
+    variance: Vec<f64>,
+    shape: [usize; 4],
+}
+
+struct NormOutput {
+    y: Var,
+    leaves: [Var; 3],
+    running: RunningStatistics,
+}
+
+impl Norm {
+    /// A map with this mean.
+    fn around(shape: [usize; 4], offset: f64) -> Self {
+        let c = shape[3];
+        let x = filled(&shape, 1).iter().map(|v| f64::from((v + offset) as f32)).collect();
+        let variance = values(c, 5).iter().map(|v| 1.5 + v).collect();
+        Self { x, weight: values(c, 2), bias: values(c, 3), mean: values(c, 4), variance, shape }
+    }
+
+    fn new(shape: [usize; 4]) -> Self {
+        Self::around(shape, 0.5)
+    }
+
+    fn channels(&self) -> usize {
+        self.shape[3]
+    }
+
+    fn pixels(&self) -> usize {
+        self.x.len() / self.channels()
+    }
+
+    fn run(&self, gpu: &Gpu, tape: &Tape, train: bool, momentum: f32) -> NormOutput {
+        let vector = |v: &[f64]| tensor(gpu, &[self.channels()], v);
+        let running = RunningStatistics { mean: vector(&self.mean), variance: vector(&self.variance) };
+        let leaves =
+            [tensor(gpu, &self.shape, &self.x), vector(&self.weight), vector(&self.bias)].map(|t| tape.leaf(&t));
+        let inputs = BatchNormInputs { weight: &leaves[1], bias: &leaves[2], epsilon: 1e-5 };
+        let y = if train {
+            tape.batch_norm_train(&leaves[0], inputs, &running, momentum)
+        } else {
+            tape.batch_norm_eval(&leaves[0], inputs, &running)
+        };
+        NormOutput { y: y.unwrap(), leaves, running }
+    }
+
+    /// Of each channel: the mean of `f(x)` over pixels.
+    fn mean_of(&self, f: fn(f64) -> f64) -> Vec<f64> {
+        let of = |c| self.x.iter().skip(c).step_by(self.channels()).map(|x| f(*x)).sum::<f64>();
+        (0..self.channels()).map(|c| of(c) / self.pixels() as f64).collect()
+    }
+
+    /// Operations on the way of a pixel into the statistics: its chunk, and five a chunk to merge them.
+    fn terms(&self) -> usize {
+        let chunk = self.pixels().div_ceil(512).max(64);
+        chunk + 5 * self.pixels().div_ceil(chunk) + 4 + DIVISION
+    }
+
+    /// What the variance is added up from: squares of distances from a pixel, `(x - y)^2 <= 2 x^2 + 2 y^2`, taken off
+    /// each other twice.
+    fn variance_magnitude(&self) -> Vec<f64> {
+        let largest = self.x.iter().map(|x| x * x).fold(0.0, f64::max);
+        self.mean_of(|x| x * x).iter().map(|mean| 4.0 * (mean + largest)).collect()
+    }
+
+    /// The running statistics after a step with this momentum.
+    fn running_rows(&self, output: &NormOutput, momentum: f32) -> [Row; 2] {
+        let (_, mean, variance) = twin::batch_norm::batch_norm(&self.x, self.channels(), &self.weight, &self.bias, EPS);
+        let unbiased = |v: &[f64]| twin::batch_norm::unbiased(v, self.pixels());
+        let next = |old: &[f64], new: &[f64]| twin::batch_norm::running_update(old, new, f64::from(momentum));
+        let (of_mean, of_variance) = (next(&abs(&self.mean), &self.mean_of(f64::abs)), self.variance_magnitude());
+        let of_variance = next(&self.variance, &unbiased(&of_variance));
+        [
+            Row::within(&output.running.mean, next(&self.mean, &mean), of_mean, self.terms()),
+            Row::within(
+                &output.running.variance,
+                next(&self.variance, &unbiased(&variance)),
+                of_variance,
+                self.terms(),
+            ),
+        ]
+    }
+}
+
+fn batch_norm(gpu: &Gpu) -> Vec<Row> {
+    let one = |shape: &[usize; 4]| {
+        let (norm, tape, c) = (Norm::new(*shape), Tape::idle(), shape[3]);
+        let y = norm.run(gpu, &tape, false, 0.0).y;
+        let eval = |x: &[f64], weight: &[f64], bias: &[f64], mean: &[f64]| {
+            twin::batch_norm::batch_norm_eval(x, c, weight, bias, mean, &norm.variance, EPS)
+        };
+        let want = eval(&norm.x, &norm.weight, &norm.bias, &norm.mean);
+        let magnitude = eval(&abs(&norm.x), &abs(&norm.weight), &abs(&norm.bias), &times(-1.0, &abs(&norm.mean)));
+        Row::within(y.value(), want, magnitude, 4 + ROOT + DIVISION)
+    };
+    ONE_CHUNK.iter().chain(&MANY_CHUNKS).map(one).collect()
+}
+
+/// With momentum 1 the running statistics are those of the batch.
+fn batch_norm_statistics(gpu: &Gpu) -> Vec<Row> {
+    let one = |shape: &[usize; 4]| {
+        let norm = Norm::new(*shape);
+        norm.running_rows(&norm.run(gpu, &Tape::idle(), true, 1.0), 1.0)
+    };
+    ONE_CHUNK.iter().flat_map(one).collect()
+}
+
+fn batch_norm_merge(gpu: &Gpu) -> Vec<Row> {
+    let one = |shape: &[usize; 4]| {
+        let (norm, c) = (Norm::new(*shape), shape[3]);
+        let output = norm.run(gpu, &Tape::idle(), true, 0.1);
+        let (want, mean, variance) = twin::batch_norm::batch_norm(&norm.x, c, &norm.weight, &norm.bias, EPS);
+        let (sizes, spread) = (norm.mean_of(f64::abs), norm.variance_magnitude());
+        // `(|x| + |mean|) / deviation`, and half of the relative error of the variance on top.
+        let unit =
+            |x: f64, c: usize| (x.abs() + sizes[c]) / (variance[c] + EPS).sqrt() * (1.0 + spread[c] / variance[c]);
+        let magnitude =
+            norm.x.iter().enumerate().map(|(i, x)| norm.weight[i % c].abs() * unit(*x, i % c) + norm.bias[i % c].abs());
+        assert_eq!(mean.len(), c);
+        let y = Row::within(output.y.value(), want.clone(), magnitude.collect(), norm.terms() + 4 + ROOT + DIVISION);
+        let close = Row::l2(output.y.value(), want, 2e-6);
+        norm.running_rows(&output, 0.1).into_iter().chain([y, close]).collect::<Vec<_>>()
+    };
+    MANY_CHUNKS.iter().flat_map(one).collect()
+}
+
+#[test]
+fn statistics_of_a_map_far_from_zero_do_not_cancel() {
+    for shape in [[2, 5, 3, 3], [3, 9, 7, 5]] {
+        let (norm, gpu) = (Norm::around(shape, 1000.0), Lane::Register.gpu());
+        let output = norm.run(gpu, &Tape::idle(), true, 1.0);
+        let (_, _, variance) = twin::batch_norm::batch_norm(&norm.x, shape[3], &norm.weight, &norm.bias, EPS);
+        let want = twin::batch_norm::unbiased(&variance, norm.pixels());
+        Row::l2(&output.running.variance, want, 1e-5).check("variance around 1000");
+    }
+}
+
+/// Shapes with pixels enough for their variance to mean something.
+const GRADIENT_MAPS: [[usize; 4]; 3] = [[2, 5, 3, 3], [4, 4, 4, 66], [3, 9, 7, 5]];
+
+/// The gradients of x, weight and bias from the device and from the twin, in training and in evaluation.
+fn norm_gradients(gpu: &Gpu, norm: &Norm, train: bool) -> (Vec<Tensor>, [Vec<f64>; 3], Vec<f64>) {
+    let (tape, c, g) = (Tape::new(), norm.channels(), filled(&norm.shape, 6));
+    let output = norm.run(gpu, &tape, train, 0.1);
+    let got = gradients(tape, &output.y, &g, &output.leaves.each_ref());
+    let (gx, gw, gb) = if train {
+        let (_, mean, variance) = twin::batch_norm::batch_norm(&norm.x, c, &norm.weight, &norm.bias, EPS);
+        twin::batch_norm::batch_norm_gradient(&norm.x, &g, c, &norm.weight, &mean, &variance, EPS)
+    } else {
+        twin::batch_norm::batch_norm_eval_gradient(&norm.x, &g, c, &norm.weight, &norm.mean, &norm.variance, EPS)
+    };
+    (got, [gx, gw, gb], g)
+}
+
+fn batch_norm_gradient(gpu: &Gpu) -> Vec<Row> {
+    let one = |shape: &[usize; 4]| {
+        let norm = Norm::new(*shape);
+        let (eval, [want_eval, ..], _) = norm_gradients(gpu, &norm, false);
+        let (train, [want_train, ..], _) = norm_gradients(gpu, &norm, true);
+        let eval = Row::rounded(&eval[0], want_eval, 3 + ROOT + DIVISION);
+        [eval, Row::l2(&train[0], want_train, 2e-6)]
+    };
+    GRADIENT_MAPS.iter().flat_map(one).collect()
+}
+
+fn batch_norm_gradient_sums(gpu: &Gpu) -> Vec<Row> {
+    let one = |(shape, train): (&[usize; 4], bool)| {
+        let norm = Norm::new(*shape);
+        let (got, [_, weight, bias], g) = norm_gradients(gpu, &norm, train);
+        let sum = |c: usize| g.iter().skip(c).step_by(shape[3]).map(|g| g.abs()).sum();
+        let magnitude = (0..shape[3]).map(sum).collect();
+        [Row::l2(&got[1], weight, 2e-6), Row::within(&got[2], bias, magnitude, norm.pixels())]
+    };
+    GRADIENT_MAPS.iter().flat_map(|s| [(s, false), (s, true)]).flat_map(one).collect()
+}
+
+// The loss.
+
+/// Logits with ties, and their labels: fewer classes than "among the best five" and more, more samples than threads.
+fn scores(n: usize, classes: usize) -> (Vec<f64>, Vec<u32>) {
+    let logits = values(n * classes, 1).iter().map(|v| (v * 16.0).round() / 4.0).collect();
+    (logits, (0..n).map(|i| (i * 7 % classes) as u32).collect())
+}
+
+const SCORES: [(usize, usize); 4] = [(1, 2), (5, 3), (70, 10), (130, 100)];
+
+/// Operations on the way of a logit: `exp` may be off by `3 + 2 |x|` ulp and differences reach 8; `log` by 3.
+fn softmax_terms(classes: usize) -> usize {
+    classes + 1 + (3 + 2 * 8) + 3 + 2 + DIVISION
+}
+
+fn indices(labels: &[u32]) -> Vec<usize> {
+    labels.iter().map(|l| *l as usize).collect()
+}
+
+/// The gradient, with an upstream that is not one.
+fn cross_entropy(gpu: &Gpu) -> Vec<Row> {
+    SCORES
+        .map(|(n, classes)| {
+            let ((logits, labels), tape) = (scores(n, classes), Tape::new());
+            let leaf = tape.leaf(&tensor(gpu, &[n, classes], &logits));
+            let loss = tape.cross_entropy(&leaf, &labels).unwrap().loss;
+            let got = gradients(tape, &loss, &[-0.75], &[&leaf]);
+            let want = times(-0.75, &twin::cross_entropy::cross_entropy_gradient(&logits, &indices(&labels)));
+            // The probability of the label and the one that is taken off it.
+            let own = |i: usize| if labels[i / classes] as usize == i % classes { 1.5 / n as f64 } else { 0.0 };
+            let magnitude = want.iter().enumerate().map(|(i, g)| g.abs() + own(i)).collect();
+            Row::within(&got[0], want, magnitude, softmax_terms(classes) + DIVISION + 1)
+        })
+        .into()
+}
+
+/// The mean loss, and the counts of hits, which are exact.
+fn cross_entropy_mean(gpu: &Gpu) -> Vec<Row> {
+    let one = |&(n, classes): &(usize, usize)| {
+        let ((logits, labels), tape) = (scores(n, classes), Tape::idle());
+        let found = tape.cross_entropy(&constant(&tape, gpu, &[n, classes], &logits), &labels).unwrap();
+        let loss = twin::cross_entropy::cross_entropy(&logits, &indices(&labels)).0;
+        let ranks =
+            logits.chunks_exact(classes).zip(indices(&labels)).map(|(row, l)| twin::cross_entropy::rank(row, l));
+        let ranks = ranks.collect::<Vec<_>>();
+        let hits = |k: usize| ranks.iter().filter(|rank| **rank < k).count() as f64;
+        assert!(n < 70 || (hits(1) > 0.0 && hits(1) < hits(5) && hits(5) < n as f64));
+        // Logits are at most 4 and the logarithm of the total at most 5: what the loss is the difference of.
+        let terms = softmax_terms(classes) + n.div_ceil(64) + 6;
+        let metrics = found.metrics.to_vec().unwrap();
+        assert_eq!(metrics[1..], [hits(1) as f32, hits(5) as f32], "hits of {n} samples");
+        assert_eq!(metrics[0], found.loss.value().to_vec().unwrap()[0]);
+        Row::within(found.loss.value(), vec![loss], vec![4.0 + 4.0 + 5.0], terms)
+    };
+    SCORES.iter().map(one).collect()
+}
+
+#[test]
+fn a_loss_of_large_logits_is_finite() {
+    let (tape, gpu) = (Tape::new(), Lane::Register.gpu());
+    let logits = [1e4, -1e4, 0.0, -1e4, 1e4, 0.0];
+    let leaf = tape.leaf(&tensor(gpu, &[2, 3], &logits));
+    let loss = tape.cross_entropy(&leaf, &[1, 1]).unwrap().loss;
+    Row::rounded(loss.value(), vec![1e4], 4).check("loss");
+    Row::within(&gradients(tape, &loss, &[1.0], &[&leaf])[0], vec![0.5, -0.5, 0.0, 0.0, 0.0, 0.0], vec![0.5; 6], 4)
+        .check("gradient");
+}
