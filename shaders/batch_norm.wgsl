@@ -1,7 +1,10 @@
-// y = (x - mean) / sqrt(variance + EPSILON) * weight + bias, by channel
+// y = (x - mean) / sqrt(variance + EPSILON) * weight + bias, by channel. A thread goes through a chunk of the pixels of
+// one channel; LENGTH is CHUNKS * CHANNELS.
 
 override LENGTH: u32;
 override CHANNELS: u32;
+override PIXELS: u32;
+override PIXELS_A_CHUNK: u32;
 override EPSILON: f32;
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -20,6 +23,13 @@ fn main(
     let i = workgroup_index(workgroup, workgroups) * 64u + local;
     if i < LENGTH {
         let c = i % CHANNELS;
-        y[i] = (x[i] - mean[c]) * (weight[c] / sqrt(variance[c] + EPSILON)) + bias[c];
+        let first = i / CHANNELS * PIXELS_A_CHUNK;
+        let last = min(first + PIXELS_A_CHUNK, PIXELS);
+        let center = mean[c];
+        let slope = weight[c] / sqrt(variance[c] + EPSILON);
+        let offset = bias[c];
+        for (var p = first; p < last; p++) {
+            y[p * CHANNELS + c] = (x[p * CHANNELS + c] - center) * slope + offset;
+        }
     }
 }

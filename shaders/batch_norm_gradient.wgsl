@@ -1,10 +1,12 @@
 // The gradient of batch norm with respect to x, from the summed gradients of weight and bias:
 //     out = weight / sqrt(variance + EPSILON) * (gradient - (sum_bias + normalised x * sum_weight) / PIXELS)
-// With running statistics (TRAIN false) these do not depend on x and only the first factor remains.
+// With running statistics (TRAIN false) these do not depend on x and only the first factor remains. A thread goes
+// through a chunk of the pixels of one channel; LENGTH is CHUNKS * CHANNELS.
 
 override LENGTH: u32;
 override CHANNELS: u32;
-override PIXELS: f32;
+override PIXELS: u32;
+override PIXELS_A_CHUNK: u32;
 override EPSILON: f32;
 override TRAIN: bool;
 
@@ -26,11 +28,16 @@ fn main(
     let i = workgroup_index(workgroup, workgroups) * 64u + local;
     if i < LENGTH {
         let c = i % CHANNELS;
+        let first = i / CHANNELS * PIXELS_A_CHUNK;
+        let last = min(first + PIXELS_A_CHUNK, PIXELS);
+        let center = mean[c];
         let inverse = 1.0 / sqrt(variance[c] + EPSILON);
-        var g = gradient[i];
-        if TRAIN {
-            g -= (sum_bias[c] + (x[i] - mean[c]) * inverse * sum_weight[c]) / PIXELS;
+        let slope = weight[c] * inverse;
+        let along = select(0.0, inverse * sum_weight[c] / f32(PIXELS), TRAIN);
+        let shift = select(0.0, sum_bias[c] / f32(PIXELS), TRAIN);
+        for (var p = first; p < last; p++) {
+            let at = p * CHANNELS + c;
+            out[at] = slope * (gradient[at] - shift - (x[at] - center) * along);
         }
-        out[i] = weight[c] * inverse * g;
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::data::Normalization;
 use crate::error::{Error, Result};
-use crate::files::{TensorFile, read_safetensors, write_safetensors};
+use crate::files::{NamedTensors, TensorFile, read_safetensors, write_safetensors};
 use crate::gpu::Gpu;
 use crate::models::{ModelConfig, Network};
 
@@ -83,7 +83,7 @@ pub fn save_training<S: Serialize>(
     network: &Network,
     recipe: &Recipe,
     state: &S,
-    more: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+    more: NamedTensors,
 ) -> Result<()> {
     let json = [(RECIPE, &*to_json(path, recipe)?), ("training", &*to_json(path, state)?)];
     let mut tensors = network.tensors()?;
@@ -101,7 +101,7 @@ pub struct SavedTraining<S> {
     /// The state.
     pub state: S,
     /// The tensors that are not the network's.
-    pub more: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+    pub more: NamedTensors,
 }
 
 /// Reads what [`save_training`] wrote.

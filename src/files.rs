@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
 use std::path::Path;
 
-use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+use safetensors::tensor::{Dtype, SafeTensors, TensorInfo, TensorView};
 
 use crate::error::{Error, Result};
 
@@ -24,32 +24,31 @@ pub fn create_dir(path: &Path) -> Result<()> {
 pub fn write_atomic(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let io = |e| Error::io(path, e);
-    let mut aside = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
+    let mut aside = like_any_new_file().tempfile_in(folder).map_err(io)?;
     let mut writer = BufWriter::new(&mut aside);
     fill(&mut writer)?;
     writer.flush().map_err(io)?;
     drop(writer);
     aside.as_file().sync_all().map_err(io)?;
-    readable_by_all(aside.as_file()).map_err(io)?;
     aside.persist(path).map_err(|e| io(e.error))?;
     Ok(())
 }
 
-/// Temporary files are private; results are like other files.
-fn readable_by_all(file: &File) -> std::io::Result<()> {
+/// Temporary files are private (0600); results have the permissions of any new file, less the umask.
+fn like_any_new_file() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-    let _ = file;
-    Ok(())
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder
 }
 
+/// Demands that every value is finite.
+///
 /// # Errors
 /// [`Error::NotFinite`] names the first value of `what` that is not finite.
 pub fn check_finite(what: &str, values: &[f32], hint: &str) -> Result<()> {
     match values.iter().position(|v| !v.is_finite()) {
-        Some(index) => {
-            Err(Error::NotFinite { what: what.into(), value: values[index], index, hint: hint.into() })
-        }
+        Some(index) => Err(Error::NotFinite { what: what.into(), value: values[index], index, hint: hint.into() }),
         None => Ok(()),
     }
 }
@@ -67,6 +66,9 @@ pub fn read_npy(path: &Path) -> Result<(Vec<usize>, Vec<f32>)> {
     }
     let shape = npy.shape().iter().map(|&d| d as usize).collect::<Vec<_>>();
     let dtype = npy.dtype().descr();
+    if shape.iter().try_fold(8usize, |bytes, &d| bytes.checked_mul(d)).is_none() {
+        return Err(bad(format!("its header says {shape:?}, which is too large")));
+    }
     let cut = |e: std::io::Error| bad(format!("is cut short or damaged ({e}); its header says {shape:?}"));
     let values = match dtype.trim_matches('\'') {
         "<f4" => npy.into_vec::<f32>().map_err(cut)?,
@@ -79,9 +81,10 @@ pub fn read_npy(path: &Path) -> Result<(Vec<usize>, Vec<f32>)> {
 /// Writes an array of f32 in NumPy's format, in C order.
 ///
 /// # Errors
-/// [`Error::Io`].
+/// [`Error::Shape`] where `shape` does not have as many elements as there are values, [`Error::Io`].
 pub fn write_npy(path: &Path, shape: &[usize], values: &[f32]) -> Result<()> {
     use npyz::WriterBuilder;
+    check_count("write_npy", shape, values)?;
     let shape = shape.iter().map(|&d| d as u64).collect::<Vec<_>>();
     write_atomic(path, |file| {
         let io = |e| Error::io(path, e);
@@ -92,13 +95,16 @@ pub fn write_npy(path: &Path, shape: &[usize], values: &[f32]) -> Result<()> {
     })
 }
 
-/// Named tensors with a shape each, and text: the content of a safetensors file.
+/// Shape and values by name.
+pub type NamedTensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+
+/// Named tensors and text: the content of a safetensors file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TensorFile {
     /// Text by key.
     pub metadata: BTreeMap<String, String>,
     /// Shape and values by name.
-    pub tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+    pub tensors: NamedTensors,
 }
 
 /// Reads a safetensors file of f32 (or f64, f16, bf16, which are converted). Integers, such as counters of other
@@ -137,21 +143,55 @@ fn to_f32(view: &TensorView) -> Option<Vec<f32>> {
     }
 }
 
-/// Writes a safetensors file; equal content gives equal bytes.
+/// The key of a safetensors header that holds the metadata, and so no name for a tensor.
+const METADATA: &str = "__metadata__";
+
+/// Writes a safetensors file, sorted by name; equal content gives equal bytes.
+///
+/// The header is put together here because the `safetensors` crate writes metadata in the random order of a `HashMap`.
 ///
 /// # Errors
-/// [`Error::Io`].
+/// [`Error::Shape`] where a shape does not have as many elements as there are values, [`Error::Weights`] for a tensor
+/// named `__metadata__`, [`Error::Io`].
 pub fn write_safetensors(path: &Path, file: &TensorFile) -> Result<()> {
-    let bad = |e: safetensors::SafeTensorError| Error::file(path, e.to_string());
-    let views = file.tensors.iter().map(|(name, (shape, values))| {
-        let view = TensorView::new(Dtype::F32, shape.clone(), bytemuck::cast_slice(values)).map_err(bad)?;
-        Ok((name.as_str(), view))
-    });
-    let views = views.collect::<Result<Vec<_>>>()?;
-    // One key at most: the library keeps metadata in a map without order.
-    let metadata = file.metadata.clone().into_iter().collect();
-    let bytes = serialize(views, Some(metadata)).map_err(bad)?;
-    write_atomic(path, |out| out.write_all(&bytes).map_err(|e| Error::io(path, e)))
+    let header = safetensors_header(path, file)?;
+    write_atomic(path, |out| {
+        let mut write = |bytes: &[u8]| out.write_all(bytes).map_err(|e| Error::io(path, e));
+        write(&(header.len() as u64).to_le_bytes())?;
+        write(&header)?;
+        file.tensors.values().try_for_each(|(_, values)| write(bytemuck::cast_slice(values)))
+    })
+}
+
+/// The JSON header, padded with spaces so that the data begin at a multiple of 8 bytes.
+fn safetensors_header(path: &Path, file: &TensorFile) -> Result<Vec<u8>> {
+    let bad = |e: serde_json::Error| Error::file(path, format!("its header cannot be written: {e}"));
+    let mut header = BTreeMap::new();
+    let mut start = 0;
+    for (name, (shape, values)) in &file.tensors {
+        check_count("write_safetensors", shape, values)?;
+        let end = start + size_of_val(&values[..]);
+        let info = TensorInfo { dtype: Dtype::F32, shape: shape.clone(), data_offsets: (start, end) };
+        header.insert(name.as_str(), serde_json::to_value(info).map_err(bad)?);
+        start = end;
+    }
+    if header.contains_key(METADATA) {
+        let reason = "is the name under which the format keeps its metadata; choose another".to_owned();
+        return Err(Error::Weights { path: path.into(), name: METADATA.to_owned(), reason });
+    }
+    if !file.metadata.is_empty() {
+        header.insert(METADATA, serde_json::to_value(&file.metadata).map_err(bad)?);
+    }
+    let mut bytes = serde_json::to_vec(&header).map_err(bad)?;
+    bytes.resize(bytes.len().next_multiple_of(8), b' ');
+    Ok(bytes)
+}
+
+fn check_count(op: &'static str, shape: &[usize], values: &[f32]) -> Result<()> {
+    if shape.iter().try_fold(1usize, |size, &d| size.checked_mul(d)) == Some(values.len()) {
+        return Ok(());
+    }
+    Err(Error::shape(op, "the shape must have as many elements as there are values", &[shape, &[values.len()]]))
 }
 
 #[cfg(test)]
@@ -164,7 +204,8 @@ mod tests {
 
     #[test]
     fn arrays_survive_npy() {
-        let path = folder().keep().join("a.npy");
+        let folder = folder();
+        let path = folder.path().join("a.npy");
         let values = (0..24).map(|i| i as f32 / 7.0).collect::<Vec<_>>();
         write_npy(&path, &[2, 3, 4], &values).unwrap();
         assert_eq!(read_npy(&path).unwrap(), (vec![2, 3, 4], values));
@@ -183,17 +224,107 @@ mod tests {
         }
     }
 
+    fn sample() -> TensorFile {
+        let mut file = TensorFile::default();
+        for key in ["sdnet", "training", "a", "b", "c"] {
+            file.metadata.insert(key.into(), format!("{{\"{key}\":1}}"));
+        }
+        file.tensors.insert("x".into(), (vec![2, 2], vec![1.0, -0.0, f32::MIN, 1e-40]));
+        file.tensors.insert("layer0.bias".into(), (vec![1], vec![0.25]));
+        file.tensors.insert("scalar".into(), (vec![], vec![7.0]));
+        file.tensors.insert("empty".into(), (vec![0, 4], vec![]));
+        file
+    }
+
     #[test]
     fn tensors_survive_safetensors_and_equal_content_gives_equal_bytes() {
         let folder = folder();
         let (a, b) = (folder.path().join("a"), folder.path().join("b"));
-        let file = TensorFile {
-            metadata: [("sdnet".to_owned(), "{}".to_owned()), ("training".to_owned(), "1".to_owned())].into(),
-            tensors: [("x".to_owned(), (vec![2, 2], vec![1.0, -0.0, f32::MIN, 1e-40]))].into(),
+        write_safetensors(&a, &sample()).unwrap();
+        write_safetensors(&b, &sample()).unwrap();
+        assert_eq!(std::fs::read(&a).unwrap(), std::fs::read(&b).unwrap());
+        assert_eq!(read_safetensors(&a).unwrap(), sample());
+        write_safetensors(&a, &TensorFile::default()).unwrap();
+        assert_eq!(read_safetensors(&a).unwrap(), TensorFile::default());
+    }
+
+    #[test]
+    fn other_float_types_are_converted_and_integers_left_out() {
+        let folder = folder();
+        let path = folder.path().join("x");
+        let view = |dtype, bytes| TensorView::new(dtype, vec![1], bytes).unwrap();
+        let double = 0.1f64.to_le_bytes();
+        let (half, brain) = (half::f16::from_f32(1.5).to_le_bytes(), half::bf16::from_f32(-2.0).to_le_bytes());
+        let views = [
+            ("d", view(Dtype::F64, &double)),
+            ("h", view(Dtype::F16, &half)),
+            ("b", view(Dtype::BF16, &brain)),
+            ("i", view(Dtype::I64, &[0; 8])),
+        ];
+        std::fs::write(&path, safetensors::serialize(views, None).unwrap()).unwrap();
+        let tensors = read_safetensors(&path).unwrap().tensors;
+        assert_eq!(tensors.keys().collect::<Vec<_>>(), ["b", "d", "h"]);
+        assert_eq!((tensors["d"].1[0], tensors["h"].1[0], tensors["b"].1[0]), (0.1, 1.5, -2.0));
+    }
+
+    #[test]
+    fn what_the_formats_cannot_hold_is_refused() {
+        let folder = folder();
+        let path = folder.path().join("w");
+        let file = |name: &str, shape| TensorFile {
+            tensors: [(name.to_owned(), (shape, vec![0.5]))].into(),
+            ..TensorFile::default()
         };
-        write_safetensors(&a, &file).unwrap();
-        write_safetensors(&b, &file).unwrap();
-        assert_eq!(read_safetensors(&a).unwrap(), file);
+        assert!(matches!(write_safetensors(&path, &file("x", vec![3])), Err(Error::Shape { .. })));
+        assert!(matches!(write_safetensors(&path, &file(METADATA, vec![1])), Err(Error::Weights { .. })));
+        assert!(matches!(write_npy(&path, &[2, 2], &[1.0]), Err(Error::Shape { .. })));
+        assert!(!path.exists());
+    }
+
+    fn npy(descr: &str, order: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+        let header = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}\n");
+        [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), data].concat()
+    }
+
+    #[test]
+    fn npy_of_doubles_is_rounded_and_other_types_are_refused() {
+        let folder = folder();
+        let path = folder.path().join("x.npy");
+        std::fs::write(&path, npy("<f8", "False", "(1,)", &0.1f64.to_le_bytes())).unwrap();
+        assert_eq!(read_npy(&path).unwrap(), (vec![1], vec![0.1]));
+        for (bytes, expected) in [
+            (npy("<i4", "False", "(1,)", &[0; 4]), "<i4"),
+            (npy(">f4", "False", "(1,)", &[0; 4]), ">f4"),
+            (npy("<f4", "True", "(1, 2)", &[0; 8]), "Fortran"),
+            (npy("<f4", "False", "(2, 2)", &[0; 15]), "cut short"),
+            (b"garbage".to_vec(), "not a .npy file"),
+        ] {
+            std::fs::write(&path, bytes).unwrap();
+            let error = read_npy(&path).unwrap_err().to_string();
+            assert!(error.contains(expected) && error.contains("x.npy"), "{expected}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_missing_folder_is_named() {
+        let folder = folder();
+        let path = folder.path().join("missing/x.npy");
+        let error = write_npy(&path, &[1], &[1.0]).unwrap_err();
+        assert!(matches!(&error, Error::Io { path: p, .. } if *p == path), "{error}");
+        create_dir(&folder.path().join("missing")).unwrap();
+        write_npy(&path, &[1], &[1.0]).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn written_files_have_the_permissions_of_any_new_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = folder();
+        let (ours, plain) = (folder.path().join("ours"), folder.path().join("plain"));
+        write_atomic(&ours, |_| Ok(())).unwrap();
+        std::fs::write(&plain, b"").unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&ours), mode(&plain));
     }
 
     #[test]

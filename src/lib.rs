@@ -1,4 +1,53 @@
-#![allow(missing_docs)]
+//! Sparse dictionary learning networks on WebGPU.
+//!
+//! A convolutional sparse coding (CSC) layer answers with the sparse code of its input: with a dictionary of atoms `A`
+//! it runs a few iterations of FISTA towards
+//!
+//! `min over z of 1/2 |x - A z|^2 + lambda |z|_1 + mu/2 |z|^2` (by default with `z >= 0`),
+//!
+//! and training goes through the iterations. SDNets (arXiv 2210.12945) are ResNets in which such layers stand in place
+//! of convolutions. Everything runs as WGSL compute shaders on any adapter that WebGPU reaches (Vulkan, Metal, DX12), a
+//! CPU with a software driver included.
+//!
+//! | to | look at |
+//! |---|---|
+//! | open a device | [`gpu::Gpu`] |
+//! | sparse-code something | [`layers::Csc`] |
+//! | train or run a network | [`models::Network`], [`train::Trainer`], [`checkpoint`] |
+//! | differentiate through ops | [`tape::Tape`], [`ops`] |
+//! | check a shader | [`mod@reference`], the f64 twin of every op; [`shaders::all`] |
+//!
+//! Modules import from those before them only: [`error`], [`shape`] - [`gpu`] - [`tensor`] - [`tape`] - [`ops`] -
+//! [`layers`] - [`models`] - [`train`] - [`cli`].
+//!
+//! ```
+//! use sdnet::gpu::{Gpu, GpuOptions};
+//! use sdnet::layers::{Csc, CscConfig, Parameter, Pass};
+//! use sdnet::tape::Tape;
+//! use sdnet::tensor::Tensor;
+//!
+//! # fn main() -> sdnet::Result<()> {
+//! let gpu = Gpu::open(&GpuOptions::default())?;
+//! // Four atoms of 3x3 pixels and one channel, and two signals of 8x8 pixels.
+//! let atoms = (0..36).map(|i| ((i * 7 % 11) as f32 - 5.0) / 20.0).collect::<Vec<_>>();
+//! let dictionary = Tensor::from_slice(&gpu, &[4, 3, 3, 1], &atoms)?;
+//! let signals = Tensor::full(&gpu, &[2, 8, 8, 1], 1.0)?;
+//!
+//! let config = CscConfig { iterations: 10, lambda: 0.05, ..CscConfig::default() };
+//! let mut csc = Csc::new(Parameter { name: "dn.weight".into(), value: dictionary }, config)?;
+//! let tape = Tape::new();
+//! let x = tape.leaf(&signals);
+//! let z = csc.forward(&Pass::eval(&tape), &x)?;
+//! assert_eq!(z.value().shape(), [2, 8, 8, 4]);
+//! assert!(csc.objective(&signals, z.value())?.iter().all(|&f| f < 32.0)); // 1/2 |x|^2 = 32
+//!
+//! let gradients = tape.backward(&z)?;
+//! assert_eq!(gradients.of("x", &x)?.shape(), [2, 8, 8, 1]);
+//! # Ok(())
+//! # }
+//! ```
+#![warn(missing_docs)]
+
 pub mod checkpoint;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -16,3 +65,5 @@ pub mod shape;
 pub mod tape;
 pub mod tensor;
 pub mod train;
+
+pub use error::{Error, Result};

@@ -254,6 +254,11 @@ impl Trainer {
         &self.recipe
     }
 
+    /// Changes after how many steps in all it stops.
+    pub fn set_steps(&mut self, steps: Option<usize>) {
+        self.config.steps = steps;
+    }
+
     /// How it is trained.
     pub fn config(&self) -> &TrainConfig {
         &self.config
@@ -297,7 +302,7 @@ impl Trainer {
         watch: &mut dyn FnMut(&mut Trainer, Event) -> Result<()>,
     ) -> Result<()> {
         let batch = self.config.batch.min(train.len());
-        if batch == 0 || test.len() == 0 {
+        if batch == 0 || test.is_empty() {
             return Err(Error::argument("data", &train.name, "holds no images"));
         }
         let steps = train.len() / batch;
@@ -409,9 +414,12 @@ impl Trainer {
         };
         let best = self.progress.history.iter().all(|r| r.test_accuracy < record.test_accuracy);
         self.progress.history.push(record.clone());
-        self.progress.epoch += 1;
-        self.progress.step_of_epoch = 0;
-        self.progress.tally = Tally::default();
+        // An epoch that ended early for want of steps can be gone on with.
+        if self.progress.step_of_epoch == steps {
+            self.progress.epoch += 1;
+            self.progress.step_of_epoch = 0;
+            self.progress.tally = Tally::default();
+        }
         watch(self, Event::Epoch { record: &record, best })
     }
 

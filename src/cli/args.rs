@@ -213,7 +213,7 @@ pub struct TrainArgs {
     /// Start from these weights
     #[arg(long, value_name = "FILE")]
     pub init: Option<PathBuf>,
-    /// Go on with the training in the output folder, with the flags it was started with
+    /// Go on with the training in the output folder, with the flags it was started with but for --steps
     #[arg(long)]
     pub resume: bool,
     /// One JSON object an epoch instead of text

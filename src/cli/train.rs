@@ -68,7 +68,9 @@ pub fn run(options: &TrainArgs) -> Result<()> {
 
 fn trainer(options: &TrainArgs, gpu: &Gpu, train: &Dataset) -> Result<Trainer> {
     if options.resume {
-        return Trainer::resume(gpu, &options.out.join(TRAINING));
+        let mut trainer = Trainer::resume(gpu, &options.out.join(TRAINING))?;
+        trainer.set_steps(options.steps);
+        return Ok(trainer);
     }
     let augment = Augment { pad: if train.height.min(train.width) < 32 { 2 } else { 4 }, flip: true };
     let config = TrainConfig {

@@ -1,7 +1,7 @@
 //! Kernels in the languages of the platforms, by naga: what the drivers will be given.
 
 use naga::back::{self, PipelineConstants};
-use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use naga::valid::{Capabilities, ValidationFlags, Validator};
 
 /// A shading language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -35,7 +35,9 @@ impl Target {
 /// The words of naga where the kernel is not valid WGSL within the baseline capabilities.
 pub fn translate(source: &str, target: Target) -> Result<Vec<u8>, String> {
     let module = naga::front::wgsl::parse_str(source).map_err(|e| e.emit_to_string(source))?;
-    let info = validate(&module).map_err(|e| e.emit_to_string(source))?;
+    let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
+        .validate(&module)
+        .map_err(|e| e.emit_to_string(source))?;
     if target == Target::Wgsl {
         return Ok(source.as_bytes().to_vec());
     }
@@ -61,10 +63,6 @@ pub fn translate(source: &str, target: Target) -> Result<Vec<u8>, String> {
             Ok(text.into_bytes())
         }
     }
-}
-
-fn validate(module: &naga::Module) -> Result<ModuleInfo, naga::WithSpan<naga::valid::ValidationError>> {
-    Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(module)
 }
 
 fn stand_ins(module: &naga::Module) -> PipelineConstants {

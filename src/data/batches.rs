@@ -116,8 +116,8 @@ mod tests {
         assert_eq!((p.dy, p.dx, p.flip), PINNED_PLACEMENT);
     }
 
-    const PINNED_ORDER: [u32; 8] = [0; 8];
-    const PINNED_PLACEMENT: (usize, usize, bool) = (0, 0, false);
+    const PINNED_ORDER: [u32; 8] = [2, 3, 5, 1, 4, 7, 0, 6];
+    const PINNED_PLACEMENT: (usize, usize, bool) = (3, 4, true);
 
     #[test]
     fn plain_batch_is_the_formula() {

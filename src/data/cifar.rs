@@ -9,8 +9,7 @@ use crate::error::{Error, Result};
 const SIDE: usize = 32;
 const PIXELS: usize = SIDE * SIDE;
 const HOME: &str = "https://www.cs.toronto.edu/~kriz/cifar.html";
-const TEN: [&str; 10] =
-    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+const TEN: [&str; 10] = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
 /// Which of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +129,8 @@ mod tests {
     use super::*;
 
     fn record(labels: &[u8], first: u8) -> Vec<u8> {
-        let planes = (0..3).flat_map(|c: u8| (0..PIXELS).map(move |p| first.wrapping_add(c * 50).wrapping_add(p as u8)));
+        let planes =
+            (0..3).flat_map(|c: u8| (0..PIXELS).map(move |p| first.wrapping_add(c * 50).wrapping_add(p as u8)));
         labels.iter().copied().chain(planes).collect()
     }
 

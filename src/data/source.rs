@@ -74,7 +74,8 @@ fn fashion(root: Option<&Path>, system: &Path, split: Split) -> Result<Dataset> 
     };
     let data = idx::read_folder(folder, split)?;
     if data.classes > FASHION_CLASSES.len() {
-        let reason = format!("has {} classes, so it is not Fashion-MNIST; give the folder as the data set", data.classes);
+        let reason =
+            format!("has {} classes, so it is not Fashion-MNIST; give the folder as the data set", data.classes);
         return Err(Error::file(folder, reason));
     }
     let (name, class_names) = ("fashion-mnist".to_owned(), FASHION_CLASSES.map(str::to_owned).to_vec());

@@ -1,11 +1,10 @@
 //! Where a network's first values come from: drawn from a seed, or read from a file.
 
-use std::collections::BTreeMap;
-
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::error::{Error, Result};
+use crate::files::NamedTensors;
 use crate::gpu::Gpu;
 use crate::tensor::{Tensor, nchw_to_nhwc};
 
@@ -28,14 +27,14 @@ pub(super) enum Role {
 /// Gives out the tensors of a network in the order of its construction.
 pub(super) enum Source<'a> {
     /// Drawn, dictionaries before their projection.
-    Seed(ChaCha8Rng),
+    Seed(Box<ChaCha8Rng>),
     /// Taken by name, in the layout of the files (OIHW).
-    Named(&'a mut BTreeMap<String, (Vec<usize>, Vec<f32>)>),
+    Named(&'a mut NamedTensors),
 }
 
 impl Source<'_> {
     pub(super) fn seed(seed: u64) -> Self {
-        Self::Seed(ChaCha8Rng::seed_from_u64(seed))
+        Self::Seed(Box::new(ChaCha8Rng::seed_from_u64(seed)))
     }
 
     /// The tensor `name`, of this shape as the device has it (OHWI).
@@ -74,7 +73,7 @@ fn normal(rng: &mut ChaCha8Rng) -> f64 {
     (-2.0 * uniform(rng).ln()).sqrt() * (std::f64::consts::TAU * uniform(rng)).cos()
 }
 
-fn take(tensors: &mut BTreeMap<String, (Vec<usize>, Vec<f32>)>, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+fn take(tensors: &mut NamedTensors, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
     let weights = |reason: String| Error::Weights { path: "".into(), name: name.into(), reason };
     let (found, values) = tensors.remove(name).ok_or_else(|| weights("is missing".into()))?;
     let wanted = file_shape(shape);

@@ -1,10 +1,9 @@
 //! One ResNet, generic over what stands where a 3x3 convolution stands; SDNets are configurations of it.
 
-use std::collections::BTreeMap;
-
 use super::config::{Kind, ModelConfig, Stem};
 use super::init::{Role, Source, file_shape};
 use crate::error::{Error, Result};
+use crate::files::NamedTensors;
 use crate::gpu::Gpu;
 use crate::layers::{BatchNorm, Conv, Csc, Linear, Parameter, Pass};
 use crate::ops::{RunningStatistics, Window, normalize_atoms};
@@ -49,7 +48,7 @@ struct Block {
 enum Around {
     Nothing,
     Identity,
-    Projection(Conv, BatchNorm),
+    Projection(Box<(Conv, BatchNorm)>),
 }
 
 impl Block {
@@ -63,7 +62,10 @@ impl Block {
         match &self.around {
             Around::Nothing => Ok(h),
             Around::Identity => tape.add_relu(&h, x),
-            Around::Projection(conv, bn) => tape.add_relu(&h, &bn.forward(pass, &conv.forward(pass, x)?)?),
+            Around::Projection(around) => {
+                let (conv, bn) = &**around;
+                tape.add_relu(&h, &bn.forward(pass, &conv.forward(pass, x)?)?)
+            }
         }
     }
 }
@@ -94,11 +96,7 @@ impl Network {
     ///
     /// # Errors
     /// [`Error::Weights`] names a tensor that is missing or has another shape.
-    pub fn from_tensors(
-        gpu: &Gpu,
-        config: &ModelConfig,
-        tensors: &mut BTreeMap<String, (Vec<usize>, Vec<f32>)>,
-    ) -> Result<Self> {
+    pub fn from_tensors(gpu: &Gpu, config: &ModelConfig, tensors: &mut NamedTensors) -> Result<Self> {
         Builder { gpu, config, source: Source::Named(tensors) }.network()
     }
 
@@ -178,9 +176,9 @@ impl Network {
             push_bn(&mut all, &block.bn1);
             all.push(block.conv2.weight());
             push_bn(&mut all, &block.bn2);
-            if let Around::Projection(conv, bn) = &block.around {
-                all.push(&conv.weight);
-                push_bn(&mut all, bn);
+            if let Around::Projection(around) = &block.around {
+                all.push(&around.0.weight);
+                push_bn(&mut all, &around.1);
             }
         }
         all.extend([&self.linear.weight, &self.linear.bias]);
@@ -192,8 +190,8 @@ impl Network {
         let mut all = vec![&self.stem_bn];
         for block in &self.blocks {
             all.extend([&block.bn1, &block.bn2]);
-            if let Around::Projection(_, bn) = &block.around {
-                all.push(bn);
+            if let Around::Projection(around) = &block.around {
+                all.push(&around.1);
             }
         }
         let name = |bn: &BatchNorm| bn.weight.name.trim_end_matches(".weight").to_owned();
@@ -204,7 +202,7 @@ impl Network {
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub fn tensors(&self) -> Result<BTreeMap<String, (Vec<usize>, Vec<f32>)>> {
+    pub fn tensors(&self) -> Result<NamedTensors> {
         let running = self.batch_norms().into_iter().flat_map(|(name, bn)| {
             let RunningStatistics { mean, variance } = bn.running.clone();
             [(format!("{name}.running_mean"), mean), (format!("{name}.running_var"), variance)]
@@ -279,7 +277,7 @@ impl Builder<'_> {
             Around::Identity
         } else {
             let conv = self.conv(&format!("{name}.shortcut.0"), [planes, 1, 1, channels], stride, 0)?;
-            Around::Projection(conv, self.batch_norm(&format!("{name}.shortcut.1"), planes)?)
+            Around::Projection(Box::new((conv, self.batch_norm(&format!("{name}.shortcut.1"), planes)?)))
         };
         Ok(Block { conv1, bn1, conv2, bn2, around })
     }

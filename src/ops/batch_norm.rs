@@ -105,10 +105,9 @@ fn gradients(
     let sum_bias = sum_groups(&part_bias, &one, &[sizes.channels])?;
     let x_bar = wants_x.then(|| {
         let out = Tensor::uninitialized(gpu, "batch_norm_gradient", x.shape())?;
-        let [channels, pixels, _] = sizes.constants();
-        let constants = [channels, pixels, epsilon, ("TRAIN", flag(train))];
+        let constants = [&constants[..], &[("TRAIN", flag(train))]].concat();
         let tensors = [x, mean, variance, weight, g, &sum_weight, &sum_bias, &out];
-        over(gpu, &shaders::BATCH_NORM_GRADIENT, x.len(), &constants, &tensors)?;
+        over(gpu, &shaders::BATCH_NORM_GRADIENT, parts[0] * parts[1], &constants, &tensors)?;
         Ok(out)
     });
     Ok(vec![x_bar.transpose()?, Some(sum_weight), Some(sum_bias)])
@@ -154,9 +153,9 @@ impl Tape {
     ) -> Result<Var> {
         let gpu = x.value().gpu();
         let y = Tensor::uninitialized(gpu, "batch_norm", x.value().shape())?;
-        let constants = [("CHANNELS", sizes.channels as f64), ("EPSILON", f64::from(epsilon))];
+        let constants = [&sizes.constants()[..], &[("EPSILON", f64::from(epsilon))]].concat();
         let tensors = [x.value(), &mean, &variance, weight.value(), bias.value(), &y];
-        over(gpu, &shaders::BATCH_NORM, y.len(), &constants, &tensors)?;
+        over(gpu, &shaders::BATCH_NORM, sizes.chunks() * sizes.channels, &constants, &tensors)?;
         let (kept, factor) = (x.clone(), weight.value().clone());
         Ok(self.record(y, &[x, weight, bias], move |g| {
             gradients(sizes, [kept.value(), &mean, &variance, &factor, g], epsilon, train, kept.tracked())

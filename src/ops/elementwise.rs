@@ -18,7 +18,7 @@ pub fn scale(a: &Tensor, factor: f32) -> Result<Tensor> {
 
 /// `factor[sample] * a`, for `a` of shape `[n, ..]` and `n` factors.
 pub(super) fn scale_samples(a: &Tensor, factor: &Tensor) -> Result<Tensor> {
-    if factor.is_empty() || a.len() % factor.len() != 0 {
+    if factor.is_empty() || !a.len().is_multiple_of(factor.len()) {
         return Err(Error::shape("scale_samples", "one factor a sample is needed", &[a.shape(), factor.shape()]));
     }
     let out = Tensor::uninitialized(a.gpu(), "scale_samples", a.shape())?;

@@ -107,5 +107,5 @@ fn train(gpu: &Gpu) -> Vec<Bits> {
 
 #[test]
 fn two_trainings_are_bit_equal() {
-    twice(|gpu| train(gpu));
+    twice(train);
 }

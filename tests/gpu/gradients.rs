@@ -13,12 +13,14 @@ use sdnet::tensor::Tensor;
 use crate::harness::*;
 
 /// Each result under the name of what it is the gradient of.
-type Gradients = fn(&Gpu, &ConvShape) -> Vec<(&'static str, Row)>;
+type Named = Vec<(&'static str, Row)>;
+type Convolution = fn(&Gpu, &ConvShape) -> Named;
+type Plain = fn(&Gpu) -> Named;
 
-const CONVOLUTIONS: [(&str, Gradients); 4] =
+const CONVOLUTIONS: [(&str, Convolution); 4] =
     [("correlation", correlation), ("synthesis", synthesis), ("residual", residual), ("fista_step", fista_step)];
 
-const PLAIN: [(&str, fn(&Gpu) -> Vec<(&'static str, Row)>); 5] = [
+const PLAIN: [(&str, Plain); 5] = [
     ("add_relu", add_relu),
     ("momentum", momentum),
     ("scale_samples", scale_samples),
@@ -37,7 +39,7 @@ fn gradients_of_convolutions_match_their_twins_on_the_register_schedule() {
 }
 
 fn check_convolutions(lane: Lane) {
-    for shape in shapes().into_iter().step_by(2) {
+    for shape in shapes().into_iter().filter(|s| !starts_from_zero(s)) {
         for (name, run) in CONVOLUTIONS {
             run(lane.gpu(), &shape).iter().for_each(|(of, row)| row.check(&format!("{name}: {of} {lane:?} {shape:?}")));
         }
@@ -51,7 +53,7 @@ fn gradients_of_plain_ops_match_their_twins() {
     }
 }
 
-fn correlation(gpu: &Gpu, s: &ConvShape) -> Vec<(&'static str, Row)> {
+fn correlation(gpu: &Gpu, s: &ConvShape) -> Named {
     let (x, w, g, tape) = (filled(&s.signal(), 1), filled(&s.weight(), 2), filled(&s.codes(), 3), Tape::new());
     let (tx, tw) = (tape.leaf(&tensor(gpu, &s.signal(), &x)), tape.leaf(&tensor(gpu, &s.weight(), &w)));
     let codes = tape.correlation(&tx, &tw, s.stride, s.padding).unwrap();
@@ -59,7 +61,7 @@ fn correlation(gpu: &Gpu, s: &ConvShape) -> Vec<(&'static str, Row)> {
     vec![("x", adjoint(s, &got[0], &g, &w, 1.0)), ("weight", outer(s, &got[1], &g, &x, 1.0))]
 }
 
-fn synthesis(gpu: &Gpu, s: &ConvShape) -> Vec<(&'static str, Row)> {
+fn synthesis(gpu: &Gpu, s: &ConvShape) -> Named {
     let (z, w, g, tape) = (filled(&s.codes(), 1), filled(&s.weight(), 2), filled(&s.signal(), 3), Tape::new());
     let (tz, tw) = (tape.leaf(&tensor(gpu, &s.codes(), &z)), tape.leaf(&tensor(gpu, &s.weight(), &w)));
     let signal = tape.synthesis(&tz, &tw, s.stride, s.padding, (s.height, s.width)).unwrap();
@@ -67,7 +69,7 @@ fn synthesis(gpu: &Gpu, s: &ConvShape) -> Vec<(&'static str, Row)> {
     vec![("codes", analysis(s, &got[0], &g, &w, 1.0)), ("weight", outer(s, &got[1], &z, &g, 1.0))]
 }
 
-fn residual(gpu: &Gpu, s: &ConvShape) -> Vec<(&'static str, Row)> {
+fn residual(gpu: &Gpu, s: &ConvShape) -> Named {
     let (x, z, w, tape) = (filled(&s.signal(), 1), filled(&s.codes(), 2), filled(&s.weight(), 3), Tape::new());
     let g = filled(&s.signal(), 4);
     let leaf = |shape: &[usize], v: &[f64]| tape.leaf(&tensor(gpu, shape, v));
@@ -78,22 +80,19 @@ fn residual(gpu: &Gpu, s: &ConvShape) -> Vec<(&'static str, Row)> {
     vec![("x", x_bar), ("codes", analysis(s, &got[1], &g, &w, -1.0)), ("weight", outer(s, &got[2], &z, &g, -1.0))]
 }
 
-fn fista_step(gpu: &Gpu, s: &ConvShape) -> Vec<(&'static str, Row)> {
+fn fista_step(gpu: &Gpu, s: &ConvShape) -> Named {
     let (y, r, w) = (filled(&s.codes(), 1), filled(&s.signal(), 2), filled(&s.weight(), 3));
-    let (g, lambda, step, mu, tape) = (filled(&s.codes(), 4), vec![0.25; s.n], 0.75, 0.5, Tape::new());
+    let (g, lambda, step, tape) = (filled(&s.codes(), 4), vec![0.25; s.n], 0.75, Tape::new());
     let leaf = |shape: &[usize], v: &[f64]| tape.leaf(&tensor(gpu, shape, v));
     let (ty, tr, tw) = (leaf(&s.codes(), &y), leaf(&s.signal(), &r), leaf(&s.weight(), &w));
     let (tstep, tlambda) = (tensor(gpu, &[1], &[step]), tensor(gpu, &[s.n], &lambda));
-    let prox = Prox { mu: mu as f32, non_negative: true };
+    // The elastic term is for the sparse coding layers below.
+    let prox = Prox { mu: 0.0, non_negative: true };
     let codes = tape.fista_step(Some(&ty), &tr, &tw, &tstep, &tlambda, prox, s.stride, s.padding).unwrap();
     // The mask is the device's own, so that a code at the threshold cannot be taken for an error.
     let z = codes.value().to_vec().unwrap().into_iter().map(f64::from).collect::<Vec<_>>();
-    let v = twin::soft_threshold::soft_threshold_gradient(
-        &z,
-        &g,
-        step,
-        twin::soft_threshold::Prox { mu, non_negative: true },
-    );
+    let prox = twin::soft_threshold::Prox { mu: 0.0, non_negative: true };
+    let v = twin::soft_threshold::soft_threshold_gradient(&z, &g, step, prox);
     assert!(v.len() < 20 || has_both_sides(&v));
     let got = gradients(tape, &codes, &g, &[&ty, &tr, &tw]);
     let point = Row::rounded(&got[0], v.clone(), 2 + DIVISION);
@@ -121,7 +120,7 @@ fn outer(s: &ConvShape, got: &Tensor, u: &[f64], x: &[f64], scale: f64) -> Row {
     Row::within(got, apply(u, x, scale), apply(&abs(u), &abs(x), scale.abs()), weight_gradient_terms(s) + AROUND)
 }
 
-fn add_relu(gpu: &Gpu) -> Vec<(&'static str, Row)> {
+fn add_relu(gpu: &Gpu) -> Named {
     let (a, b, g, tape) = (values(259, 1), values(259, 2), values(259, 3), Tape::new());
     let [ta, tb] = [&a, &b].map(|v| tape.leaf(&tensor(gpu, &[259], v)));
     let y = tape.add_relu(&ta, &tb).unwrap();
@@ -131,7 +130,7 @@ fn add_relu(gpu: &Gpu) -> Vec<(&'static str, Row)> {
     vec![("a", Row::exact(&got[0], want.clone())), ("b", Row::exact(&got[1], want))]
 }
 
-fn momentum(gpu: &Gpu) -> Vec<(&'static str, Row)> {
+fn momentum(gpu: &Gpu) -> Named {
     let (z, previous, g, beta, tape) = (values(259, 1), values(259, 2), values(259, 3), 0.28_f32, Tape::new());
     let [tz, tp] = [&z, &previous].map(|v| tape.leaf(&tensor(gpu, &[259], v)));
     let y = tape.momentum(&tz, &tp, beta).unwrap();
@@ -143,7 +142,7 @@ fn momentum(gpu: &Gpu) -> Vec<(&'static str, Row)> {
     ]
 }
 
-fn scale_samples(gpu: &Gpu) -> Vec<(&'static str, Row)> {
+fn scale_samples(gpu: &Gpu) -> Named {
     let (a, factor, g, tape) = (values(21, 1), values(3, 2), values(21, 3), Tape::new());
     let leaf = tape.leaf(&tensor(gpu, &[3, 7], &a));
     let y = tape.scale_samples(&leaf, &tensor(gpu, &[3], &factor)).unwrap();
@@ -151,7 +150,7 @@ fn scale_samples(gpu: &Gpu) -> Vec<(&'static str, Row)> {
     vec![("a", Row::rounded(&gradients(tape, &y, &g, &[&leaf])[0], want, 1))]
 }
 
-fn linear(gpu: &Gpu) -> Vec<(&'static str, Row)> {
+fn linear(gpu: &Gpu) -> Named {
     let (n, inputs, outputs, tape) = (5, 19, 10, Tape::new());
     let (x, w, b) = (values(n * inputs, 1), values(outputs * inputs, 2), values(outputs, 3));
     let leaf = |shape: &[usize], v: &[f64]| tape.leaf(&tensor(gpu, shape, v));
@@ -168,7 +167,7 @@ fn linear(gpu: &Gpu) -> Vec<(&'static str, Row)> {
     ]
 }
 
-fn reshape(gpu: &Gpu) -> Vec<(&'static str, Row)> {
+fn reshape(gpu: &Gpu) -> Named {
     let (g, tape) = (values(12, 1), Tape::new());
     let leaf = tape.leaf(&tensor(gpu, &[3, 4], &values(12, 2)));
     let y = tape.reshape(&leaf, &[2, 6]).unwrap();
@@ -227,15 +226,13 @@ impl Layer {
             Self::new("root noise", plain, root),
             Self::new("published root noise", plain, CscConfig { solver: Solver::Published, ..root }),
             Self::new("elastic", plain, CscConfig { mu: 0.5, iterations: 3, ..base }),
-            Self::new("signed", plain, CscConfig { non_negative: false, iterations: 4, ..base }),
-            Self::new("signed elastic", plain, CscConfig { non_negative: false, mu: 0.5, iterations: 3, ..base }),
+            Self::new("signed", plain, CscConfig { non_negative: false, mu: 0.5, iterations: 4, ..base }),
             Self::new(
                 "two dictionaries",
-                [2, 7, 6, 4, 5, 3, 1, 1],
+                [2, 9, 7, 4, 6, 3, 2, 1],
                 CscConfig { dictionaries: 2, iterations: 3, ..base },
             ),
             Self::new("normalised lambda", plain, CscConfig { normalize_lambda: true, iterations: 3, ..base }),
-            Self::new("odd, stride 2", [2, 9, 7, 4, 6, 3, 2, 1], CscConfig { iterations: 3, ..base }),
             Self::new("stride 3 on even", [1, 10, 8, 1, 3, 5, 3, 2], CscConfig { iterations: 3, ..base }),
         ]);
         all

@@ -66,7 +66,7 @@ fn convolutions_match_their_twins_on_the_register_schedule() {
 
 #[test]
 fn convolutions_match_their_twins_with_every_access_checked() {
-    check_convolutions(Lane::Checked, &shapes().into_iter().step_by(3).collect::<Vec<_>>());
+    check_convolutions(Lane::Checked, &shapes().into_iter().step_by(5).collect::<Vec<_>>());
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn check_plain(lane: Lane) {
 
 #[test]
 fn random_shapes_match_their_twins() {
-    let config = Config { cases: 24, max_shrink_iters: 16, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 16, max_shrink_iters: 16, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let sizes = (1..=2_usize, 1..=9_usize, 1..=9_usize, 1..=6_usize, 1..=9_usize, 1..=5_usize, 1..=4_usize, 0..5_usize);
     let shapes = sizes.prop_filter_map("the kernel fits", |(n, h, w, channels, atoms, k, stride, padding)| {
@@ -152,29 +152,25 @@ fn residual(gpu: &Gpu, s: &ConvShape) -> Vec<Row> {
     vec![Row::within(&got, want, magnitude, synthesis_terms(s) + 1)]
 }
 
-/// With a point and non-negative codes, and without a point and signed ones.
 fn fista_step(gpu: &Gpu, s: &ConvShape) -> Vec<Row> {
-    let (y, r, w) = (filled(&s.codes(), 1), filled(&s.signal(), 2), filled(&s.weight(), 3));
+    let (with_point, non_negative, mu) = if starts_from_zero(s) { (false, false, 0.5) } else { (true, true, 0.0) };
+    let (r, w) = (filled(&s.signal(), 2), filled(&s.weight(), 3));
+    let y = with_point.then(|| filled(&s.codes(), 1));
     let lambda = (0..s.n).map(|n| 0.125 * (n + 1) as f64).collect::<Vec<_>>();
-    let (ty, tr, tw) = (tensor(gpu, &s.codes(), &y), tensor(gpu, &s.signal(), &r), tensor(gpu, &s.weight(), &w));
+    let tape = Tape::idle();
+    let point = y.as_deref().map(|y| constant(&tape, gpu, &s.codes(), y));
+    let (tr, tw) = (constant(&tape, gpu, &s.signal(), &r), constant(&tape, gpu, &s.weight(), &w));
     let (step, tlambda) = (tensor(gpu, &[1], &[0.75]), tensor(gpu, &[s.n], &lambda));
-    let run = |with_point: bool, mu: f64, non_negative: bool| {
-        let (tape, prox) = (Tape::idle(), Prox { mu: mu as f32, non_negative });
-        let (point, [r_var, w_var]) = (tape.constant(&ty), [&tr, &tw].map(|t| tape.constant(t)));
-        let point = with_point.then_some(&point);
-        let got = tape.fista_step(point, &r_var, &w_var, &step, &tlambda, prox, s.stride, s.padding).unwrap();
-        let (y, prox) = (with_point.then_some(&y[..]), twin::soft_threshold::Prox { mu, non_negative });
-        let want = twin::fista_step::fista_step(s, y, &r, &w, 0.75, &lambda, prox);
-        assert!(want.len() < 20 || has_both_sides(&want));
-        assert!(want.len() < 20 || want.iter().any(|z| *z < 0.0) != non_negative);
-        let most = lambda[s.n - 1];
-        let analysis = twin::correlation::correlation(s, &abs(&r), &abs(&w));
-        let magnitude = zip(&abs(y.unwrap_or(&vec![0.0; want.len()])), &analysis, |y, a| y + 0.75 * (a + most));
-        let magnitude = times(1.0 / (1.0 + 0.75 * mu), &magnitude);
-        // Beyond the sum: times the step, plus the point, minus the threshold (a product), over 1 + step mu.
-        Row::within(got.value(), want, magnitude, analysis_terms(s) + 6 + DIVISION)
-    };
-    vec![run(true, 0.0, true), run(false, 0.5, false)]
+    let prox = Prox { mu: mu as f32, non_negative };
+    let got = tape.fista_step(point.as_ref(), &tr, &tw, &step, &tlambda, prox, s.stride, s.padding).unwrap();
+    let prox = twin::soft_threshold::Prox { mu, non_negative };
+    let want = twin::fista_step::fista_step(s, y.as_deref(), &r, &w, 0.75, &lambda, prox);
+    assert!(want.len() < 20 || (has_both_sides(&want) && want.iter().any(|z| *z < 0.0) != non_negative));
+    let analysis = twin::correlation::correlation(s, &abs(&r), &abs(&w));
+    let point = y.map_or_else(|| vec![0.0; want.len()], |y| abs(&y));
+    let magnitude = zip(&point, &analysis, |y, a| (y + 0.75 * (a + lambda[s.n - 1])) / (1.0 + 0.75 * mu));
+    // Beyond the sum: times the step, plus the point, minus the threshold (a product), over 1 + step mu.
+    vec![Row::within(got.value(), want, magnitude, analysis_terms(s) + 6 + DIVISION)]
 }
 
 fn weight_gradient(gpu: &Gpu, s: &ConvShape) -> Vec<Row> {
@@ -404,16 +400,12 @@ fn inverse_norm(gpu: &Gpu) -> Vec<Row> {
     let s = shape([1, 7, 6, 3, 5, 3, 2, 1]);
     let (v, w) = (filled(&s.codes(), 1), filled(&s.weight(), 2));
     let weight = tensor(gpu, &s.weight(), &w);
-    let run = |rounds| {
+    let run = |rounds, bound| {
         let mut power = PowerIteration::new(&s, tensor(gpu, &s.codes(), &v)).unwrap();
-        (power.run(&weight, rounds).unwrap(), vec![twin::power_iteration::power_iteration(&s, &w, &v, rounds).1])
+        let want = twin::power_iteration::power_iteration(&s, &w, &v, rounds).1;
+        Row::l2(&power.run(&weight, rounds).unwrap(), vec![want], bound)
     };
-    let image = twin::synthesis::synthesis(&s, &abs(&v), &abs(&w));
-    let magnitude = twin::dot(&image, &image) / twin::dot(&v, &v);
-    // Twice the image (its sum and its factor, itself a sum, a root and a division), and the sum of squares.
-    let terms = 2 * (synthesis_terms(&s) + v.len() + ROOT + DIVISION + 1) + image.len();
-    let ((none, want_none), (four, want_four)) = (run(0), run(4));
-    vec![Row::within(&none, want_none, vec![magnitude], terms), Row::l2(&four, want_four, 1e-5)]
+    vec![run(0, 1e-6), run(4, 1e-5)]
 }
 
 /// As the code after one iteration without a threshold: `0.9 / L A^T x`, `L` after the three rounds of a warm start.
@@ -756,9 +748,10 @@ fn cross_entropy_mean(gpu: &Gpu) -> Vec<Row> {
         let metrics = found.metrics.to_vec().unwrap();
         assert_eq!(metrics[1..], [hits(1) as f32, hits(5) as f32], "hits of {n} samples");
         assert_eq!(metrics[0], found.loss.value().to_vec().unwrap()[0]);
-        Row::within(found.loss.value(), vec![loss], vec![4.0 + 4.0 + 5.0], terms)
+        let bounded = Row::within(found.loss.value(), vec![loss], vec![4.0 + 4.0 + 5.0], terms);
+        [bounded, Row::l2(found.loss.value(), vec![loss], 1e-6)]
     };
-    SCORES.iter().map(one).collect()
+    SCORES.iter().flat_map(one).collect()
 }
 
 #[test]

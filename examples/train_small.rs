@@ -1,0 +1,33 @@
+//! Training a small SDNet on a part of the bundled images, with nothing but the library.
+//!
+//!     cargo run --release --example train_small
+
+use sdnet::checkpoint::Recipe;
+use sdnet::data::{DataSource, Normalization, Split, load};
+use sdnet::gpu::{Gpu, GpuOptions};
+use sdnet::models::ModelConfig;
+use sdnet::train::{Event, TrainConfig, Trainer};
+
+fn main() -> sdnet::Result<()> {
+    let gpu = Gpu::open(&GpuOptions::default())?;
+    let source = DataSource { name: "fashion-mnist-small".into(), root: None };
+    let (train, test) = (load(&source, Split::Train)?, load(&source, Split::Test)?.subset(200));
+
+    let recipe = Recipe {
+        model: ModelConfig { width: 4, in_channels: 1, ..ModelConfig::named("sdnet18")? },
+        normalization: Some(Normalization::default_for(&train.name, 1)),
+        ..Recipe::default()
+    };
+    let config = TrainConfig { epochs: 1, batch: 32, rate: 0.05, steps: Some(60), ..TrainConfig::default() };
+    let mut trainer = Trainer::new(&gpu, recipe, config)?;
+    trainer.run(&train, &test, &|| false, &mut |_, event| {
+        match event {
+            Event::Step { progress, .. } if progress.step % 10 == 0 => {
+                println!("step {:2}: mean loss so far {:.3}", progress.step, progress.tally.mean_loss());
+            }
+            Event::Step { .. } => {}
+            Event::Epoch { record, .. } => println!("test accuracy {:.1} %", 100.0 * record.test_accuracy),
+        }
+        Ok(())
+    })
+}

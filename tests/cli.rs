@@ -1,0 +1,276 @@
+//! The program from the command line: what it does, and what it refuses.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use assert_cmd::Command;
+use sdnet::files::{NamedTensors, TensorFile, read_npy, read_safetensors, write_npy, write_safetensors};
+use sdnet::reference::fill::fill;
+
+fn sdnet(arguments: &[&str]) -> Output {
+    Command::cargo_bin("sdnet").unwrap().args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Runs what must succeed; its standard output.
+#[track_caller]
+fn succeeds(arguments: &[&str]) -> String {
+    let output = sdnet(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// Runs what must fail with exit code 1 and a message, not a panic, that holds all of these words.
+#[track_caller]
+fn refuses(arguments: &[&str], words: &[&str]) {
+    let output = sdnet(arguments);
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {message}{}", text(&output.stdout));
+    assert!(!message.contains("panicked"), "{message}");
+    for word in words {
+        assert!(message.contains(word), "{arguments:?}: no {word:?} in {message:?}");
+    }
+}
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/net_{name}.safetensors"))
+}
+
+/// The parameters of a golden file as a weights file of foreign origin.
+fn foreign_weights(folder: &Path, name: &str) -> String {
+    let file = read_safetensors(&golden(name)).unwrap();
+    let named = file.tensors.into_iter().filter_map(|(key, tensor)| {
+        let name = key.strip_prefix("param.").or(key.strip_prefix("bn."))?.to_owned();
+        Some((name, tensor))
+    });
+    let path = folder.join(format!("{name}.safetensors"));
+    write_safetensors(&path, &TensorFile { tensors: named.collect::<NamedTensors>(), ..Default::default() }).unwrap();
+    path.display().to_string()
+}
+
+fn images(folder: &Path, shape: [usize; 4], change: impl FnOnce(&mut Vec<f32>)) -> String {
+    let mut values = fill(shape.iter().product(), 150, 1.0).iter().map(|v| *v as f32).collect();
+    change(&mut values);
+    let path = folder.join(format!("x{shape:?}.npy"));
+    write_npy(&path, &shape, &values).unwrap();
+    path.display().to_string()
+}
+
+fn at(folder: &Path, name: &str) -> String {
+    folder.join(name).display().to_string()
+}
+
+const NARROW: [&str; 10] =
+    ["--model", "sdnet18", "--width", "8", "--in-channels", "1", "--classes", "10", "--iterations", "4"];
+
+#[test]
+fn predict_gives_the_golden_logits() {
+    let folder = tempfile::tempdir().unwrap();
+    let all = ["--model", "sdnet18-all", "--width", "8", "--in-channels", "3", "--classes", "10", "--iterations", "3"];
+    for (name, shape, flags) in [("sdnet18_narrow", [6, 1, 28, 28], NARROW), ("sdnet18_all_narrow", [4, 3, 24, 24], all)] {
+        let (weights, input) = (foreign_weights(folder.path(), name), images(folder.path(), shape, |_| ()));
+        let output = at(folder.path(), "logits.npy");
+        let files = ["predict", "--weights", &weights, "--input", &input, "--output", &output, "--batch", "4"];
+        succeeds(&[&files[..], &flags].concat());
+        let (shape, logits) = read_npy(Path::new(&output)).unwrap();
+        let want = read_safetensors(&golden(name)).unwrap().tensors["eval.logits"].clone();
+        assert_eq!(shape, want.0);
+        let norm = |v: &mut dyn Iterator<Item = f32>| v.map(|v| f64::from(v) * f64::from(v)).sum::<f64>().sqrt();
+        let error = norm(&mut logits.iter().zip(&want.1).map(|(a, b)| a - b)) / norm(&mut want.1.iter().copied());
+        // The step comes from our own power iteration, which is converged to some 1e-5.
+        assert!(error < 2e-4, "{name}: relative error {error:.1e}");
+        let other = at(folder.path(), "other.npy");
+        let files = ["predict", "--weights", &weights, "--input", &input, "--output", &other, "--lambda", "0.4"];
+        succeeds(&[&files[..], &flags].concat());
+        assert_ne!(read_npy(Path::new(&other)).unwrap().1, logits, "lambda has no effect");
+    }
+}
+
+#[test]
+fn predict_refuses_bad_files_by_name_and_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let weights = foreign_weights(folder.path(), "sdnet18_narrow");
+    let good = images(folder.path(), [2, 1, 28, 28], |_| ());
+    let output = at(folder.path(), "never.npy");
+    let predict = |weights: &str, input: &str, words: &[&str]| {
+        let files = ["predict", "--weights", weights, "--input", input, "--output", &output];
+        refuses(&[&files[..], &NARROW].concat(), words);
+        assert!(!Path::new(&output).exists());
+    };
+    let wide = images(folder.path(), [2, 3, 28, 28], |_| ());
+    predict(&weights, &wide, &["x[2, 3, 28, 28].npy", "[n, 1, height, width]"]);
+    let nan = images(folder.path(), [3, 1, 28, 28], |v| v[5] = f32::NAN);
+    predict(&weights, &nan, &["not finite", "index 5"]);
+    predict(&weights, &at(folder.path(), "missing.npy"), &["missing.npy"]);
+    predict(&at(folder.path(), "missing.safetensors"), &good, &["missing.safetensors"]);
+    let cut = at(folder.path(), "cut.safetensors");
+    let bytes = std::fs::read(&weights).unwrap();
+    std::fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
+    predict(&cut, &good, &["cut.safetensors", "cut short"]);
+    let files = ["predict", "--weights", &weights, "--input", &good, "--output", &output];
+    refuses(&files, &["sdnet18_narrow.safetensors", "--model"]);
+    let wrong = ["--model", "sdnet18", "--width", "4", "--in-channels", "1", "--classes", "10"];
+    refuses(&[&files[..], &wrong].concat(), &["layer0.0.dn.weight", "[8, 1, 3, 3]", "[4, 1, 3, 3]"]);
+    let shortcuts = ["--model", "sdnet18-all", "--width", "8", "--in-channels", "1", "--classes", "10"];
+    refuses(&[&files[..], &shortcuts].concat(), &["layer1.layers.0.conv1.dn.weight", "missing"]);
+}
+
+#[test]
+fn a_missing_adapter_names_the_package_to_install() {
+    refuses(&["adapters", "--adapter", "no such card"], &["no such card", "mesa-vulkan-drivers", "dnf", "pacman"]);
+}
+
+#[test]
+fn adapters_says_which_one_is_chosen() {
+    assert!(succeeds(&["adapters"]).contains("chosen: "));
+    assert!(succeeds(&["adapters", "--json"]).starts_with('{'));
+}
+
+#[test]
+fn usage_errors_have_exit_code_two() {
+    assert_eq!(sdnet(&["train"]).status.code(), Some(2));
+    assert_eq!(sdnet(&["fly"]).status.code(), Some(2));
+}
+
+#[test]
+fn shaders_are_written_in_every_language() {
+    let folder = tempfile::tempdir().unwrap();
+    for (target, file) in [("wgsl", "relu.wgsl"), ("spirv", "relu.spv"), ("msl", "relu.metal"), ("hlsl", "relu.hlsl")] {
+        succeeds(&["shaders", "--target", target, "--out", &at(folder.path(), target)]);
+        assert!(folder.path().join(target).join(file).metadata().unwrap().len() > 100);
+    }
+    assert!(succeeds(&["shaders"]).contains("override"));
+}
+
+/// Flags of a training that takes a second or two.
+const SMALL: [&str; 10] =
+    ["--data", "fashion-mnist-small", "--width", "2", "--batch", "16", "--epochs", "1", "--seed", "5"];
+
+fn train(out: &str, more: &[&str]) -> String {
+    succeeds(&[&["train", "--out", out], &SMALL[..], more].concat())
+}
+
+#[test]
+fn training_writes_weights_metrics_and_pictures_that_evaluation_agrees_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = at(folder.path(), "run");
+    let said = train(&out, &["--steps", "6"]);
+    assert!(said.contains("test accuracy"), "{said}");
+    for file in ["best.safetensors", "last.safetensors", "metrics.jsonl", "curves.svg", "atoms.png", "predictions.png"] {
+        assert!(Path::new(&out).join(file).metadata().unwrap().len() > 50, "{file}");
+    }
+    let metrics = std::fs::read_to_string(Path::new(&out).join("metrics.jsonl")).unwrap();
+    let record: serde_json::Value = serde_json::from_str(metrics.lines().last().unwrap()).unwrap();
+    let last = at(Path::new(&out), "last.safetensors");
+    let said = succeeds(&["eval", "--weights", &last, "--data", "fashion-mnist-small", "--json"]);
+    let figures: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let (a, b) = (record["test_accuracy"].as_f64().unwrap(), figures["top1"].as_f64().unwrap());
+    assert!((a - b).abs() < 0.005, "in training {a}, on its own {b}");
+    assert_eq!(figures["images"], 2000);
+    // The file says all there is to say: prediction needs no other flag.
+    let (input, output) = (images(folder.path(), [2, 1, 28, 28], |_| ()), at(folder.path(), "y.npy"));
+    succeeds(&["predict", "--weights", &last, "--input", &input, "--output", &output]);
+    assert_eq!(read_npy(Path::new(&output)).unwrap().0, [2, 10]);
+}
+
+/// The last record of a training, without its speed.
+fn last_record(out: &str) -> serde_json::Value {
+    let metrics = std::fs::read_to_string(Path::new(out).join("metrics.jsonl")).unwrap();
+    let mut record: serde_json::Value = serde_json::from_str(metrics.lines().last().unwrap()).unwrap();
+    record["images_per_s"] = serde_json::Value::Null;
+    record
+}
+
+#[track_caller]
+fn assert_same_end(a: &str, b: &str) {
+    let weights = |out: &str| std::fs::read(Path::new(out).join("last.safetensors")).unwrap();
+    assert!(weights(a) == weights(b), "the weights differ");
+    assert_eq!(last_record(a), last_record(b));
+}
+
+#[test]
+fn a_resumed_training_is_bit_equal_to_an_uninterrupted_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, parts) = (at(folder.path(), "whole"), at(folder.path(), "parts"));
+    train(&whole, &["--steps", "9"]);
+    train(&parts, &["--steps", "4"]);
+    succeeds(&["train", "--out", &parts, "--data", "fashion-mnist-small", "--resume", "--steps", "9"]);
+    assert_same_end(&whole, &parts);
+}
+
+/// 320 images of 12 x 12 pixels in IDX files, for trainings of a second or two.
+fn tiny_data(folder: &Path) -> String {
+    let data = folder.join("tiny");
+    std::fs::create_dir(&data).unwrap();
+    for part in ["train", "t10k"] {
+        let pixels = fill(320 * 144, 3, 127.0).iter().map(|v| (v + 128.0) as u8).collect::<Vec<_>>();
+        let labels = (0..320).map(|i| (i * 7 % 10) as u8).collect::<Vec<_>>();
+        let header = [&[0, 0, 8, 3][..], &320_u32.to_be_bytes(), &12_u32.to_be_bytes(), &12_u32.to_be_bytes()].concat();
+        std::fs::write(data.join(format!("{part}-images-idx3-ubyte")), [header, pixels].concat()).unwrap();
+        let header = [&[0, 0, 8, 1][..], &320_u32.to_be_bytes()].concat();
+        std::fs::write(data.join(format!("{part}-labels-idx1-ubyte")), [header, labels].concat()).unwrap();
+    }
+    data.display().to_string()
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_saves_and_leaves_cleanly_and_resuming_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = tiny_data(folder.path());
+    let (whole, parts) = (at(folder.path(), "whole"), at(folder.path(), "parts"));
+    let flags = ["train", "--data", &data, "--width", "2", "--batch", "8", "--epochs", "5", "--lr", "0.02", "--out"];
+    succeeds(&[&flags[..], &[&whole]].concat());
+
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("sdnet"));
+    child.args(flags).arg(&parts).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null());
+    let child = child.spawn().unwrap();
+    // After the first epoch there are metrics; four more epochs take longer than the signal.
+    let start = std::time::Instant::now();
+    while !Path::new(&parts).join("metrics.jsonl").exists() {
+        assert!(start.elapsed().as_secs() < 120, "no epoch has ended");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    assert!(text(&output.stdout).contains("`--resume` goes on"), "{}", text(&output.stdout));
+    succeeds(&["train", "--data", &data, "--out", &parts, "--resume"]);
+    assert_same_end(&whole, &parts);
+}
+
+#[test]
+fn training_refuses_what_cannot_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = at(folder.path(), "run");
+    let run = |more: &[&str], words: &[&str]| refuses(&[&["train", "--out", &out], &SMALL[..], more].concat(), words);
+    run(&["--model", "vgg16"], &["vgg16", "sdnet18-all"]);
+    run(&["--data", "nowhere"], &["nowhere", "fashion-mnist"]);
+    run(&["--batch", "0"], &["batch"]);
+    run(&["--iterations", "0"], &["iterations"]);
+    run(&["--lambda", "nan"], &["lambda"]);
+    run(&["--std", "0"], &["std"]);
+    run(&["--no-shortcut"], &["shortcut"]);
+    run(&["--resume"], &["training.safetensors"]);
+    // A batch whose activations are over what one buffer may hold.
+    run(&["--batch", "10000", "--width", "512"], &["out of device memory", "bytes", "smaller batch"]);
+    let file = at(folder.path(), "file");
+    std::fs::write(&file, "in the way").unwrap();
+    refuses(&[&["train", "--out", &at(Path::new(&file), "run")], &SMALL[..]].concat(), &["file"]);
+}
+
+#[test]
+fn labels_out_of_range_are_refused_by_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let weights = foreign_weights(folder.path(), "sdnet18_narrow");
+    let data = folder.path().join("idx");
+    std::fs::create_dir(&data).unwrap();
+    let images = [&[0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 8, 0, 0, 0, 8][..], &[7; 128]].concat();
+    std::fs::write(data.join("t10k-images-idx3-ubyte"), images).unwrap();
+    std::fs::write(data.join("t10k-labels-idx1-ubyte"), [0, 0, 8, 1, 0, 0, 0, 2, 3, 12]).unwrap();
+    let data = data.display().to_string();
+    refuses(&[&["eval", "--weights", &weights, "--data", &data], &NARROW[..]].concat(), &["label 12", "10 classes"]);
+}
