@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut csc = Csc::new(Parameter { name: "dn.weight".into(), value: dictionary }, base)?;
     let tape = Tape::idle();
     let mut codes = Vec::new();
-    for iterations in [1, 2, 4, 8, 16, 32] {
+    for iterations in [1, 2, 4, 8, 16] {
         csc.set_config(CscConfig { iterations, ..base })?;
         let z = csc.forward(&Pass::eval(&tape), &tape.constant(&x))?.value().clone();
         let objective: f32 = csc.objective(&x, &z)?.iter().sum();

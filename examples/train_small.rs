@@ -22,8 +22,8 @@ fn main() -> sdnet::Result<()> {
     let mut trainer = Trainer::new(&gpu, recipe, config)?;
     trainer.run(&train, &test, &|| false, &mut |_, event| {
         match event {
-            Event::Step { progress, .. } if progress.step % 10 == 0 => {
-                println!("step {:2}: mean loss so far {:.3}", progress.step, progress.tally.mean_loss());
+            Event::Step { progress, .. } if progress.tally.samples % 320 == 0 => {
+                println!("{:4} images: mean loss {:.3}", progress.tally.samples, progress.tally.mean_loss());
             }
             Event::Step { .. } => {}
             Event::Epoch { record, .. } => println!("test accuracy {:.1} %", 100.0 * record.test_accuracy),

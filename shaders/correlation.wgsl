@@ -4,8 +4,14 @@
 @group(0) @binding(4) var<storage, read_write> codes: array<f32>;
 @group(0) @binding(5) var<storage, read> scale: array<f32>;
 
+var<private> times: f32;
+
+fn begin_stores() {
+    times = scale[0];
+}
+
 fn store(row: u32, atom: u32, value: vec4<f32>) {
-    let scaled = scale[0] * value;
+    let scaled = times * value;
     for (var q = 0u; q < 4u; q++) {
         if row < ROWS && atom + q < ATOMS {
             codes[row * ATOMS + atom + q] = scaled[q];

@@ -8,16 +8,22 @@ override HAS_POINT: bool;
 @group(0) @binding(6) var<storage, read> step: array<f32>;
 @group(0) @binding(7) var<storage, read> lambda: array<f32>;
 
+var<private> t: f32;
+
+fn begin_stores() {
+    t = step[0];
+}
+
 fn store(row: u32, atom: u32, value: vec4<f32>) {
-    let sample = min(row, ROWS - 1u) / (CODE_HEIGHT * CODE_WIDTH);
+    let amount = lambda[min(row, ROWS - 1u) / (CODE_HEIGHT * CODE_WIDTH)];
     for (var q = 0u; q < 4u; q++) {
         if row < ROWS && atom + q < ATOMS {
             let i = row * ATOMS + atom + q;
-            var moved = step[0] * value[q];
+            var moved = t * value[q];
             if HAS_POINT {
                 moved += point[i];
             }
-            codes[i] = prox(moved, step[0], lambda[sample]);
+            codes[i] = prox(moved, t, amount);
         }
     }
 }

@@ -83,6 +83,8 @@ fn column_block(j: u32, inner: u32) -> mat4x4<f32> {
     );
 }
 
+fn begin_stores() {}
+
 fn store(row: u32, atom: u32, value: vec4<f32>) {
     let place = row / 4u / CHANNEL_BLOCKS;
     let m = row / 4u % CHANNEL_BLOCKS * 4u + row % 4u;

@@ -71,6 +71,7 @@ kernels! {
     CROSS_ENTROPY = "cross_entropy";
     CROSS_ENTROPY_MEAN = "cross_entropy_mean", "common/total";
     FILL = "fill";
+    FOLD = "fold";
     GLOBAL_AVERAGE_POOL = "global_average_pool";
     GLOBAL_AVERAGE_POOL_GRADIENT = "global_average_pool_gradient";
     INVERSE_NORM = "inverse_norm";
@@ -88,6 +89,7 @@ kernels! {
     STEP_SIZE = "step_size";
     SUM_GROUPS = "sum_groups";
     SUM_SAMPLES = "sum_samples", "common/total";
+    UNFOLD = "unfold";
 }
 
 /// Every kernel of the crate, for `sdnet shaders` and for the tests.

@@ -41,7 +41,12 @@ impl Tensor {
     pub fn full(gpu: &Gpu, shape: &[usize], value: f32) -> Result<Self> {
         let out = Self::uninitialized(gpu, "a tensor", shape)?;
         let len = out.len().div_ceil(4);
-        gpu.run(&shaders::FILL, &[("LENGTH", len as f64), ("VALUE", f64::from(value))], &[&out.buffer], len.div_ceil(64))?;
+        gpu.run(
+            &shaders::FILL,
+            &[("LENGTH", len as f64), ("VALUE", f64::from(value))],
+            &[&out.buffer],
+            len.div_ceil(64),
+        )?;
         Ok(out)
     }
 
@@ -100,7 +105,12 @@ impl Tensor {
         same_shape("add", self, other)?;
         let out = Self::uninitialized(&self.gpu, "add", &self.shape)?;
         let len = self.len().div_ceil(4);
-        self.gpu.run(&shaders::ADD, &[("LENGTH", len as f64)], &[&self.buffer, &other.buffer, &out.buffer], len.div_ceil(64))?;
+        self.gpu.run(
+            &shaders::ADD,
+            &[("LENGTH", len as f64)],
+            &[&self.buffer, &other.buffer, &out.buffer],
+            len.div_ceil(64),
+        )?;
         Ok(out)
     }
 

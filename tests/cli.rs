@@ -70,7 +70,9 @@ const NARROW: [&str; 10] =
 fn predict_gives_the_golden_logits() {
     let folder = tempfile::tempdir().unwrap();
     let all = ["--model", "sdnet18-all", "--width", "8", "--in-channels", "3", "--classes", "10", "--iterations", "3"];
-    for (name, shape, flags) in [("sdnet18_narrow", [6, 1, 28, 28], NARROW), ("sdnet18_all_narrow", [4, 3, 24, 24], all)] {
+    for (name, shape, flags) in
+        [("sdnet18_narrow", [6, 1, 28, 28], NARROW), ("sdnet18_all_narrow", [4, 3, 24, 24], all)]
+    {
         let (weights, input) = (foreign_weights(folder.path(), name), images(folder.path(), shape, |_| ()));
         let output = at(folder.path(), "logits.npy");
         let files = ["predict", "--weights", &weights, "--input", &input, "--output", &output, "--batch", "4"];
@@ -159,7 +161,8 @@ fn training_writes_weights_metrics_and_pictures_that_evaluation_agrees_with() {
     let out = at(folder.path(), "run");
     let said = train(&out, &["--steps", "6"]);
     assert!(said.contains("test accuracy"), "{said}");
-    for file in ["best.safetensors", "last.safetensors", "metrics.jsonl", "curves.svg", "atoms.png", "predictions.png"] {
+    for file in ["best.safetensors", "last.safetensors", "metrics.jsonl", "curves.svg", "atoms.png", "predictions.png"]
+    {
         assert!(Path::new(&out).join(file).metadata().unwrap().len() > 50, "{file}");
     }
     let metrics = std::fs::read_to_string(Path::new(&out).join("metrics.jsonl")).unwrap();

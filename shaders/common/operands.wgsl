@@ -6,25 +6,21 @@
 @group(0) @binding(2) var<storage, read> factor: array<f32>;
 @group(0) @binding(3) var<storage, read> factor4: array<vec4<f32>>;
 
-// Up to four values from `index` on, which `count` of them exist; zero beyond.
+// Four values from `index` on, of which `count`, at least one, exist; zero beyond.
 fn source_at(index: u32, count: u32) -> vec4<f32> {
     if SOURCE_BY_FOUR {
         return source4[index / 4u];
     }
-    var value = vec4(0.0);
-    for (var q = 0u; q < min(count, 4u); q++) {
-        value[q] = source[index + q];
-    }
-    return value;
+    let at = index + min(vec4(0u, 1u, 2u, 3u), vec4(count - 1u));
+    let value = vec4(source[at.x], source[at.y], source[at.z], source[at.w]);
+    return select(vec4(0.0), value, vec4(0u, 1u, 2u, 3u) < vec4(count));
 }
 
 fn factor_at(index: u32, count: u32) -> vec4<f32> {
     if FACTOR_BY_FOUR {
         return factor4[index / 4u];
     }
-    var value = vec4(0.0);
-    for (var q = 0u; q < min(count, 4u); q++) {
-        value[q] = factor[index + q];
-    }
-    return value;
+    let at = index + min(vec4(0u, 1u, 2u, 3u), vec4(count - 1u));
+    let value = vec4(factor[at.x], factor[at.y], factor[at.z], factor[at.w]);
+    return select(vec4(0.0), value, vec4(0u, 1u, 2u, 3u) < vec4(count));
 }

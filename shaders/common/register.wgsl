@@ -5,7 +5,7 @@
 //     result[row, column] = sum over outer, inner of rows[row, k] * columns[k, column]
 //
 // The kernel says what rows and columns are: enter_group, outers, INNERS, place_rows, place_columns, enter_outer,
-// row_block, column_block, store.
+// row_block, column_block, begin_stores, store.
 
 // Blocks of four rows and of four columns that a thread loads at a time.
 const ROW_BLOCKS = 2u;
@@ -44,6 +44,7 @@ fn main(
             }
         }
     }
+    begin_stores();
     for (var i = 0u; i < ROW_BLOCKS; i++) {
         for (var j = 0u; j < COLUMN_BLOCKS; j++) {
             for (var q = 0u; q < 4u; q++) {

@@ -4,7 +4,7 @@
 //     result[row, column] = sum over outer, inner of rows[row, k] * columns[k, column]
 //
 // The kernel says what rows and columns are: enter_group, outers, INNERS, place_rows, place_columns, enter_outer,
-// row_block, column_block, store.
+// row_block, column_block, begin_stores, store.
 
 // Blocks of four rows and of four columns that a thread loads at a time.
 const ROW_BLOCKS = 1u;
@@ -81,6 +81,7 @@ fn main(
             }
         }
     }
+    begin_stores();
     for (var i = 0u; i < 4u; i++) {
         for (var q = 0u; q < 4u; q++) {
             store(first_row + 4u * (y + i / 2u * 8u) + q, first_column + 4u * (x + i % 2u * 8u), sum[i][q]);

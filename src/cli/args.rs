@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::bench::Mode;
 use super::translate::Target;
 use crate::data::DataSource;
 use crate::error::Result;
@@ -30,6 +31,8 @@ pub enum Command {
     Eval(EvalArgs),
     /// Compute the class scores of images in a .npy file
     Predict(PredictArgs),
+    /// Time layers and networks, each step to completion
+    Bench(BenchArgs),
     /// Print or write the kernels, as assembled or translated
     Shaders(ShadersArgs),
 }
@@ -318,6 +321,30 @@ pub struct PredictArgs {
     /// Images a pass
     #[arg(long, default_value_t = 64)]
     pub batch: usize,
+}
+
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// csc-a, csc-b, csc-c, csc-d, csc-28, csc-33x31, csc-c48, csc-c100, csc-k5, csc-n1, csc-n3, or a network's name
+    #[arg(value_name = "CASE")]
+    pub cases: Vec<String>,
+    /// Images a step, in place of the case's own
+    #[arg(long)]
+    pub batch: Option<usize>,
+    /// Steps that are timed
+    #[arg(long, default_value_t = 5)]
+    pub steps: usize,
+    /// Only this mode
+    #[arg(long, value_enum)]
+    pub mode: Option<Mode>,
+    /// Also show what each kernel costs
+    #[arg(long)]
+    pub profile: bool,
+    /// One JSON object a case
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub adapter: AdapterArgs,
 }
 
 #[derive(Debug, Args)]

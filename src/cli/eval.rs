@@ -14,8 +14,7 @@ pub fn run(options: &EvalArgs) -> Result<()> {
         return Err(Error::argument("batch", 0, "at least one image a pass is needed"));
     }
     let gpu = options.adapter.open()?;
-    let (mut network, recipe) =
-        checkpoint::load(&options.weights.weights, &gpu, options.weights.foreign()?.as_ref())?;
+    let (mut network, recipe) = checkpoint::load(&options.weights.weights, &gpu, options.weights.foreign()?.as_ref())?;
     let data = load(&options.data.source(), Split::Test)?;
     let normalization = normalization(&options.data, &data, recipe.normalization)?;
     let start = Instant::now();

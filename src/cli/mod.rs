@@ -2,6 +2,7 @@
 
 mod adapters;
 mod args;
+mod bench;
 mod eval;
 pub mod pictures;
 mod predict;
@@ -28,6 +29,7 @@ pub fn main() -> ExitCode {
         Command::Train(options) => train::run(options),
         Command::Eval(options) => eval::run(options),
         Command::Predict(options) => predict::run(options),
+        Command::Bench(options) => bench::run(options),
         Command::Shaders(options) => shaders::run(options),
     };
     match done {

@@ -96,7 +96,14 @@ fn enumerate() -> Vec<(wgpu::Adapter, AdapterReport)> {
     descriptor.flags = wgpu::InstanceFlags::empty();
     let instance = wgpu::Instance::new(descriptor);
     let found = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
-    found.into_iter().enumerate().map(|(index, adapter)| { let r = report(index, &adapter); (adapter, r) }).collect()
+    found
+        .into_iter()
+        .enumerate()
+        .map(|(index, adapter)| {
+            let r = report(index, &adapter);
+            (adapter, r)
+        })
+        .collect()
 }
 
 fn report(index: usize, adapter: &wgpu::Adapter) -> AdapterReport {

@@ -88,7 +88,12 @@ impl Pipelines {
     }
 }
 
-fn bind(gpu: &Gpu, kernel: &Kernel, layout: &wgpu::BindGroupLayout, buffers: &[&super::Buffer]) -> Result<wgpu::BindGroup> {
+fn bind(
+    gpu: &Gpu,
+    kernel: &Kernel,
+    layout: &wgpu::BindGroupLayout,
+    buffers: &[&super::Buffer],
+) -> Result<wgpu::BindGroup> {
     let entries = buffers
         .iter()
         .enumerate()

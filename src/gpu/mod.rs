@@ -11,6 +11,7 @@ mod profile;
 mod recorder;
 mod transfer;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use adapter::{AdapterReport, adapters, install_hint};
@@ -61,6 +62,7 @@ struct Inner {
     pool: Arc<Mutex<Pool>>,
     pipelines: Mutex<Pipelines>,
     recorder: Mutex<Recorder>,
+    multiply_adds: AtomicU64,
 }
 
 /// What the device reported outside of any call: the first of each kind is kept.
@@ -84,8 +86,8 @@ impl Gpu {
     pub fn open(options: &GpuOptions) -> Result<Self> {
         let (adapter, report) = adapter::choose(options.adapter.as_deref())?;
         let limits = adapter::limits(&adapter, options.baseline_limits);
-        let features = adapter.features()
-            & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES);
+        let features =
+            adapter.features() & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES);
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("sdnet"),
             required_features: features,
@@ -106,6 +108,7 @@ impl Gpu {
             recorder: Mutex::new(Recorder::new(profile)),
             pipelines: Mutex::default(),
             pool: Arc::default(),
+            multiply_adds: AtomicU64::new(0),
             bounds_checks: options.bounds_checks || std::env::var_os("SDNET_BOUNDS_CHECKS").is_some_and(|v| v == "1"),
             device,
             queue,
@@ -124,6 +127,15 @@ impl Gpu {
     /// The schedule of the convolution kernels on this device.
     pub fn schedule(&self) -> Schedule {
         self.0.schedule
+    }
+
+    /// Multiply-adds of the convolution kernels recorded so far, border taps included.
+    pub fn multiply_adds(&self) -> u64 {
+        self.0.multiply_adds.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_multiply_adds(&self, count: u64) {
+        self.0.multiply_adds.fetch_add(count, Ordering::Relaxed);
     }
 
     /// Whether both are handles of one device.

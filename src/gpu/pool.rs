@@ -105,12 +105,8 @@ impl Gpu {
     /// [`Error::OutOfMemory`] with the bytes asked for and the limit.
     pub(crate) fn buffer(&self, what: &str, bytes: u64) -> Result<Buffer> {
         let inner = &self.0;
-        let error = |limit: String| Error::OutOfMemory {
-            adapter: inner.report.name.clone(),
-            what: what.into(),
-            bytes,
-            limit,
-        };
+        let error =
+            |limit: String| Error::OutOfMemory { adapter: inner.report.name.clone(), what: what.into(), bytes, limit };
         let most = inner.limits.max_buffer_size.min(inner.limits.max_storage_buffer_binding_size) & !15;
         if bytes > most {
             return Err(error(format!("one buffer may have {most}")));

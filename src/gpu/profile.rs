@@ -38,7 +38,12 @@ impl Profile {
     }
 
     /// The query set and the index of the first of the two timestamps of this dispatch.
-    pub(super) fn begin(&mut self, gpu: &Gpu, kernel: &'static str, constants: &[Constant]) -> Option<(wgpu::QuerySet, u32)> {
+    pub(super) fn begin(
+        &mut self,
+        gpu: &Gpu,
+        kernel: &'static str,
+        constants: &[Constant],
+    ) -> Option<(wgpu::QuerySet, u32)> {
         let first = 2 * self.spans.len() as u32;
         if !self.running || first + 2 > QUERIES {
             return None;
@@ -63,7 +68,12 @@ impl Profile {
         let count = 2 * self.spans.len() as u32;
         let buffer = |usage| {
             let size = u64::from(count) * 8;
-            gpu.0.device.create_buffer(&wgpu::BufferDescriptor { label: Some("profile"), size, usage, mapped_at_creation: false })
+            gpu.0.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("profile"),
+                size,
+                usage,
+                mapped_at_creation: false,
+            })
         };
         let resolved = buffer(wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC);
         let staging = buffer(wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST);
@@ -98,7 +108,8 @@ impl Gpu {
         for (spans, staging) in resolved {
             let stamps = self.timestamps(&staging)?;
             for ((kernel, constants), pair) in spans.into_iter().zip(stamps.chunks_exact(2)) {
-                let seconds = pair[1].saturating_sub(pair[0]) as f64 * f64::from(self.0.queue.get_timestamp_period()) * 1e-9;
+                let seconds =
+                    pair[1].saturating_sub(pair[0]) as f64 * f64::from(self.0.queue.get_timestamp_period()) * 1e-9;
                 let entry = times.entry(format!("{kernel} {constants:?}")).or_insert(KernelTime {
                     kernel,
                     constants,

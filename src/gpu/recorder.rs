@@ -25,12 +25,14 @@ impl Recorder {
     }
 
     fn pass(&mut self, gpu: &Gpu) -> &mut wgpu::ComputePass<'static> {
-        &mut self.open.get_or_insert_with(|| {
-            let mut encoder = gpu.0.device.create_command_encoder(&Default::default());
-            let pass = encoder.begin_compute_pass(&Default::default()).forget_lifetime();
-            Open { pass, encoder }
-        })
-        .pass
+        &mut self
+            .open
+            .get_or_insert_with(|| {
+                let mut encoder = gpu.0.device.create_command_encoder(&Default::default());
+                let pass = encoder.begin_compute_pass(&Default::default()).forget_lifetime();
+                Open { pass, encoder }
+            })
+            .pass
     }
 
     /// Ends the pass; the encoder may then be given copies.
@@ -45,7 +47,6 @@ impl Recorder {
             None => gpu.0.device.create_command_encoder(&Default::default()),
         }
     }
-
 }
 
 impl Gpu {
@@ -136,10 +137,9 @@ impl Gpu {
 
     pub(super) fn poll(&self, how: wgpu::PollType) -> Result<()> {
         self.0.device.poll(how).map_err(|e| {
-            self.check().err().unwrap_or(Error::DeviceLost {
-                adapter: self.0.report.name.clone(),
-                reason: e.to_string(),
-            })
+            self.check()
+                .err()
+                .unwrap_or(Error::DeviceLost { adapter: self.0.report.name.clone(), reason: e.to_string() })
         })?;
         Ok(())
     }

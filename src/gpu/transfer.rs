@@ -33,7 +33,12 @@ impl Gpu {
         });
         if let Some(error) = pollster::block_on(scope.pop()) {
             let adapter = self.0.report.name.clone();
-            return Err(Error::OutOfMemory { adapter, what: "read-back".into(), bytes: size, limit: error.to_string() });
+            return Err(Error::OutOfMemory {
+                adapter,
+                what: "read-back".into(),
+                bytes: size,
+                limit: error.to_string(),
+            });
         }
         self.submit_with(|encoder| {
             if size > 0 {

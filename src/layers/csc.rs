@@ -131,13 +131,21 @@ impl Csc {
         &self.config
     }
 
+    /// To be called when the dictionary has been changed by other means than training.
+    pub fn dictionary_changed(&mut self) {
+        self.step.forget();
+    }
+
     /// Changes the configuration.
     ///
     /// # Errors
     /// As [`Csc::new`].
     pub fn set_config(&mut self, config: CscConfig) -> Result<()> {
         config.check()?;
-        self.step.forget();
+        let place = |c: &CscConfig| (c.stride, c.padding, c.dictionaries);
+        if place(&config) != place(&self.config) {
+            self.step.forget();
+        }
         self.config = config;
         Ok(())
     }
@@ -174,9 +182,8 @@ impl Csc {
     /// The iterations.
     fn solve(&self, tape: &Tape, x: &Var, weight: &Var, step: &Tensor, lambda: &Tensor) -> Result<Var> {
         let CscConfig { stride, padding, solver, .. } = self.config;
-        let prox_step = |y: Option<&Var>, r: &Var| {
-            tape.fista_step(y, r, weight, step, lambda, self.config.prox(), stride, padding)
-        };
+        let prox_step =
+            |y: Option<&Var>, r: &Var| tape.fista_step(y, r, weight, step, lambda, self.config.prox(), stride, padding);
         // z_0 = y_1 = 0, so the first residual is x itself.
         let mut z = prox_step(None, x)?;
         let mut previous = z.clone();

@@ -6,4 +6,3 @@ mod resnet;
 
 pub use config::{Kind, ModelConfig, Stem};
 pub use resnet::Network;
-

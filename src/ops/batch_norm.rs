@@ -60,11 +60,7 @@ impl Sizes {
     }
 
     fn constants(&self) -> [Constant; 3] {
-        [
-            ("CHANNELS", self.channels as f64),
-            ("PIXELS", self.pixels as f64),
-            ("PIXELS_A_CHUNK", self.chunk as f64),
-        ]
+        [("CHANNELS", self.channels as f64), ("PIXELS", self.pixels as f64), ("PIXELS_A_CHUNK", self.chunk as f64)]
     }
 }
 

@@ -1,6 +1,10 @@
 //! Correlation (analysis), synthesis and their shared weight gradient: one bilinear form
 //! `<z, A^T x> = <A z, x>` and its three partial derivatives.
+//!
+//! Signals of one to three channels, which would leave most of every block of four channels empty, are unfolded into
+//! their patches first: then the same kernels run with a kernel of one pixel and `k k channels` channels.
 
+use super::{flag, over};
 use crate::error::{Error, Result};
 use crate::gpu::{Constant, Schedule};
 use crate::shaders::{self, Product};
@@ -22,9 +26,7 @@ const THREADS_WANTED: usize = 32_768;
 pub fn correlation(x: &Tensor, weight: &Tensor, scale: &Tensor, stride: usize, padding: usize) -> Result<Tensor> {
     let shape = ConvShape::new("correlation", x.shape(), weight.shape(), stride, padding)?;
     check_scale("correlation", scale)?;
-    let out = Tensor::uninitialized(x.gpu(), "correlation", &shape.codes())?;
-    analyse(&shaders::CORRELATION, &shape, &[x, x, weight, weight, &out, scale], &[])?;
-    Ok(out)
+    analyse(&shaders::CORRELATION, &shape, x, weight, &[scale], &[])
 }
 
 /// Synthesis `scale * A z`, the exact adjoint of [`correlation`]: `[n, code_h, code_w, atoms]` to
@@ -42,9 +44,7 @@ pub fn synthesis(
 ) -> Result<Tensor> {
     let shape = shape_of_codes("synthesis", codes, weight, stride, padding, size)?;
     check_scale("synthesis", scale)?;
-    let out = Tensor::uninitialized(codes.gpu(), "synthesis", &shape.signal())?;
-    synthesise(&shaders::SYNTHESIS, &shape, &[codes, codes, weight, weight, &out, scale])?;
-    Ok(out)
+    synthesise(&shaders::SYNTHESIS, &shape, codes, weight, scale)
 }
 
 /// The gradient of `scale * <codes, A^T x>` with respect to the weights: `[atoms, k, k, channels]`.
@@ -57,6 +57,10 @@ pub fn weight_gradient(shape: &ConvShape, codes: &Tensor, x: &Tensor, scale: &Te
         return Err(Error::shape("weight_gradient", reason, &[codes.shape(), x.shape()]));
     }
     check_scale("weight_gradient", scale)?;
+    let size = shape.weight();
+    if is_narrow(shape) {
+        return weight_gradient(&of_patches(shape), codes, &unfold(shape, x)?, scale)?.reshape(&size);
+    }
     let gpu = x.gpu();
     let rows = shape.kernel * shape.kernel * shape.channels.next_multiple_of(4);
     let lines = shape.n * shape.code_height();
@@ -66,7 +70,6 @@ pub fn weight_gradient(shape: &ConvShape, codes: &Tensor, x: &Tensor, scale: &Te
     };
     let lines_a_group = lines.div_ceil(THREADS_WANTED.div_ceil(threads)).max(1);
     let groups = lines.div_ceil(lines_a_group);
-    let size = shape.weight();
     let part = Tensor::uninitialized(gpu, "weight_gradient", &[groups, size.iter().product()])?;
     let constants = [("LINES_A_GROUP", lines_a_group as f64)];
     product(&shaders::WEIGHT_GRADIENT, shape, [groups, rows, shape.atoms], &[x, x, codes, codes, &part], &constants)?;
@@ -140,21 +143,97 @@ fn check_scale(op: &'static str, scale: &Tensor) -> Result<()> {
     if scale.len() == 1 { Ok(()) } else { Err(Error::shape(op, "the scale is one value", &[scale.shape()])) }
 }
 
-/// Runs a kernel whose rows are the pixels of the codes and whose columns are the atoms.
+/// Codes from a kernel whose rows are the pixels of the codes and whose columns are the atoms; `more` are the tensors
+/// that its epilogue reads.
 pub(super) fn analyse(
     kernel: &'static Product,
     shape: &ConvShape,
-    tensors: &[&Tensor],
+    signal: &Tensor,
+    weight: &Tensor,
+    more: &[&Tensor],
     constants: &[Constant],
-) -> Result<()> {
+) -> Result<Tensor> {
+    if is_narrow(shape) {
+        return analyse(kernel, &of_patches(shape), &unfold(shape, signal)?, weight, more, constants);
+    }
+    let out = Tensor::uninitialized(signal.gpu(), "codes", &shape.codes())?;
+    let tensors = [&[signal, signal, weight, weight, &out], more].concat();
     let rows = shape.n * shape.code_height() * shape.code_width();
-    product(kernel, shape, [1, rows, shape.atoms], tensors, constants)
+    product(kernel, shape, [1, rows, shape.atoms], &tensors, constants)?;
+    Ok(out)
 }
 
-/// Runs a kernel whose groups are the phases of the stride, whose rows are pixels and whose columns are channels.
-pub(super) fn synthesise(kernel: &'static Product, shape: &ConvShape, tensors: &[&Tensor]) -> Result<()> {
+/// A signal from a kernel whose groups are the phases of the stride, whose rows are pixels and whose columns are
+/// channels; `other` is what its epilogue reads.
+pub(super) fn synthesise(
+    kernel: &'static Product,
+    shape: &ConvShape,
+    codes: &Tensor,
+    weight: &Tensor,
+    other: &Tensor,
+) -> Result<Tensor> {
+    let gpu = codes.gpu();
+    if is_narrow(shape) {
+        let one = Tensor::full(gpu, &[1], 1.0)?;
+        let patches = synthesise(&shaders::SYNTHESIS, &of_patches(shape), codes, weight, &one)?;
+        return fold(shape, &patches, other, std::ptr::eq(kernel, &shaders::RESIDUAL));
+    }
+    let out = Tensor::uninitialized(gpu, "signal", &shape.signal())?;
     let rows = shape.n * shape.height.div_ceil(shape.stride) * shape.width.div_ceil(shape.stride);
-    product(kernel, shape, [shape.stride * shape.stride, rows, shape.channels], tensors, &[])
+    let groups = shape.stride * shape.stride;
+    product(kernel, shape, [groups, rows, shape.channels], &[codes, codes, weight, weight, &out, other], &[])?;
+    Ok(out)
+}
+
+/// Values of a patch up to which unfolding pays: about as many as there are codes at a pixel.
+const LARGEST_PATCH: usize = 64;
+
+/// Whether a signal has too few channels for blocks of four, and patches that are not too large to be written down.
+fn is_narrow(shape: &ConvShape) -> bool {
+    shape.channels < 4 && shape.kernel > 1 && shape.kernel * shape.kernel * shape.channels <= LARGEST_PATCH
+}
+
+/// The sizes that are left when the signal has been unfolded. The weights need no change: `[atoms, k, k, channels]` and
+/// `[atoms, 1, 1, k k channels]` are the same values in the same order.
+fn of_patches(shape: &ConvShape) -> ConvShape {
+    ConvShape {
+        height: shape.code_height(),
+        width: shape.code_width(),
+        channels: shape.kernel * shape.kernel * shape.channels,
+        kernel: 1,
+        stride: 1,
+        padding: 0,
+        ..*shape
+    }
+}
+
+/// The patches of a signal: `[n, code_h, code_w, k k channels]`.
+fn unfold(shape: &ConvShape, signal: &Tensor) -> Result<Tensor> {
+    let out = Tensor::uninitialized(signal.gpu(), "unfold", &of_patches(shape).signal())?;
+    over(signal.gpu(), &shaders::UNFOLD, out.len(), &patch_sizes(shape), &[signal, &out])?;
+    Ok(out)
+}
+
+/// The adjoint of [`unfold`], times the one value of `other`, or subtracted from `other`.
+fn fold(shape: &ConvShape, patches: &Tensor, other: &Tensor, residual: bool) -> Result<Tensor> {
+    let out = Tensor::uninitialized(patches.gpu(), "fold", &shape.signal())?;
+    let constants = [&patch_sizes(shape)[..], &[("RESIDUAL", flag(residual))]].concat();
+    over(patches.gpu(), &shaders::FOLD, out.len(), &constants, &[patches, other, &out])?;
+    Ok(out)
+}
+
+fn patch_sizes(shape: &ConvShape) -> [Constant; 8] {
+    [
+        ("HEIGHT", shape.height),
+        ("WIDTH", shape.width),
+        ("CHANNELS", shape.channels),
+        ("KERNEL", shape.kernel),
+        ("STRIDE", shape.stride),
+        ("PADDING", shape.padding),
+        ("CODE_HEIGHT", shape.code_height()),
+        ("CODE_WIDTH", shape.code_width()),
+    ]
+    .map(|(name, size)| (name, size as f64))
 }
 
 /// Divides `[groups, rows, columns]` into tiles and runs the kernel.
@@ -187,6 +266,7 @@ fn product(
         ("COLUMN_TILES", column_tiles),
     ];
     let all = sizes.map(|(name, size)| (name, size as f64)).iter().chain(constants).copied().collect::<Vec<_>>();
+    gpu.count_multiply_adds(shape.multiply_adds());
     let workgroups = (groups * row_tiles * column_tiles).div_ceil(tiles_a_workgroup);
     gpu.run(kernel.kernel(gpu.schedule()), &all, &super::buffers(tensors), workgroups)
 }

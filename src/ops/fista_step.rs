@@ -1,6 +1,6 @@
 //! The two halves of an iteration of (F)ISTA: the residual, and the proximal gradient step from it.
 
-use super::convolution::{analyse, correlation, shape_of_codes, synthesise, synthesis, weight_gradient};
+use super::convolution::{analyse, correlation, shape_of_codes, synthesis, synthesise, weight_gradient};
 use super::flag;
 use super::soft_threshold::{check_thresholds, soft_threshold_gradient};
 use crate::error::{Error, Result};
@@ -30,9 +30,7 @@ pub fn residual(x: &Tensor, codes: &Tensor, weight: &Tensor, stride: usize, padd
     if x.shape() != shape.signal() {
         return Err(Error::shape("residual", "signal and codes do not fit", &[x.shape(), codes.shape()]));
     }
-    let out = Tensor::uninitialized(x.gpu(), "residual", &shape.signal())?;
-    synthesise(&shaders::RESIDUAL, &shape, &[codes, codes, weight, weight, &out, x])?;
-    Ok(out)
+    synthesise(&shaders::RESIDUAL, &shape, codes, weight, x)
 }
 
 /// `prox(point + step * A^T residual)`, `point` being zero where there is none; `step` is one value, `lambda` one a
@@ -50,15 +48,11 @@ fn fista_step(
     if point.is_some_and(|p| p.shape() != shape.codes()) {
         return Err(Error::shape("fista_step", "the point must have the shape of the codes", &[&shape.codes()]));
     }
-    let out = Tensor::uninitialized(residual.gpu(), "fista_step", &shape.codes())?;
-    let tensors = [residual, residual, weight, weight, &out, point.unwrap_or(residual), step, lambda];
-    let constants = [
-        ("HAS_POINT", flag(point.is_some())),
-        ("MU", f64::from(prox.mu)),
-        ("NON_NEGATIVE", flag(prox.non_negative)),
-    ];
-    analyse(&shaders::FISTA_STEP, shape, &tensors, &constants)?;
-    Ok(out)
+    // Without a point the kernel does not read it, but something must be bound.
+    let epilogue = [point.unwrap_or(residual), step, lambda];
+    let constants =
+        [("HAS_POINT", flag(point.is_some())), ("MU", f64::from(prox.mu)), ("NON_NEGATIVE", flag(prox.non_negative))];
+    analyse(&shaders::FISTA_STEP, shape, residual, weight, &epilogue, &constants)
 }
 
 impl Tape {

@@ -16,11 +16,8 @@ pub fn soft_threshold(u: &Tensor, step: &Tensor, lambda: &Tensor, prox: Prox) ->
     let n = *u.shape().first().unwrap_or(&0);
     check_thresholds("soft_threshold", n, step, lambda)?;
     let out = Tensor::uninitialized(u.gpu(), "soft_threshold", u.shape())?;
-    let constants = [
-        ("SAMPLE", (u.len() / n) as f64),
-        ("MU", f64::from(prox.mu)),
-        ("NON_NEGATIVE", flag(prox.non_negative)),
-    ];
+    let constants =
+        [("SAMPLE", (u.len() / n) as f64), ("MU", f64::from(prox.mu)), ("NON_NEGATIVE", flag(prox.non_negative))];
     over_fours(u.gpu(), &shaders::SOFT_THRESHOLD, u.len(), &constants, &[u, step, lambda, &out])?;
     Ok(out)
 }

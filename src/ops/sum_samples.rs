@@ -22,18 +22,16 @@ pub fn sum_of_squares(a: &Tensor) -> Result<Tensor> {
 }
 
 fn sum_samples(a: &Tensor, square: bool) -> Result<Tensor> {
-    let samples = *a.shape().first().filter(|n| **n > 0).ok_or_else(|| {
-        Error::shape("sum_samples", "at least one sample is needed", &[a.shape()])
-    })?;
+    let samples = *a
+        .shape()
+        .first()
+        .filter(|n| **n > 0)
+        .ok_or_else(|| Error::shape("sum_samples", "at least one sample is needed", &[a.shape()]))?;
     let sample = a.len() / samples;
     let parts = (sample / 4096).clamp(1, 64);
     let part = Tensor::uninitialized(a.gpu(), "sum_samples", &[parts, samples])?;
-    let constants = [
-        ("SAMPLES", samples as f64),
-        ("SAMPLE", sample as f64),
-        ("PARTS", parts as f64),
-        ("SQUARE", flag(square)),
-    ];
+    let constants =
+        [("SAMPLES", samples as f64), ("SAMPLE", sample as f64), ("PARTS", parts as f64), ("SQUARE", flag(square))];
     a.gpu().run(&shaders::SUM_SAMPLES, &constants, &[a.buffer(), part.buffer()], samples * parts)?;
     sum_groups(&part, &Tensor::full(a.gpu(), &[1], 1.0)?, &[samples])
 }

@@ -51,7 +51,11 @@ fn formula_network(config: &ModelConfig, seed: u64) -> Network {
             next(len, 0.1)
         } else if shape.len() == 4 {
             let values = next(len, (6.0 / shape[1..].iter().product::<usize>() as f64).sqrt());
-            if dictionaries.contains(name) { sdnet::reference::normalize_atoms::normalize_atoms(&values, shape[0]) } else { values }
+            if dictionaries.contains(name) {
+                sdnet::reference::normalize_atoms::normalize_atoms(&values, shape[0])
+            } else {
+                values
+            }
         } else if name.ends_with(".weight") {
             next(len, 0.2).iter().map(|v| 1.0 + v).collect()
         } else {
@@ -121,7 +125,12 @@ fn check(name: &str, bound: f64) {
     let tape = Tape::idle();
     let pass = Pass::eval(&tape).with_residuals();
     let logits = network.forward(&pass, &tape.constant(&x)).unwrap();
-    assert_close(&format!("{name}: eval logits"), &logits.value().to_vec().unwrap(), golden.values("eval.logits"), 1e-4);
+    assert_close(
+        &format!("{name}: eval logits"),
+        &logits.value().to_vec().unwrap(),
+        golden.values("eval.logits"),
+        1e-4,
+    );
     for (layer, residual) in pass.residuals() {
         let key = format!("eval.residual.{}", layer.trim_end_matches(".weight"));
         assert_close(&format!("{name}: {key}"), &residual.to_vec().unwrap(), golden.values(&key), 1e-4);

@@ -16,7 +16,7 @@ use sdnet::reference::sgd::Sgd;
 use sdnet::tape::Tape;
 use sdnet::tensor::Tensor;
 
-use crate::support::{Golden, assert_close, from_nchw, gpu, to_nchw};
+use crate::support::{Golden, assert_close, from_nchw, gpu, relative_l2, to_nchw};
 use crate::twin::{Array, Arrays, DICTIONARY, SIZE, Twin, WIDTH, converged_step};
 
 const STEPS: usize = 10;
@@ -175,18 +175,22 @@ fn the_twin_takes_the_golden_steps() {
 fn every_step_from_the_state_of_the_twin_is_the_golden_one() {
     let golden = Golden::open("trajectory_sdnet18_narrow");
     let states = &trajectory().states;
+    let mut without_flips = 0;
     for i in 0..STEPS {
         let mut training = Training::from_twin(&states[i]);
         let loss = training.step(i, converged_step(&states[i].parameters[DICTIONARY]));
         assert_loss(i, loss.into(), golden.values("losses")[i], 1e-5);
         let (parameters, velocities) = (training.parameters(), training.velocities());
         assert_all_close(&format!("step {i}"), &parameters, &to_files(&states[i + 1].parameters), 1e-3);
-        // One flip in a step shows as some 3e-3 here, without one it is 1e-6.
-        assert_all_close(&format!("velocities, step {i}"), &velocities, &to_files(&states[i + 1].velocities), 1e-2);
+        // A value that rounding moves across a threshold shows as some 1e-2 in a small tensor; else it is some 1e-6.
+        let want = to_files(&states[i + 1].velocities);
+        assert_all_close(&format!("velocities, step {i}"), &velocities, &want, 5e-2);
+        without_flips += usize::from(velocities.iter().all(|(name, v)| relative_l2(v, &want[name]) < 1e-4));
         if i + 1 == STEPS {
             assert_all_close("at the end", &parameters, &golden_files(&golden, "final."), 1e-3);
         }
     }
+    assert!(without_flips >= STEPS / 2, "only {without_flips} of {STEPS} steps have velocities within 1e-4");
 }
 
 #[test]

@@ -127,20 +127,23 @@ impl Lane {
 }
 
 /// Sizes that have gone wrong before: `n, height, width, channels, atoms, kernel, stride, padding`.
-const SHAPES: [[usize; 8]; 15] = [
+/// Those of one to three channels and a kernel wider than a pixel are unfolded.
+const SHAPES: [[usize; 8]; 17] = [
     [2, 7, 5, 3, 5, 3, 1, 1],
     [1, 9, 9, 1, 3, 3, 2, 1],
     [2, 8, 6, 4, 8, 3, 2, 1],
-    [1, 5, 5, 3, 4, 5, 1, 4],    // padding as wide as it may be
+    [1, 5, 5, 5, 4, 5, 1, 4],    // padding as wide as it may be
     [1, 11, 12, 2, 6, 7, 2, 3],  // stride 2 on odd and on even
-    [1, 13, 9, 1, 4, 11, 4, 5],  // the widest kernel and stride
+    [1, 13, 9, 6, 4, 11, 4, 5],  // the widest kernel and stride
     [2, 6, 7, 4, 4, 1, 2, 0],    // a stride that leaves pixels out
     [3, 1, 1, 5, 7, 1, 1, 0],    // maps of one pixel
     [1, 10, 7, 3, 9, 3, 3, 0],   // rows left over
+    [1, 10, 7, 6, 9, 3, 3, 0],   // the same, not unfolded
     [2, 9, 9, 8, 68, 3, 1, 1],   // off the tile of 64 in pixels and in atoms
     [1, 9, 8, 68, 12, 1, 1, 0],  // and in channels
-    [1, 9, 10, 3, 4, 4, 4, 3],   // an even kernel
-    [2, 7, 8, 3, 3, 2, 4, 1],    // a stride wider than the kernel, and padding
+    [1, 9, 10, 7, 4, 4, 4, 3],   // an even kernel
+    [2, 7, 8, 5, 3, 2, 4, 1],    // a stride wider than the kernel, and padding
+    [2, 7, 9, 1, 3, 2, 4, 1],    // the same, unfolded
     [1, 3, 3, 2, 3, 3, 1, 0],    // a kernel as large as the map
     [5, 15, 3, 64, 64, 3, 1, 1], // a weight gradient of several lines a group, the last group shorter
 ];
@@ -344,7 +347,10 @@ mod tests {
         let shapes = shapes();
         let any = |f: &dyn Fn(&ConvShape) -> bool| shapes.iter().any(f);
         assert!([1, 3, 5, 7, 11].iter().all(|k| any(&|s| s.kernel == *k)));
-        assert!((1..=4).all(|stride| any(&|s| s.stride == stride)));
+        let unfolded = |s: &ConvShape| s.channels < 4 && s.kernel > 1 && s.kernel * s.kernel * s.channels <= 64;
+        assert!((1..=4).all(|stride| any(&|s| s.stride == stride && unfolded(s))));
+        assert!((1..=4).all(|stride| any(&|s| s.stride == stride && s.kernel > 1 && !unfolded(s))));
+        assert!(any(&|s| !unfolded(s) && s.channels % 4 != 0 && s.kernel > 1));
         assert!(any(&|s| s.stride == 2 && s.height % 2 == 1) && any(&|s| s.stride == 2 && s.height % 2 == 0));
         assert!(any(&|s| s.padding + 1 == s.kernel && s.kernel > 1) && any(&|s| s.stride > s.kernel));
         assert!([1, 3].iter().all(|c| any(&|s| s.channels == *c)));

@@ -23,7 +23,7 @@ const CONVOLUTIONS: [(&str, Convolution); 5] = [
     ("weight_gradient", weight_gradient),
 ];
 
-const PLAIN: [(&str, Plain); 28] = [
+const PLAIN: [(&str, Plain); 30] = [
     ("fill", fill),
     ("add", add),
     ("add_bias", add_bias),
@@ -52,6 +52,8 @@ const PLAIN: [(&str, Plain); 28] = [
     ("batch_norm_gradient_sums", batch_norm_gradient_sums),
     ("cross_entropy", cross_entropy),
     ("cross_entropy_mean", cross_entropy_mean),
+    ("unfold", unfold),
+    ("fold", fold),
 ];
 
 #[test]
@@ -181,6 +183,46 @@ fn weight_gradient(gpu: &Gpu, s: &ConvShape) -> Vec<Row> {
     let want = times(-0.75, &twin::weight_gradient::weight_gradient(s, &u, &x));
     let magnitude = times(0.75, &twin::weight_gradient::weight_gradient(s, &abs(&u), &abs(&x)));
     vec![Row::within(&got, want, magnitude, weight_gradient_terms(s) + 1)]
+}
+
+/// Sizes at which every value of a patch has an atom of its own, so that the codes are the patches; unfolded all.
+const PATCHES: [[usize; 8]; 4] =
+    [[2, 7, 5, 3, 27, 3, 1, 1], [1, 9, 10, 1, 16, 4, 3, 3], [2, 6, 7, 2, 50, 5, 2, 0], [1, 7, 9, 3, 12, 2, 4, 1]];
+
+/// The weights that take a patch as it is.
+fn identity(s: &ConvShape) -> Vec<f64> {
+    assert!(s.channels < 4 && s.kernel > 1 && s.atoms == s.kernel * s.kernel * s.channels);
+    (0..s.atoms * s.atoms).map(|i| if i / s.atoms == i % s.atoms { 1.0 } else { 0.0 }).collect()
+}
+
+fn unfold(gpu: &Gpu) -> Vec<Row> {
+    PATCHES
+        .map(shape)
+        .map(|s| {
+            let (x, w, one) = (filled(&s.signal(), 1), identity(&s), tensor(gpu, &[1], &[1.0]));
+            let (tx, tw) = (tensor(gpu, &s.signal(), &x), tensor(gpu, &s.weight(), &w));
+            let got = ops::correlation(&tx, &tw, &one, s.stride, s.padding).unwrap();
+            Row::exact(&got, twin::correlation::correlation(&s, &x, &w))
+        })
+        .into()
+}
+
+/// Scaled, and subtracted.
+fn fold(gpu: &Gpu) -> Vec<Row> {
+    let one = |s: &ConvShape| {
+        let (x, z, w) = (filled(&s.signal(), 1), filled(&s.codes(), 2), identity(s));
+        let (tx, tz, tw) = (tensor(gpu, &s.signal(), &x), tensor(gpu, &s.codes(), &z), tensor(gpu, &s.weight(), &w));
+        let scale = tensor(gpu, &[1], &[-0.75]);
+        let scaled = ops::synthesis(&tz, &tw, &scale, s.stride, s.padding, (s.height, s.width)).unwrap();
+        let left = ops::residual(&tx, &tz, &tw, s.stride, s.padding).unwrap();
+        let terms = s.kernel.div_ceil(s.stride).pow(2) + 1;
+        let (sum, magnitude) = (twin::synthesis::synthesis(s, &z, &w), twin::synthesis::synthesis(s, &abs(&z), &w));
+        [
+            Row::within(&scaled, times(-0.75, &sum), times(0.75, &magnitude), terms),
+            Row::within(&left, zip(&x, &sum, |x, a| x - a), zip(&abs(&x), &magnitude, |x, a| x + a), terms),
+        ]
+    };
+    PATCHES.map(shape).iter().flat_map(one).collect()
 }
 
 // Elementwise kernels, at lengths off the four values of a thread and off the 256 of a workgroup.
@@ -429,7 +471,8 @@ fn normalize_atoms(gpu: &Gpu) -> Vec<Row> {
     [[3, 1, 1, 1], [5, 3, 3, 3], [66, 5, 5, 4]]
         .map(|shape| {
             let (mut w, size) = (filled(&shape, 1), shape[1] * shape[2] * shape[3]);
-            w[..size].fill(0.0); // An atom of zeros stays zero.
+            w[..size].fill(0.0); // An atom of zeros stays zero, and a small one does not.
+            w[size..2 * size].iter_mut().for_each(|v| *v /= 1024.0 * 1024.0);
             let weight = tensor(gpu, &shape, &w);
             ops::normalize_atoms(&weight).unwrap();
             // The norm has half of the relative error of the sum of squares.

@@ -1,0 +1,147 @@
+//! What is timed.
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::layers::{Csc, CscConfig, Parameter, Pass, StepRule};
+use crate::models::{ModelConfig, Network};
+use crate::ops::{SgdRule, normalize_atoms};
+use crate::optim::Sgd;
+use crate::tape::Tape;
+use crate::tensor::Tensor;
+
+/// What runs without arguments.
+pub(super) const DEFAULT: [&str; 7] = ["csc-a", "csc-b", "csc-c", "csc-d", "sdnet18", "sdnet18-all", "resnet18"];
+
+/// What is done in a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// A layer's codes.
+    Forward,
+    /// A layer's codes and gradients, or a network's whole training step.
+    Train,
+    /// A network's class scores.
+    Infer,
+}
+
+/// One layer: n, channels, atoms, height, width, kernel, stride, iterations.
+type Layer = [usize; 8];
+
+/// A name's meaning.
+#[derive(Debug)]
+pub(super) enum Case {
+    Layer(Layer),
+    Network { config: ModelConfig, batch: usize },
+}
+
+impl Case {
+    /// The case of this name, with another batch where one is given.
+    pub(super) fn named(name: &str, batch: Option<usize>) -> Result<Self> {
+        let layer = match name {
+            "csc-a" => [16, 64, 64, 32, 32, 3, 1, 2],
+            "csc-b" => [16, 64, 64, 32, 32, 3, 1, 8],
+            "csc-c" => [16, 64, 128, 32, 32, 3, 2, 2],
+            "csc-d" => [16, 3, 64, 32, 32, 3, 1, 2],
+            // Shapes that nobody tunes for; each has a typical case beside it.
+            "csc-28" => [16, 64, 64, 28, 28, 3, 1, 2],
+            "csc-33x31" => [16, 64, 64, 33, 31, 3, 1, 2],
+            "csc-c48" => [16, 48, 48, 32, 32, 3, 1, 2],
+            "csc-c100" => [16, 100, 100, 32, 32, 3, 1, 2],
+            "csc-k5" => [16, 64, 64, 32, 32, 5, 1, 2],
+            "csc-n1" => [1, 64, 64, 32, 32, 3, 1, 2],
+            "csc-n3" => [3, 64, 64, 32, 32, 3, 1, 2],
+            network => {
+                let config = ModelConfig::named(network).map_err(|_| {
+                    let names = "csc-a, csc-b, csc-c, csc-d, csc-28, csc-33x31, csc-c48, csc-c100, csc-k5, csc-n1, \
+                                 csc-n3, or a network's name";
+                    Error::argument("case", name, names)
+                })?;
+                return Ok(Self::Network { config, batch: batch.unwrap_or(16) });
+            }
+        };
+        let mut layer: Layer = layer;
+        layer[0] = batch.unwrap_or(layer[0]);
+        Ok(Self::Layer(layer))
+    }
+
+    pub(super) fn batch(&self) -> usize {
+        match self {
+            Self::Layer(layer) => layer[0],
+            Self::Network { batch, .. } => *batch,
+        }
+    }
+
+    pub(super) fn modes(&self) -> [Mode; 2] {
+        match self {
+            Self::Layer(_) => [Mode::Forward, Mode::Train],
+            Self::Network { .. } => [Mode::Infer, Mode::Train],
+        }
+    }
+}
+
+/// A case with its tensors, ready to be run again and again.
+pub(super) enum Work {
+    Layer { csc: Box<Csc>, x: Tensor, train: bool },
+    Infer { network: Box<Network>, x: Tensor },
+    Train { network: Box<Network>, optimizer: Sgd, x: Tensor, labels: Vec<u32>, rate: Tensor },
+}
+
+impl Work {
+    pub(super) fn new(gpu: &Gpu, case: &Case, mode: Mode) -> Result<Self> {
+        match case {
+            &Case::Layer([n, channels, atoms, height, width, kernel, stride, iterations]) => {
+                let weight = noise(gpu, &[atoms, kernel, kernel, channels])?;
+                normalize_atoms(&weight)?;
+                let config = CscConfig { stride, padding: kernel / 2, iterations, ..CscConfig::default() };
+                let mut csc = Csc::new(Parameter { name: "dn.weight".into(), value: weight }, config)?;
+                csc.set_step(StepRule::Fixed(0.1));
+                let x = noise(gpu, &[n, height, width, channels])?;
+                Ok(Self::Layer { csc: Box::new(csc), x, train: mode == Mode::Train })
+            }
+            Case::Network { config, batch } => {
+                let network = Box::new(Network::new(gpu, config, 0)?);
+                let x = noise(gpu, &[*batch, 32, 32, config.in_channels])?;
+                if mode == Mode::Infer {
+                    return Ok(Self::Infer { network, x });
+                }
+                let rule = SgdRule { momentum: 0.9, weight_decay: 5e-4, nesterov: true };
+                let optimizer = Sgd::new(rule, &network.parameters())?;
+                let labels = (0..*batch as u32).map(|i| i % 10).collect();
+                Ok(Self::Train { network, optimizer, x, labels, rate: Tensor::full(gpu, &[1], 0.01)? })
+            }
+        }
+    }
+
+    /// Records one step.
+    pub(super) fn step(&mut self) -> Result<()> {
+        match self {
+            Self::Layer { csc, x, train: false } => {
+                let tape = Tape::idle();
+                csc.forward(&Pass::eval(&tape), &tape.constant(x)).map(drop)
+            }
+            Self::Layer { csc, x, train: true } => {
+                let tape = Tape::new();
+                let codes = csc.forward(&Pass::eval(&tape), &tape.leaf(x))?;
+                tape.backward(&codes).map(drop)
+            }
+            Self::Infer { network, x } => network.predict(x, None).map(drop),
+            Self::Train { network, optimizer, x, labels, rate } => {
+                let tape = Tape::new();
+                let pass = Pass::train(&tape);
+                let logits = network.forward(&pass, &tape.constant(x))?;
+                let loss = tape.cross_entropy(&logits, labels)?.loss;
+                let leaves = pass.leaves();
+                optimizer.step(&leaves, &tape.backward(&loss)?, rate)
+            }
+        }
+    }
+}
+
+/// Values in [-1, 1) without a pattern that matters.
+fn noise(gpu: &Gpu, shape: &[usize]) -> Result<Tensor> {
+    let value = |i: usize| (i as u32).wrapping_mul(2_654_435_761).wrapping_add(12_345) >> 8;
+    let values = (0..shape.iter().product()).map(|i| value(i) as f32 / 8_388_608.0 - 1.0).collect::<Vec<_>>();
+    Tensor::from_slice(gpu, shape, &values)
+}
