@@ -1,7 +1,7 @@
 //! The adapter, its device, and everything that is kept per device: buffers, pipelines, bind groups,
 //! the commands being recorded. `wgpu` appears in this folder only.
 //!
-//! Work is recorded into one compute pass by [`Gpu::run`] and goes to the device in few submissions:
+//! Work is recorded into one compute pass and goes to the device in few submissions:
 //! when something is read back, when [`Gpu::submit`] is called, or after a few hundred dispatches.
 
 mod adapter;
