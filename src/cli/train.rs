@@ -16,6 +16,7 @@ use crate::data::{Augment, Dataset, Split, fill_batch, load};
 use crate::error::{Error, Result};
 use crate::files::{create_dir, write_atomic};
 use crate::gpu::Gpu;
+use crate::models::Kind;
 use crate::tensor::Tensor;
 use crate::train::{EpochRecord, Event, Progress, TrainConfig, Trainer, check_fit};
 
@@ -239,9 +240,15 @@ fn finish(options: &TrainArgs, trainer: &Trainer) -> Result<()> {
         let out = options.out.display();
         println!("test accuracy {:.2} % (best {:.2} %)", 100.0 * last.test_accuracy, 100.0 * best);
         println!("weights {out}/best.safetensors and {out}/last.safetensors, figures {out}/metrics.jsonl");
-        println!("pictures {out}/curves.svg, {out}/predictions.png and, of a sparse first layer, {out}/atoms.png");
+        println!("pictures {out}/curves.svg, {out}/predictions.png{}", atoms_too(trainer, &options.out));
     }
     Ok(())
+}
+
+/// Where the atoms are drawn, if the network has any.
+fn atoms_too(trainer: &Trainer, out: &Path) -> String {
+    let sparse = trainer.recipe().model.kind != Kind::Resnet;
+    if sparse { format!(", {}", out.join("atoms.png").display()) } else { String::new() }
 }
 
 /// `count` indices, evenly spread.

@@ -1,0 +1,54 @@
+//! The examples run, and say what they promise.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// An example, which `cargo test` has built beside the tests.
+fn example(name: &str) -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    tests.ancestors().nth(2).unwrap().join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+}
+
+fn run(name: &str, arguments: &[&Path]) -> String {
+    let output = Command::new(example(name)).args(arguments).output().unwrap_or_else(|e| panic!("{name}: {e}"));
+    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn one_kernel_finds_the_edges_of_a_square() {
+    let said = run("one_kernel", &[]);
+    assert_eq!(said.lines().filter(|line| line.trim() == ".+...-..").count(), 4, "{said}");
+}
+
+#[test]
+fn embed_recognises_a_trouser_and_its_kin() {
+    let said = run("embed", &[]);
+    let right =
+        said.lines().filter(|line| line.split(" (is ").next() == line.split(" (is ").nth(1).map(|s| &s[..s.len() - 1]));
+    assert!(right.count() >= 3, "{said}");
+}
+
+#[test]
+fn train_small_learns_something() {
+    let said = run("train_small", &[]);
+    let accuracy = said.lines().last().unwrap().split_whitespace().nth(2).unwrap().parse::<f64>().unwrap();
+    assert!(accuracy > 30.0, "{said}");
+}
+
+#[test]
+fn sparse_code_lowers_the_objective_and_writes_the_reconstruction() {
+    let folder = tempfile::tempdir().unwrap();
+    let (photo, output) = (folder.path().join("photo.png"), folder.path().join("reconstruction.png"));
+    let whole = image::open(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/photo.png")).unwrap();
+    whole.crop_imm(60, 60, 40, 32).save(&photo).unwrap();
+    let said = run("sparse_code", &[&photo, &output]);
+    let objectives = said.lines().filter_map(|line| {
+        let (_, rest) = line.split_once("objective")?;
+        rest.split(',').next()?.trim().parse::<f64>().ok()
+    });
+    let objectives = objectives.collect::<Vec<_>>();
+    assert!(objectives.len() == 5 && objectives.windows(2).all(|w| w[1] < w[0]), "{said}");
+    let reconstruction = image::open(output).unwrap();
+    assert_eq!((reconstruction.width(), reconstruction.height()), (40, 32));
+}
