@@ -305,6 +305,7 @@ impl Trainer {
         if batch == 0 || test.is_empty() {
             return Err(Error::argument("data", &train.name, "holds no images"));
         }
+        self.normalization(train).check(train.channels)?;
         let steps = train.len() / batch;
         while self.progress.epoch < self.config.epochs && !self.out_of_steps() {
             let started = (Instant::now(), self.progress.step_of_epoch);
@@ -457,6 +458,7 @@ pub fn evaluate(
     lambda: Option<f32>,
 ) -> Result<Tally> {
     check_fit(network.config(), data)?;
+    normalization.check(data.channels)?;
     let gpu = network.parameters()[0].value.gpu().clone();
     let batch = batch.clamp(1, data.len().max(1));
     let lambda = lambda.map(|l| Tensor::full(&gpu, &[batch], l)).transpose()?;

@@ -55,8 +55,7 @@ pub fn normalization(options: &DataArgs, data: &Dataset, recorded: Option<Normal
     };
     let mean = per_channel("mean", &options.mean, base.mean)?;
     let std = per_channel("std", &options.std, base.std)?;
-    if mean.iter().any(|v| !v.is_finite()) || std.iter().any(|v| !v.is_finite() || *v <= 0.0) {
-        return Err(Error::argument("std", format!("{std:?}"), "must be positive, and the mean finite"));
-    }
-    Ok(Normalization { mean, std })
+    let normalization = Normalization { mean, std };
+    normalization.check(data.channels)?;
+    Ok(normalization)
 }
