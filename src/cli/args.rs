@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::bench::Mode;
 use super::translate::Target;
 use crate::data::DataSource;
 use crate::error::Result;
@@ -321,6 +320,18 @@ pub struct PredictArgs {
     /// Images a pass
     #[arg(long, default_value_t = 64)]
     pub batch: usize,
+}
+
+/// What is done in a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// A layer's codes.
+    Forward,
+    /// A layer's codes and gradients, or a network's whole training step.
+    Train,
+    /// A network's class scores.
+    Infer,
 }
 
 #[derive(Debug, Args)]

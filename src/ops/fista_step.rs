@@ -2,21 +2,12 @@
 
 use super::convolution::{analyse, correlation, shape_of_codes, synthesis, synthesise, weight_gradient};
 use super::flag;
-use super::soft_threshold::{check_thresholds, soft_threshold_gradient};
+use super::soft_threshold::{Prox, check_thresholds, soft_threshold_gradient};
 use crate::error::{Error, Result};
 use crate::shaders;
 use crate::shape::ConvShape;
 use crate::tape::{Tape, Var};
 use crate::tensor::Tensor;
-
-/// What the proximal operator knows beside step and lambda.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Prox {
-    /// Weight `mu` of the elastic-net term `mu / 2 |z|^2`.
-    pub mu: f32,
-    /// Whether codes are kept non-negative.
-    pub non_negative: bool,
-}
 
 /// `x - A codes`: `[n, height, width, channels]`.
 ///

@@ -19,13 +19,13 @@ pub use batch_norm::{BatchNormInputs, RunningStatistics};
 pub use convolution::{correlation, synthesis, weight_gradient};
 pub use cross_entropy::{CrossEntropy, check_labels};
 pub use elementwise::scale;
-pub use fista_step::{Prox, residual};
+pub use fista_step::residual;
 pub use normalize_atoms::normalize_atoms;
 pub use pool::Window;
 pub use power_iteration::PowerIteration;
 pub(crate) use power_iteration::{inverse_norm, step_size};
 pub use sgd::{SgdRule, sgd};
-pub use soft_threshold::soft_threshold;
+pub use soft_threshold::{Prox, soft_threshold};
 pub use sum_samples::{sum_of_magnitudes, sum_of_squares};
 
 use crate::error::Result;

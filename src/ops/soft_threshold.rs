@@ -1,11 +1,19 @@
 //! The proximal operator on its own. Inside the solver it is fused into [`crate::tape::Tape::fista_step`].
 
-use super::fista_step::Prox;
 use super::{flag, over_fours};
 use crate::error::{Error, Result};
 use crate::shaders;
 use crate::tape::{Tape, Var};
 use crate::tensor::{Tensor, same_shape};
+
+/// What the proximal operator knows beside step and lambda.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Prox {
+    /// Weight `mu` of the elastic-net term `mu / 2 |z|^2`.
+    pub mu: f32,
+    /// Whether codes are kept non-negative.
+    pub non_negative: bool,
+}
 
 /// `soft(u, step lambda) / (1 + step mu)`, then `max(0, .)` if non-negative, where
 /// `soft(u, a) = sign(u) max(|u| - a, 0)`. `u` is `[n, ..]`, `step` one value, `lambda` one a sample.

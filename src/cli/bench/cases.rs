@@ -1,7 +1,6 @@
 //! What is timed.
 
-use serde::Serialize;
-
+use crate::cli::args::Mode;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::layers::{Csc, CscConfig, Parameter, Pass, StepRule};
@@ -13,18 +12,6 @@ use crate::tensor::Tensor;
 
 /// What runs without arguments.
 pub(super) const DEFAULT: [&str; 7] = ["csc-a", "csc-b", "csc-c", "csc-d", "sdnet18", "sdnet18-all", "resnet18"];
-
-/// What is done in a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    /// A layer's codes.
-    Forward,
-    /// A layer's codes and gradients, or a network's whole training step.
-    Train,
-    /// A network's class scores.
-    Infer,
-}
 
 /// One layer: n, channels, atoms, height, width, kernel, stride, iterations.
 type Layer = [usize; 8];

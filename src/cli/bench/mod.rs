@@ -7,11 +7,10 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::args::BenchArgs;
+use super::args::{BenchArgs, Mode};
 use super::report::to_json;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-pub use cases::Mode;
 use cases::{Case, Work};
 
 /// Runs that are not counted, after the first, which compiles.
