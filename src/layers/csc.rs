@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::step_size::{StepRule, StepSize};
 use super::{Parameter, Pass};
 use crate::error::{Error, Result};
-use crate::ops::{self, Prox, inverse_norm, normalize_atoms, sum_of_magnitudes, sum_of_squares};
+use crate::ops::{self, FistaStep, Prox, inverse_norm, normalize_atoms, sum_of_magnitudes, sum_of_squares};
 use crate::shape::ConvShape;
 use crate::tape::{Tape, Var};
 use crate::tensor::Tensor;
@@ -182,8 +182,8 @@ impl Csc {
     /// The iterations.
     fn solve(&self, tape: &Tape, x: &Var, weight: &Var, step: &Tensor, lambda: &Tensor) -> Result<Var> {
         let CscConfig { stride, padding, solver, .. } = self.config;
-        let prox_step =
-            |y: Option<&Var>, r: &Var| tape.fista_step(y, r, weight, step, lambda, self.config.prox(), stride, padding);
+        let with = FistaStep { step, lambda, prox: self.config.prox(), stride, padding };
+        let prox_step = |y: Option<&Var>, r: &Var| tape.fista_step(y, r, weight, with);
         // z_0 = y_1 = 0, so the first residual is x itself.
         let mut z = prox_step(None, x)?;
         let mut previous = z.clone();

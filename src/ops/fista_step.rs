@@ -24,26 +24,38 @@ pub fn residual(x: &Tensor, codes: &Tensor, weight: &Tensor, stride: usize, padd
     synthesise(&shaders::RESIDUAL, &shape, codes, weight, x)
 }
 
-/// `prox(point + step * A^T residual)`, `point` being zero where there is none; `step` is one value, `lambda` one a
-/// sample.
-fn fista_step(
-    shape: &ConvShape,
-    point: Option<&Tensor>,
-    residual: &Tensor,
-    weight: &Tensor,
-    step: &Tensor,
-    lambda: &Tensor,
-    prox: Prox,
-) -> Result<Tensor> {
-    check_thresholds("fista_step", shape.n, step, lambda)?;
-    if point.is_some_and(|p| p.shape() != shape.codes()) {
-        return Err(Error::shape("fista_step", "the point must have the shape of the codes", &[&shape.codes()]));
+/// What a proximal gradient step is taken with.
+#[derive(Clone, Copy, Debug)]
+pub struct FistaStep<'a> {
+    /// The step, one value on the device.
+    pub step: &'a Tensor,
+    /// Weight of the l1 term, one value a sample on the device.
+    pub lambda: &'a Tensor,
+    /// The other terms.
+    pub prox: Prox,
+    /// Stride of the analysis.
+    pub stride: usize,
+    /// Padding of the analysis.
+    pub padding: usize,
+}
+
+impl FistaStep<'_> {
+    /// `prox(point + step * A^T residual)`, `point` being zero where there is none.
+    fn take(&self, shape: &ConvShape, point: Option<&Tensor>, residual: &Tensor, weight: &Tensor) -> Result<Tensor> {
+        let &Self { step, lambda, prox, .. } = self;
+        check_thresholds("fista_step", shape.n, step, lambda)?;
+        if point.is_some_and(|p| p.shape() != shape.codes()) {
+            return Err(Error::shape("fista_step", "the point must have the shape of the codes", &[&shape.codes()]));
+        }
+        // Without a point the kernel does not read it, but something must be bound.
+        let epilogue = [point.unwrap_or(residual), step, lambda];
+        let constants = [
+            ("HAS_POINT", flag(point.is_some())),
+            ("MU", f64::from(prox.mu)),
+            ("NON_NEGATIVE", flag(prox.non_negative)),
+        ];
+        analyse(&shaders::FISTA_STEP, shape, residual, weight, &epilogue, &constants)
     }
-    // Without a point the kernel does not read it, but something must be bound.
-    let epilogue = [point.unwrap_or(residual), step, lambda];
-    let constants =
-        [("HAS_POINT", flag(point.is_some())), ("MU", f64::from(prox.mu)), ("NON_NEGATIVE", flag(prox.non_negative))];
-    analyse(&shaders::FISTA_STEP, shape, residual, weight, &epilogue, &constants)
 }
 
 impl Tape {
@@ -73,21 +85,11 @@ impl Tape {
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::OutOfMemory`].
-    #[allow(clippy::too_many_arguments)]
-    pub fn fista_step(
-        &self,
-        point: Option<&Var>,
-        residual: &Var,
-        weight: &Var,
-        step: &Tensor,
-        lambda: &Tensor,
-        prox: Prox,
-        stride: usize,
-        padding: usize,
-    ) -> Result<Var> {
+    pub fn fista_step(&self, point: Option<&Var>, residual: &Var, weight: &Var, with: FistaStep) -> Result<Var> {
         let (r, w) = (residual.value(), weight.value());
+        let FistaStep { step, prox, stride, padding, .. } = with;
         let shape = ConvShape::new("fista_step", r.shape(), w.shape(), stride, padding)?;
-        let codes = fista_step(&shape, point.map(Var::value), r, w, step, lambda, prox)?;
+        let codes = with.take(&shape, point.map(Var::value), r, w)?;
         let (z, residual_kept, weight_kept, step) = (codes.clone(), residual.clone(), weight.clone(), step.clone());
         let inputs = [residual, weight].into_iter().chain(point).collect::<Vec<_>>();
         let point_tracked = point.is_some_and(Var::tracked);

@@ -19,7 +19,7 @@ pub use batch_norm::{BatchNormInputs, RunningStatistics};
 pub use convolution::{correlation, synthesis, weight_gradient};
 pub use cross_entropy::{CrossEntropy, check_labels};
 pub use elementwise::scale;
-pub use fista_step::residual;
+pub use fista_step::{FistaStep, residual};
 pub use normalize_atoms::normalize_atoms;
 pub use pool::Window;
 pub use power_iteration::PowerIteration;

@@ -88,7 +88,8 @@ fn fista_step(gpu: &Gpu, s: &ConvShape) -> Named {
     let (tstep, tlambda) = (tensor(gpu, &[1], &[step]), tensor(gpu, &[s.n], &lambda));
     // The elastic term is for the sparse coding layers below.
     let prox = Prox { mu: 0.0, non_negative: true };
-    let codes = tape.fista_step(Some(&ty), &tr, &tw, &tstep, &tlambda, prox, s.stride, s.padding).unwrap();
+    let with = ops::FistaStep { step: &tstep, lambda: &tlambda, prox, stride: s.stride, padding: s.padding };
+    let codes = tape.fista_step(Some(&ty), &tr, &tw, with).unwrap();
     // The mask is the device's own, so that a code at the threshold cannot be taken for an error.
     let z = codes.value().to_vec().unwrap().into_iter().map(f64::from).collect::<Vec<_>>();
     let prox = twin::soft_threshold::Prox { mu: 0.0, non_negative: true };
@@ -445,8 +446,9 @@ fn the_step_refuses_shapes_that_do_not_fit() {
     let tape = Tape::idle();
     let (r, w, one, prox) =
         (constant(&[2, 5, 5, 3]), constant(&[4, 3, 3, 3]), zeros(&[1]), Prox { mu: 0.0, non_negative: true });
-    let step =
-        |point: Option<&Var>, step: &Tensor, lambda: &Tensor| tape.fista_step(point, &r, &w, step, lambda, prox, 1, 1);
+    let step = |point: Option<&Var>, step: &Tensor, lambda: &Tensor| {
+        tape.fista_step(point, &r, &w, ops::FistaStep { step, lambda, prox, stride: 1, padding: 1 })
+    };
     assert!(step(None, &one, &zeros(&[2])).is_ok());
     refused(step(None, &one, &zeros(&[3])));
     refused(step(None, &zeros(&[2]), &zeros(&[2])));

@@ -164,7 +164,8 @@ fn fista_step(gpu: &Gpu, s: &ConvShape) -> Vec<Row> {
     let (tr, tw) = (constant(&tape, gpu, &s.signal(), &r), constant(&tape, gpu, &s.weight(), &w));
     let (step, tlambda) = (tensor(gpu, &[1], &[0.75]), tensor(gpu, &[s.n], &lambda));
     let prox = Prox { mu: mu as f32, non_negative };
-    let got = tape.fista_step(point.as_ref(), &tr, &tw, &step, &tlambda, prox, s.stride, s.padding).unwrap();
+    let with = ops::FistaStep { step: &step, lambda: &tlambda, prox, stride: s.stride, padding: s.padding };
+    let got = tape.fista_step(point.as_ref(), &tr, &tw, with).unwrap();
     let prox = twin::soft_threshold::Prox { mu, non_negative };
     let want = twin::fista_step::fista_step(s, y.as_deref(), &r, &w, 0.75, &lambda, prox);
     assert!(want.len() < 20 || (has_both_sides(&want) && want.iter().any(|z| *z < 0.0) != non_negative));
