@@ -4,14 +4,6 @@
 // and out = other[0] * sum, or other - sum if RESIDUAL. LENGTH is the number of values in out.
 
 override LENGTH: u32;
-override HEIGHT: u32;
-override WIDTH: u32;
-override CHANNELS: u32;
-override KERNEL: u32;
-override STRIDE: u32;
-override PADDING: u32;
-override CODE_HEIGHT: u32;
-override CODE_WIDTH: u32;
 override RESIDUAL: bool;
 
 @group(0) @binding(0) var<storage, read> patches: array<f32>;

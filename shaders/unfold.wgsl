@@ -3,14 +3,6 @@
 // LENGTH is the number of values in out.
 
 override LENGTH: u32;
-override HEIGHT: u32;
-override WIDTH: u32;
-override CHANNELS: u32;
-override KERNEL: u32;
-override STRIDE: u32;
-override PADDING: u32;
-override CODE_HEIGHT: u32;
-override CODE_WIDTH: u32;
 
 @group(0) @binding(0) var<storage, read> signal: array<f32>;
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;

@@ -40,11 +40,11 @@ macro_rules! products {
         $($(#[$doc])* pub(crate) static $name: Product = Product {
             tiled: Kernel {
                 name: concat!($stem, "_tiled"),
-                source: source!("common/index" "common/sizes" $($snippet)* "common/operands" $stem "common/tiled"),
+                source: source!("common/index" "common/sizes" "common/tiles" $($snippet)* "common/operands" $stem "common/tiled"),
             },
             register: Kernel {
                 name: concat!($stem, "_register"),
-                source: source!("common/index" "common/sizes" $($snippet)* "common/operands" $stem "common/register"),
+                source: source!("common/index" "common/sizes" "common/tiles" $($snippet)* "common/operands" $stem "common/register"),
             },
         };)*
         const PRODUCTS: &[&Product] = &[$(&$name),*];
@@ -71,7 +71,7 @@ kernels! {
     CROSS_ENTROPY = "cross_entropy";
     CROSS_ENTROPY_MEAN = "cross_entropy_mean", "common/total";
     FILL = "fill";
-    FOLD = "fold";
+    FOLD = "fold", "common/sizes";
     GLOBAL_AVERAGE_POOL = "global_average_pool";
     GLOBAL_AVERAGE_POOL_GRADIENT = "global_average_pool_gradient";
     INVERSE_NORM = "inverse_norm";
@@ -89,7 +89,7 @@ kernels! {
     STEP_SIZE = "step_size";
     SUM_GROUPS = "sum_groups";
     SUM_SAMPLES = "sum_samples", "common/total";
-    UNFOLD = "unfold";
+    UNFOLD = "unfold", "common/sizes";
 }
 
 /// Every kernel of the crate, for `sdnet shaders` and for the tests.

@@ -10,8 +10,3 @@ override STRIDE: u32;
 override PADDING: u32;
 override CODE_HEIGHT: u32;
 override CODE_WIDTH: u32;
-
-// How the work is divided: GROUPS independent products of ROW_TILES x COLUMN_TILES tiles.
-override GROUPS: u32;
-override ROW_TILES: u32;
-override COLUMN_TILES: u32;

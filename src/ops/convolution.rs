@@ -210,23 +210,26 @@ fn of_patches(shape: &ConvShape) -> ConvShape {
 /// The patches of a signal: `[n, code_h, code_w, k k channels]`.
 fn unfold(shape: &ConvShape, signal: &Tensor) -> Result<Tensor> {
     let out = Tensor::uninitialized(signal.gpu(), "unfold", &of_patches(shape).signal())?;
-    over(signal.gpu(), &shaders::UNFOLD, out.len(), &patch_sizes(shape), &[signal, &out])?;
+    over(signal.gpu(), &shaders::UNFOLD, out.len(), &sizes(shape), &[signal, &out])?;
     Ok(out)
 }
 
 /// The adjoint of [`unfold`], times the one value of `other`, or subtracted from `other`.
 fn fold(shape: &ConvShape, patches: &Tensor, other: &Tensor, residual: bool) -> Result<Tensor> {
     let out = Tensor::uninitialized(patches.gpu(), "fold", &shape.signal())?;
-    let constants = [&patch_sizes(shape)[..], &[("RESIDUAL", flag(residual))]].concat();
+    let constants = [&sizes(shape)[..], &[("RESIDUAL", flag(residual))]].concat();
     over(patches.gpu(), &shaders::FOLD, out.len(), &constants, &[patches, other, &out])?;
     Ok(out)
 }
 
-fn patch_sizes(shape: &ConvShape) -> [Constant; 8] {
+/// The sizes as the kernels know them, in `shaders/common/sizes.wgsl`.
+fn sizes(shape: &ConvShape) -> [Constant; 10] {
     [
+        ("N", shape.n),
         ("HEIGHT", shape.height),
         ("WIDTH", shape.width),
         ("CHANNELS", shape.channels),
+        ("ATOMS", shape.atoms),
         ("KERNEL", shape.kernel),
         ("STRIDE", shape.stride),
         ("PADDING", shape.padding),
@@ -250,22 +253,9 @@ fn product(
         Schedule::Register => (8, 64),
     };
     let (row_tiles, column_tiles) = (rows.div_ceil(tile), columns.div_ceil(tile));
-    let sizes = [
-        ("N", shape.n),
-        ("HEIGHT", shape.height),
-        ("WIDTH", shape.width),
-        ("CHANNELS", shape.channels),
-        ("ATOMS", shape.atoms),
-        ("KERNEL", shape.kernel),
-        ("STRIDE", shape.stride),
-        ("PADDING", shape.padding),
-        ("CODE_HEIGHT", shape.code_height()),
-        ("CODE_WIDTH", shape.code_width()),
-        ("GROUPS", groups),
-        ("ROW_TILES", row_tiles),
-        ("COLUMN_TILES", column_tiles),
-    ];
-    let all = sizes.map(|(name, size)| (name, size as f64)).iter().chain(constants).copied().collect::<Vec<_>>();
+    let tiles = [("GROUPS", groups), ("ROW_TILES", row_tiles), ("COLUMN_TILES", column_tiles)];
+    let tiles = tiles.map(|(name, count)| (name, count as f64));
+    let all = [&sizes(shape)[..], &tiles, constants].concat();
     gpu.count_multiply_adds(shape.multiply_adds());
     let workgroups = (groups * row_tiles * column_tiles).div_ceil(tiles_a_workgroup);
     gpu.run(kernel.kernel(gpu.schedule()), &all, &super::buffers(tensors), workgroups)

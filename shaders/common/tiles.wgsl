@@ -1,0 +1,5 @@
+// How the work of a matrix product is divided: GROUPS independent products of ROW_TILES x COLUMN_TILES tiles.
+
+override GROUPS: u32;
+override ROW_TILES: u32;
+override COLUMN_TILES: u32;
