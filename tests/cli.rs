@@ -108,6 +108,11 @@ fn predict_refuses_bad_files_by_name_and_writes_nothing() {
     predict(&weights, &nan, &["not finite", "index 5"]);
     predict(&weights, &at(folder.path(), "missing.npy"), &["missing.npy"]);
     predict(&at(folder.path(), "missing.safetensors"), &good, &["missing.safetensors"]);
+    let mut damaged = read_safetensors(Path::new(&weights)).unwrap();
+    damaged.tensors.get_mut("layer2.0.conv1.weight").unwrap().1[7] = f32::NAN;
+    let bad = at(folder.path(), "nan.safetensors");
+    write_safetensors(Path::new(&bad), &damaged).unwrap();
+    predict(&bad, &good, &["nan.safetensors", "layer2.0.conv1.weight", "not finite"]);
     let cut = at(folder.path(), "cut.safetensors");
     let bytes = std::fs::read(&weights).unwrap();
     std::fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();

@@ -80,6 +80,9 @@ fn take(tensors: &mut NamedTensors, name: &str, shape: &[usize]) -> Result<Vec<f
     if found != wanted {
         return Err(weights(format!("has shape {found:?}, but the network needs {wanted:?}")));
     }
+    if let Some(index) = values.iter().position(|v| !v.is_finite()) {
+        return Err(weights(format!("holds a value that is not finite at index {index}: the file is damaged")));
+    }
     if shape.len() == 4 { nchw_to_nhwc(&found, &values) } else { Ok(values) }
 }
 
