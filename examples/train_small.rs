@@ -20,12 +20,14 @@ fn main() -> sdnet::Result<()> {
     };
     let config = TrainConfig { epochs: 1, batch: 32, rate: 0.05, steps: Some(60), ..TrainConfig::default() };
     let mut trainer = Trainer::new(&gpu, recipe, config)?;
-    trainer.run(&train, &test, &|| false, &mut |_, event| {
+    trainer.run(&train, &test, &|| false, &mut |trainer, event| {
         match event {
-            Event::Step { progress, .. } if progress.tally.samples % 320 == 0 => {
-                println!("{:4} images: mean loss {:.3}", progress.tally.samples, progress.tally.mean_loss());
+            Event::Step { .. } => {
+                let tally = trainer.progress().tally;
+                if tally.samples % 320 == 0 {
+                    println!("{:4} images: mean loss {:.3}", tally.samples, tally.mean_loss());
+                }
             }
-            Event::Step { .. } => {}
             Event::Epoch { record, .. } => println!("test accuracy {:.1} %", 100.0 * record.test_accuracy),
         }
         Ok(())

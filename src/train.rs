@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::checkpoint::{self, Recipe, SavedTraining};
 use crate::data::{Augment, Dataset, Normalization, epoch_order, fill_batch};
 use crate::error::{Error, Result};
+use crate::files::check_finite;
 use crate::gpu::{Gpu, Pending};
 use crate::layers::Pass;
 use crate::models::{ModelConfig, Network};
@@ -170,10 +171,8 @@ struct State {
 /// What happens in a training, for those who watch.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// A step's loss has come back.
+    /// A step's loss has come back; [`Trainer::progress`] has the epoch so far.
     Step {
-        /// The epoch so far.
-        progress: &'a Progress,
         /// Steps of this epoch.
         steps: usize,
     },
@@ -387,8 +386,7 @@ impl Trainer {
                 });
             }
             self.progress.tally.add(&metrics, batch);
-            let progress = self.progress.clone();
-            watch(self, Event::Step { progress: &progress, steps })?;
+            watch(self, Event::Step { steps })?;
         }
         Ok(())
     }
@@ -424,17 +422,10 @@ impl Trainer {
         watch(self, Event::Epoch { record: &record, best })
     }
 
-    /// One training step; the metrics of [`crate::ops::CrossEntropy`].
+    /// The next training step, at the rate of the schedule.
     fn step(&mut self, x: &Tensor, labels: &[u32], steps_an_epoch: usize) -> Result<Tensor> {
         let rate = Tensor::from_slice(&self.gpu, &[1], &[self.rate(self.progress.step, steps_an_epoch)])?;
-        let tape = Tape::new();
-        let pass = Pass::train(&tape);
-        let logits = self.network.forward(&pass, &tape.constant(x))?;
-        let entropy = tape.cross_entropy(&logits, labels)?;
-        let leaves = pass.leaves();
-        let gradients = tape.backward(&entropy.loss)?;
-        self.optimizer.step(&leaves, &gradients, &rate)?;
-        Ok(entropy.metrics)
+        train_step(&mut self.network, &self.optimizer, x, labels, &rate)
     }
 
     fn rate(&self, step: usize, steps_an_epoch: usize) -> f32 {
@@ -444,6 +435,20 @@ impl Trainer {
     fn normalization(&self, data: &Dataset) -> Normalization {
         self.recipe.normalization.clone().unwrap_or_else(|| Normalization::default_for(&data.name, data.channels))
     }
+}
+
+/// One training step: forward, cross-entropy, backward, descent. The metrics of [`crate::ops::CrossEntropy`].
+///
+/// # Errors
+/// [`Error::Shape`], [`Error::Label`], [`Error::OutOfMemory`].
+pub fn train_step(network: &mut Network, optimizer: &Sgd, x: &Tensor, labels: &[u32], rate: &Tensor) -> Result<Tensor> {
+    let tape = Tape::new();
+    let pass = Pass::train(&tape);
+    let logits = network.forward(&pass, &tape.constant(x))?;
+    let entropy = tape.cross_entropy(&logits, labels)?;
+    let leaves = pass.leaves();
+    optimizer.step(&leaves, &tape.backward(&entropy.loss)?, rate)?;
+    Ok(entropy.metrics)
 }
 
 /// Loss and accuracy of a network on a data set, in evaluation mode; `lambda` in place of the network's own.
@@ -459,7 +464,7 @@ pub fn evaluate(
 ) -> Result<Tally> {
     check_fit(network.config(), data)?;
     normalization.check(data.channels)?;
-    let gpu = network.parameters()[0].value.gpu().clone();
+    let gpu = network.gpu().clone();
     let batch = batch.clamp(1, data.len().max(1));
     let lambda = lambda.map(|l| Tensor::full(&gpu, &[batch], l)).transpose()?;
     let order = (0..data.len() as u32).collect::<Vec<_>>();
@@ -487,6 +492,8 @@ pub fn evaluate(
 fn count(tally: &mut Tally, landed: Option<(Pending, Vec<u32>, usize)>) -> Result<()> {
     let Some((pending, labels, samples)) = landed else { return Ok(()) };
     let logits = pending.wait()?;
+    // A score that is no number is not below the others either: it would count as right.
+    check_finite("the class scores", &logits, "the images or the weights are far outside of what was trained on")?;
     let classes = logits.len() / labels.len();
     for (scores, &label) in logits.chunks_exact(classes).zip(&labels).take(samples) {
         let label = label as usize;

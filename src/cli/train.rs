@@ -47,8 +47,8 @@ pub fn run(options: &TrainArgs) -> Result<()> {
         .map_err(|e| Error::argument("Ctrl-C", "handler", e.to_string()))?;
     let mut screen = Screen::new(options.json);
     trainer.run(&train, &test, &|| stop.load(Ordering::Relaxed), &mut |trainer, event| match event {
-        Event::Step { progress, steps } => {
-            screen.step(progress, steps, trainer.config());
+        Event::Step { steps } => {
+            screen.step(trainer.progress(), steps, trainer.config());
             Ok(())
         }
         Event::Epoch { record, best } => {
@@ -57,8 +57,8 @@ pub fn run(options: &TrainArgs) -> Result<()> {
         }
     })?;
     screen.clear();
-    trainer.save(&options.out.join(TRAINING))?;
     if stop.load(Ordering::Relaxed) {
+        trainer.save(&options.out.join(TRAINING))?;
         let progress = trainer.progress();
         println!("stopped after {} steps; `--resume` goes on from there", progress.step);
         return Ok(());
@@ -220,7 +220,7 @@ fn write_pictures(out: &Path, trainer: &mut Trainer, test: &Dataset) -> Result<(
     let recipe = trainer.recipe().clone();
     let Some(normalization) = &recipe.normalization else { return Ok(()) };
     let (pixels, _) = fill_batch(test, &indices, normalization, None, 0, 0);
-    let gpu = trainer.network().parameters()[0].value.gpu().clone();
+    let gpu = trainer.network().gpu().clone();
     let x = Tensor::from_slice(&gpu, &[indices.len(), test.height, test.width, test.channels], &pixels)?;
     let scores = trainer.network().predict(&x, None)?.to_vec()?;
     let name = |class: usize| recipe.class_names.get(class).cloned().unwrap_or_else(|| class.to_string());

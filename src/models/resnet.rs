@@ -105,6 +105,11 @@ impl Network {
         &self.config
     }
 
+    /// The device that holds it.
+    pub fn gpu(&self) -> &Gpu {
+        self.linear.weight.value.gpu()
+    }
+
     /// Class scores `[n, classes]` of images `[n, height, width, in_channels]`.
     ///
     /// # Errors

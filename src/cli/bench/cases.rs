@@ -9,6 +9,7 @@ use crate::ops::{SgdRule, normalize_atoms};
 use crate::optim::Sgd;
 use crate::tape::Tape;
 use crate::tensor::Tensor;
+use crate::train::train_step;
 
 /// What runs without arguments.
 pub(super) const DEFAULT: [&str; 7] = ["csc-a", "csc-b", "csc-c", "csc-d", "sdnet18", "sdnet18-all", "resnet18"];
@@ -115,12 +116,7 @@ impl Work {
             }
             Self::Infer { network, x } => network.predict(x, None).map(drop),
             Self::Train { network, optimizer, x, labels, rate } => {
-                let tape = Tape::new();
-                let pass = Pass::train(&tape);
-                let logits = network.forward(&pass, &tape.constant(x))?;
-                let loss = tape.cross_entropy(&logits, labels)?.loss;
-                let leaves = pass.leaves();
-                optimizer.step(&leaves, &tape.backward(&loss)?, rate)
+                train_step(network, optimizer, x, labels, rate).map(drop)
             }
         }
     }

@@ -37,8 +37,10 @@ pub fn run(options: &BenchArgs) -> Result<()> {
     let names =
         if options.cases.is_empty() { cases::DEFAULT.map(String::from).to_vec() } else { options.cases.clone() };
     let steps = options.steps;
-    if steps == 0 || options.batch == Some(0) {
-        return Err(Error::argument("steps", steps, "at least one step and one image are needed"));
+    for (name, value) in [("steps", steps), ("batch", options.batch.unwrap_or(1))] {
+        if value == 0 {
+            return Err(Error::argument(name, value, "at least one is needed"));
+        }
     }
     let gpu = options.adapter.open()?;
     for name in &names {

@@ -26,6 +26,7 @@ pub(super) fn run(gpu: &Gpu, work: &mut Work) -> Result<()> {
 /// The sizes of a convolution kernel, in words, and the operations of all its calls.
 fn shape(time: &KernelTime) -> Option<(String, f64)> {
     let get = |name: &str| time.constants.iter().find(|c| c.0 == name).map(|c| c.1);
+    get("GROUPS")?; // only matrix products are divided into groups of tiles
     let (n, m, c) = (get("N")?, get("CHANNELS")?, get("ATOMS")?);
     let (k, s, h, w) = (get("KERNEL")?, get("STRIDE")?, get("CODE_HEIGHT")?, get("CODE_WIDTH")?);
     let flop = 2.0 * n * m * c * k * k * h * w * time.calls as f64;
