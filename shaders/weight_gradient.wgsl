@@ -12,10 +12,11 @@ override FACTOR_BY_FOUR: bool = ATOMS % 4u == 0u;
 
 @group(0) @binding(4) var<storage, read_write> part: array<f32>;
 
-// Of each block of rows: its tap, its first channel, and the signal's line under the tap or -1 outside.
-var<private> tap: array<u32, ROW_BLOCKS>;
-var<private> channel: array<u32, ROW_BLOCKS>;
-var<private> signal_line: array<i32, ROW_BLOCKS>;
+// Of the block of rows: its tap (y, x) less the padding, its first channel, and the first pixel of the signal's line
+// under the tap or -1 outside.
+var<private> tap: vec2<i32>;
+var<private> channel: u32;
+var<private> signal_line: i32;
 var<private> first_atom: u32;
 var<private> this_group: u32;
 var<private> code_line: u32;
@@ -29,10 +30,9 @@ fn outers() -> u32 {
 }
 
 fn place_rows(first: u32) {
-    for (var i = 0u; i < ROW_BLOCKS; i++) {
-        tap[i] = min((first / 4u + i) / CHANNEL_BLOCKS, KERNEL * KERNEL - 1u);
-        channel[i] = (first / 4u + i) % CHANNEL_BLOCKS * 4u;
-    }
+    let place = min(first / 4u / CHANNEL_BLOCKS, KERNEL * KERNEL - 1u);
+    tap = vec2<i32>(vec2(place / KERNEL, place % KERNEL)) - i32(PADDING);
+    channel = first / 4u % CHANNEL_BLOCKS * 4u;
 }
 
 fn place_columns(first: u32) {
@@ -41,19 +41,16 @@ fn place_columns(first: u32) {
 
 fn enter_outer(outer: u32) {
     code_line = this_group * LINES_A_GROUP + outer;
-    let image = code_line / CODE_HEIGHT;
-    for (var i = 0u; i < ROW_BLOCKS; i++) {
-        let y = i32(code_line % CODE_HEIGHT * STRIDE + tap[i] / KERNEL) - i32(PADDING);
-        signal_line[i] = select(-1, i32(image * HEIGHT) + y, u32(y) < HEIGHT);
-    }
+    let y = i32(code_line % CODE_HEIGHT * STRIDE) + tap.x;
+    signal_line = select(-1, i32(code_line / CODE_HEIGHT * HEIGHT) + y, u32(y) < HEIGHT) * i32(WIDTH);
 }
 
-// Four channels of the pixel that code x of this line sees through the tap of block i; zero outside.
-fn signal_at(i: u32, x: u32) -> vec4<f32> {
-    let column = i32(x * STRIDE + tap[i] % KERNEL) - i32(PADDING);
-    let inside = x < CODE_WIDTH && signal_line[i] >= 0 && u32(column) < WIDTH;
-    let pixel = select(0u, u32(signal_line[i]) * WIDTH + u32(column), inside);
-    return select(vec4(0.0), source_at(pixel * CHANNELS + channel[i], CHANNELS - channel[i]), inside);
+// Four channels of the pixel that code x of this line sees through the tap; zero outside.
+fn signal_at(x: u32) -> vec4<f32> {
+    let column = i32(x * STRIDE) + tap.y;
+    let inside = x < CODE_WIDTH && signal_line >= 0 && u32(column) < WIDTH;
+    let pixel = select(0u, u32(signal_line + column), inside);
+    return select(vec4(0.0), source_at(pixel * CHANNELS + channel, CHANNELS - channel), inside);
 }
 
 // Four atoms, from `atom` on, of code x of this line; zero past its end.
@@ -64,23 +61,19 @@ fn code_at(atom: u32, x: u32) -> vec4<f32> {
     return select(vec4(0.0), factor_at(pixel * ATOMS + begin, ATOMS - begin), inside);
 }
 
-fn row_block(i: u32, inner: u32) -> mat4x4<f32> {
-    return transpose(mat4x4(
-        signal_at(i, 4u * inner),
-        signal_at(i, 4u * inner + 1u),
-        signal_at(i, 4u * inner + 2u),
-        signal_at(i, 4u * inner + 3u),
-    ));
+fn row_block(inner: u32) -> mat4x4<f32> {
+    let x = 4u * inner;
+    return transpose(mat4x4(signal_at(x), signal_at(x + 1u), signal_at(x + 2u), signal_at(x + 3u)));
 }
 
-fn column_block(j: u32, inner: u32) -> mat4x4<f32> {
-    let atom = first_atom + 4u * j;
-    return mat4x4(
-        code_at(atom, 4u * inner),
-        code_at(atom, 4u * inner + 1u),
-        code_at(atom, 4u * inner + 2u),
-        code_at(atom, 4u * inner + 3u),
-    );
+// Line d of column block j as it lies in memory: four atoms of one code.
+fn column_line(j: u32, d: u32, inner: u32) -> vec4<f32> {
+    return code_at(first_atom + 4u * j, 4u * inner + d);
+}
+
+// A column block from its four lines.
+fn column_block(lines: mat4x4<f32>) -> mat4x4<f32> {
+    return lines;
 }
 
 fn begin_stores() {}

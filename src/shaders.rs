@@ -12,7 +12,7 @@ macro_rules! source {
 macro_rules! kernels {
     ($($(#[$doc:meta])* $name:ident = $stem:literal $(, $snippet:literal)*;)*) => {
         $($(#[$doc])* pub(crate) static $name: Kernel =
-            Kernel { name: $stem, source: source!("common/index" $($snippet)* $stem) };)*
+            Kernel { name: $stem, source: source!("common/index" $($snippet)* $stem), subgroups: false };)*
         const PLAIN: &[&Kernel] = &[$(&$name),*];
     };
 }
@@ -41,10 +41,12 @@ macro_rules! products {
             tiled: Kernel {
                 name: concat!($stem, "_tiled"),
                 source: source!("common/index" "common/sizes" "common/tiles" $($snippet)* "common/operands" $stem "common/tiled"),
+                subgroups: false,
             },
             register: Kernel {
                 name: concat!($stem, "_register"),
                 source: source!("common/index" "common/sizes" "common/tiles" $($snippet)* "common/operands" $stem "common/register"),
+                subgroups: true,
             },
         };)*
         const PRODUCTS: &[&Product] = &[$(&$name),*];

@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use sdnet::cli::translate::{Target, translate};
+use sdnet::gpu::Kernel;
 use sdnet::shaders;
 
 #[test]
-fn every_kernel_is_valid_at_baseline_and_translates() {
+fn every_kernel_is_valid_at_baseline_but_for_subgroups_and_translates() {
     let mut failures = Vec::new();
     for kernel in shaders::all() {
+        assert_eq!(kernel.subgroups, kernel.name.ends_with("_register"), "{}", kernel.name);
         for target in [Target::Wgsl, Target::Spirv, Target::Msl, Target::Hlsl] {
-            match translate(kernel.source, target) {
+            match translate(kernel, target) {
                 Ok(text) => assert!(text.len() > 200, "{} as {target:?} is empty", kernel.name),
                 Err(e) => failures.push(format!("{} as {target:?}: {e}", kernel.name)),
             }
@@ -22,9 +24,14 @@ fn every_kernel_is_valid_at_baseline_and_translates() {
 
 #[test]
 fn translation_refuses_what_is_not_a_kernel() {
-    assert!(translate("fn main() { let x = ; }", Target::Spirv).is_err());
-    // Capabilities beyond baseline are refused, not passed on.
-    assert!(translate("@compute @workgroup_size(1) fn main() { var x = 1.0lf; }", Target::Wgsl).is_err());
+    let kernel = |source, subgroups| Kernel { name: "planted", source, subgroups };
+    assert!(translate(&kernel("fn main() { let x = ; }", false), Target::Spirv).is_err());
+    // Capabilities beyond baseline are refused, not passed on, unless the kernel says that it needs them.
+    let double = "@compute @workgroup_size(1) fn main() { var x = 1.0lf; }";
+    assert!(translate(&kernel(double, true), Target::Wgsl).is_err());
+    let lanes = "@compute @workgroup_size(1) fn main() { var x = subgroupBroadcast(1u, 0u); }";
+    assert!(translate(&kernel(lanes, false), Target::Wgsl).is_err());
+    assert!(translate(&kernel(lanes, true), Target::Wgsl).is_ok());
 }
 
 #[test]

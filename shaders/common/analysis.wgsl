@@ -7,8 +7,8 @@ override SOURCE_BY_FOUR: bool = CHANNELS % 4u == 0u;
 override FACTOR_BY_FOUR: bool = CHANNELS % 4u == 0u;
 
 // Of each row: the signal's pixel under the first tap (image, y, x), and the one under this tap or -1 outside.
-var<private> origin: array<vec3<i32>, ROW_BLOCKS * 4u>;
-var<private> pixel: array<i32, ROW_BLOCKS * 4u>;
+var<private> origin: array<vec3<i32>, 4>;
+var<private> pixel: array<i32, 4>;
 var<private> first_atom: u32;
 var<private> tap: u32;
 
@@ -19,7 +19,7 @@ fn outers() -> u32 {
 }
 
 fn place_rows(first: u32) {
-    for (var i = 0u; i < ROW_BLOCKS * 4u; i++) {
+    for (var i = 0u; i < 4u; i++) {
         let row = min(first + i, ROWS - 1u);
         let image = row / (CODE_HEIGHT * CODE_WIDTH);
         let y = i32(row / CODE_WIDTH % CODE_HEIGHT * STRIDE) - i32(PADDING);
@@ -34,7 +34,7 @@ fn place_columns(first: u32) {
 
 fn enter_outer(outer: u32) {
     tap = outer;
-    for (var i = 0u; i < ROW_BLOCKS * 4u; i++) {
+    for (var i = 0u; i < 4u; i++) {
         let y = origin[i].y + i32(tap / KERNEL);
         let x = origin[i].z + i32(tap % KERNEL);
         let inside = u32(y) < HEIGHT && u32(x) < WIDTH;
@@ -54,21 +54,16 @@ fn weight_at(atom: u32, inner: u32) -> vec4<f32> {
     return factor_at(place * CHANNELS + 4u * inner, CHANNELS - 4u * inner);
 }
 
-fn row_block(i: u32, inner: u32) -> mat4x4<f32> {
-    return mat4x4(
-        signal_at(4u * i, inner),
-        signal_at(4u * i + 1u, inner),
-        signal_at(4u * i + 2u, inner),
-        signal_at(4u * i + 3u, inner),
-    );
+fn row_block(inner: u32) -> mat4x4<f32> {
+    return mat4x4(signal_at(0u, inner), signal_at(1u, inner), signal_at(2u, inner), signal_at(3u, inner));
 }
 
-fn column_block(j: u32, inner: u32) -> mat4x4<f32> {
-    let atom = first_atom + 4u * j;
-    return transpose(mat4x4(
-        weight_at(atom, inner),
-        weight_at(atom + 1u, inner),
-        weight_at(atom + 2u, inner),
-        weight_at(atom + 3u, inner),
-    ));
+// Line d of column block j as it lies in memory: four channels of one atom.
+fn column_line(j: u32, d: u32, inner: u32) -> vec4<f32> {
+    return weight_at(first_atom + 4u * j + d, inner);
+}
+
+// A column block from its four lines.
+fn column_block(lines: mat4x4<f32>) -> mat4x4<f32> {
+    return transpose(lines);
 }

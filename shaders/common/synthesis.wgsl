@@ -15,8 +15,8 @@ var<private> phase: vec2<u32>;
 var<private> first_tap: vec2<u32>;
 var<private> taps: vec2<u32>;
 // Of each row: the code's pixel that meets the first tap (image, y, x), and the one that meets this tap or -1.
-var<private> origin: array<vec3<i32>, ROW_BLOCKS * 4u>;
-var<private> pixel: array<i32, ROW_BLOCKS * 4u>;
+var<private> origin: array<vec3<i32>, 4>;
+var<private> pixel: array<i32, 4>;
 var<private> first_channel: u32;
 var<private> tap: u32;
 
@@ -32,7 +32,7 @@ fn outers() -> u32 {
 
 fn place_rows(first: u32) {
     let shift = (phase + PADDING - first_tap) / STRIDE;
-    for (var i = 0u; i < ROW_BLOCKS * 4u; i++) {
+    for (var i = 0u; i < 4u; i++) {
         let row = min(first + i, ROWS - 1u);
         let image = row / (PHASE_HEIGHT * PHASE_WIDTH);
         let y = row / PHASE_WIDTH % PHASE_HEIGHT + shift.x;
@@ -48,7 +48,7 @@ fn place_columns(first: u32) {
 fn enter_outer(outer: u32) {
     let step = vec2(outer / taps.y, outer % taps.y);
     tap = (first_tap.x + STRIDE * step.x) * KERNEL + first_tap.y + STRIDE * step.y;
-    for (var i = 0u; i < ROW_BLOCKS * 4u; i++) {
+    for (var i = 0u; i < 4u; i++) {
         let y = origin[i].y - i32(step.x);
         let x = origin[i].z - i32(step.y);
         let inside = u32(y) < CODE_HEIGHT && u32(x) < CODE_WIDTH;
@@ -69,23 +69,18 @@ fn weight_at(atom: u32, channel: u32) -> vec4<f32> {
     return factor_at(place * CHANNELS + begin, CHANNELS - begin);
 }
 
-fn row_block(i: u32, inner: u32) -> mat4x4<f32> {
-    return mat4x4(
-        code_at(4u * i, inner),
-        code_at(4u * i + 1u, inner),
-        code_at(4u * i + 2u, inner),
-        code_at(4u * i + 3u, inner),
-    );
+fn row_block(inner: u32) -> mat4x4<f32> {
+    return mat4x4(code_at(0u, inner), code_at(1u, inner), code_at(2u, inner), code_at(3u, inner));
 }
 
-fn column_block(j: u32, inner: u32) -> mat4x4<f32> {
-    let channel = first_channel + 4u * j;
-    return mat4x4(
-        weight_at(4u * inner, channel),
-        weight_at(4u * inner + 1u, channel),
-        weight_at(4u * inner + 2u, channel),
-        weight_at(4u * inner + 3u, channel),
-    );
+// Line d of column block j as it lies in memory: four channels of one atom.
+fn column_line(j: u32, d: u32, inner: u32) -> vec4<f32> {
+    return weight_at(4u * inner + d, first_channel + 4u * j);
+}
+
+// A column block from its four lines.
+fn column_block(lines: mat4x4<f32>) -> mat4x4<f32> {
+    return lines;
 }
 
 const NOWHERE = 0xffffffffu;

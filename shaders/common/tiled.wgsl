@@ -4,11 +4,7 @@
 //     result[row, column] = sum over outer, inner of rows[row, k] * columns[k, column]
 //
 // The kernel says what rows and columns are: enter_group, outers, INNERS, place_rows, place_columns, enter_outer,
-// row_block, column_block, begin_stores, store.
-
-// Blocks of four rows and of four columns that a thread loads at a time.
-const ROW_BLOCKS = 1u;
-const COLUMN_BLOCKS = 1u;
+// row_block, column_line, column_block, begin_stores, store.
 
 // [term][block of four rows, or columns]; two blocks of space after every four terms keep the banks apart.
 var<workgroup> staged_rows: array<vec4<f32>, 264>;
@@ -27,8 +23,14 @@ fn load(step: u32, steps: u32) -> Loaded {
     var loaded: Loaded;
     if step < steps {
         enter_outer(step / INNERS);
-        loaded.rows = transpose(row_block(0u, step % INNERS));
-        loaded.columns = column_block(0u, step % INNERS);
+        let inner = step % INNERS;
+        loaded.rows = transpose(row_block(inner));
+        loaded.columns = column_block(mat4x4(
+            column_line(0u, 0u, inner),
+            column_line(0u, 1u, inner),
+            column_line(0u, 2u, inner),
+            column_line(0u, 3u, inner),
+        ));
     }
     return loaded;
 }

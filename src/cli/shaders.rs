@@ -11,7 +11,7 @@ pub fn run(options: &ShadersArgs) -> Result<()> {
         create_dir(folder)?;
     }
     for kernel in shaders::all() {
-        let text = translate(kernel.source, options.target).map_err(|reason| Error::file(kernel.name, reason))?;
+        let text = translate(kernel, options.target).map_err(|reason| Error::file(kernel.name, reason))?;
         match &options.out {
             Some(folder) => {
                 let path = folder.join(format!("{}.{}", kernel.name, options.target.extension()));

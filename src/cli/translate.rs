@@ -1,7 +1,9 @@
 //! Kernels in the languages of the platforms, by naga: what the drivers will be given.
 
 use naga::back::{self, PipelineConstants};
-use naga::valid::{Capabilities, ValidationFlags, Validator};
+use naga::valid::{Capabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
+
+use crate::gpu::Kernel;
 
 /// A shading language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -32,10 +34,13 @@ impl Target {
 /// them open.
 ///
 /// # Errors
-/// The words of naga where the kernel is not valid WGSL within the baseline capabilities.
-pub fn translate(source: &str, target: Target) -> Result<Vec<u8>, String> {
+/// The words of naga where the kernel is not valid WGSL within the capabilities that it says it needs.
+pub fn translate(kernel: &Kernel, target: Target) -> Result<Vec<u8>, String> {
+    let source = kernel.source;
     let module = naga::front::wgsl::parse_str(source).map_err(|e| e.emit_to_string(source))?;
-    let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
+    let info = Validator::new(ValidationFlags::all(), capabilities(kernel))
+        .subgroup_stages(ShaderStages::COMPUTE)
+        .subgroup_operations(SubgroupOperationSet::BASIC | SubgroupOperationSet::BALLOT)
         .validate(&module)
         .map_err(|e| e.emit_to_string(source))?;
     if target == Target::Wgsl {
@@ -47,11 +52,14 @@ pub fn translate(source: &str, target: Target) -> Result<Vec<u8>, String> {
     match target {
         Target::Wgsl => Ok(source.as_bytes().to_vec()),
         Target::Spirv => {
-            let words = back::spv::write_vec(&module, &info, &back::spv::Options::default(), None);
+            // Subgroup operations came with SPIR-V 1.3, which is Vulkan 1.1.
+            let options = back::spv::Options { lang_version: (1, 3), ..Default::default() };
+            let words = back::spv::write_vec(&module, &info, &options, None);
             Ok(words.map_err(|e| e.to_string())?.into_iter().flat_map(u32::to_le_bytes).collect())
         }
         Target::Msl => {
-            let options = back::msl::Options { fake_missing_bindings: true, ..Default::default() };
+            let options =
+                back::msl::Options { lang_version: (2, 4), fake_missing_bindings: true, ..Default::default() };
             let text = back::msl::write_string(&module, &info, &options, &back::msl::PipelineOptions::default());
             Ok(text.map_err(|e| e.to_string())?.0.into_bytes())
         }
@@ -63,6 +71,11 @@ pub fn translate(source: &str, target: Target) -> Result<Vec<u8>, String> {
             Ok(text.into_bytes())
         }
     }
+}
+
+/// Nothing beyond baseline, but for the register schedule.
+fn capabilities(kernel: &Kernel) -> Capabilities {
+    if kernel.subgroups { Capabilities::SUBGROUP } else { Capabilities::empty() }
 }
 
 fn stand_ins(module: &naga::Module) -> PipelineConstants {

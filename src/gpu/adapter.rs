@@ -3,6 +3,14 @@
 use super::Schedule;
 use crate::error::{Error, Result};
 
+/// Features that are used where there are any.
+pub(super) const WELCOME: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY
+    .union(wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES)
+    .union(wgpu::Features::SUBGROUP);
+
+/// Lanes of a subgroup that the register schedule needs.
+pub(super) const LANES_NEEDED: u32 = 4;
+
 /// One adapter, as `sdnet adapters` shows it.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct AdapterReport {
@@ -24,6 +32,8 @@ pub struct AdapterReport {
     pub workgroup_memory: u32,
     /// Whether kernels can be timed on the device.
     pub timestamps: bool,
+    /// Lanes of a subgroup at least; 0 where lanes cannot exchange values.
+    pub lanes: u32,
     /// The schedule that is chosen for it.
     #[serde(skip)]
     pub schedule: Schedule,
@@ -115,6 +125,8 @@ fn report(index: usize, adapter: &wgpu::Adapter) -> AdapterReport {
         wgpu::DeviceType::Cpu => "CPU",
         wgpu::DeviceType::Other => "other",
     };
+    let lanes = if adapter.features().contains(wgpu::Features::SUBGROUP) { info.subgroup_min_size } else { 0 };
+    let on_cpu = info.device_type == wgpu::DeviceType::Cpu;
     AdapterReport {
         index,
         name: info.name,
@@ -125,6 +137,7 @@ fn report(index: usize, adapter: &wgpu::Adapter) -> AdapterReport {
         max_binding: limits.max_storage_buffer_binding_size,
         workgroup_memory: limits.max_compute_workgroup_storage_size,
         timestamps: adapter.features().contains(wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES),
-        schedule: if info.device_type == wgpu::DeviceType::Cpu { Schedule::Register } else { Schedule::Tiled },
+        lanes,
+        schedule: if on_cpu && lanes >= LANES_NEEDED { Schedule::Register } else { Schedule::Tiled },
     }
 }

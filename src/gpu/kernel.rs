@@ -12,6 +12,8 @@ pub struct Kernel {
     pub name: &'static str,
     /// The whole shader.
     pub source: &'static str,
+    /// Whether it exchanges values within subgroups, the one capability beyond baseline that any kernel has.
+    pub subgroups: bool,
 }
 
 /// The value of one `override`.

@@ -30,7 +30,7 @@ use recorder::Recorder;
 pub enum Schedule {
     /// Through workgroup memory, 64 x 64 tiles: for GPUs.
     Tiled,
-    /// Without workgroup memory, a thread owns a block of codes x pixels: for CPU adapters.
+    /// Without workgroup memory, operands shared within subgroups of four lanes or more: for CPU adapters.
     Register,
 }
 
@@ -86,8 +86,7 @@ impl Gpu {
     pub fn open(options: &GpuOptions) -> Result<Self> {
         let (adapter, report) = adapter::choose(options.adapter.as_deref())?;
         let limits = adapter::limits(&adapter, options.baseline_limits);
-        let features =
-            adapter.features() & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES);
+        let features = adapter.features() & adapter::WELCOME;
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("sdnet"),
             required_features: features,
@@ -103,6 +102,10 @@ impl Gpu {
             (None, Ok("register")) => Schedule::Register,
             _ => report.schedule,
         };
+        if schedule == Schedule::Register && report.lanes < adapter::LANES_NEEDED {
+            let reason = "has no subgroups, which the register schedule needs: take the tiled one".into();
+            return Err(Error::Device { adapter: report.name, reason });
+        }
         let profile = features.contains(wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES);
         Ok(Self(Arc::new(Inner {
             recorder: Mutex::new(Recorder::new(profile)),
@@ -127,6 +130,11 @@ impl Gpu {
     /// The schedule of the convolution kernels on this device.
     pub fn schedule(&self) -> Schedule {
         self.0.schedule
+    }
+
+    /// Lanes of a subgroup at least; 0 where lanes cannot exchange values.
+    pub(crate) fn lanes(&self) -> u32 {
+        self.0.report.lanes
     }
 
     /// Multiply-adds of the convolution kernels recorded so far, border taps included.

@@ -12,8 +12,8 @@ use crate::shape::ConvShape;
 use crate::tape::{Tape, Var};
 use crate::tensor::Tensor;
 
-/// Threads that a weight gradient is split into at least, where there are pixels enough.
-const THREADS_WANTED: usize = 32_768;
+/// Workgroups that a weight gradient is split into at least, where there are lines enough.
+const WORKGROUPS_WANTED: usize = 512;
 
 /// Analysis `scale * A^T x`: `[n, h, w, channels]` to `[n, code_h, code_w, atoms]`, with
 ///
@@ -64,11 +64,9 @@ pub fn weight_gradient(shape: &ConvShape, codes: &Tensor, x: &Tensor, scale: &Te
     let gpu = x.gpu();
     let rows = shape.kernel * shape.kernel * shape.channels.next_multiple_of(4);
     let lines = shape.n * shape.code_height();
-    let threads = match gpu.schedule() {
-        Schedule::Register => rows.div_ceil(8) * shape.atoms.div_ceil(8) * 16,
-        Schedule::Tiled => rows.div_ceil(64) * shape.atoms.div_ceil(64) * 64,
-    };
-    let lines_a_group = lines.div_ceil(THREADS_WANTED.div_ceil(threads)).max(1);
+    let (rows_a_tile, columns_a_tile) = tile(gpu.schedule(), shape.atoms);
+    let tiles = rows.div_ceil(rows_a_tile) * shape.atoms.div_ceil(columns_a_tile);
+    let lines_a_group = lines.div_ceil(WORKGROUPS_WANTED.div_ceil(tiles)).max(1);
     let groups = lines.div_ceil(lines_a_group);
     let part = Tensor::uninitialized(gpu, "weight_gradient", &[groups, size.iter().product()])?;
     let constants = [("LINES_A_GROUP", lines_a_group as f64)];
@@ -248,15 +246,22 @@ fn product(
     constants: &[Constant],
 ) -> Result<()> {
     let gpu = tensors[0].gpu();
-    let (tile, tiles_a_workgroup) = match gpu.schedule() {
-        Schedule::Tiled => (64, 1),
-        Schedule::Register => (8, 64),
-    };
-    let (row_tiles, column_tiles) = (rows.div_ceil(tile), columns.div_ceil(tile));
+    let (rows_a_tile, columns_a_tile) = tile(gpu.schedule(), columns);
+    let (row_tiles, column_tiles) = (rows.div_ceil(rows_a_tile), columns.div_ceil(columns_a_tile));
     let tiles = [("GROUPS", groups), ("ROW_TILES", row_tiles), ("COLUMN_TILES", column_tiles)];
-    let tiles = tiles.map(|(name, count)| (name, count as f64));
-    let all = [&sizes(shape)[..], &tiles, constants].concat();
+    let mut all = [&sizes(shape)[..], &tiles.map(|(name, count)| (name, count as f64)), constants].concat();
+    if gpu.schedule() == Schedule::Register {
+        all.extend([("COLUMN_BLOCKS", columns_a_tile as f64 / 4.0), ("EIGHT_LANES", flag(gpu.lanes() >= 8))]);
+    }
     gpu.count_multiply_adds(shape.multiply_adds());
-    let workgroups = (groups * row_tiles * column_tiles).div_ceil(tiles_a_workgroup);
-    gpu.run(kernel.kernel(gpu.schedule()), &all, &super::buffers(tensors), workgroups)
+    gpu.run(kernel.kernel(gpu.schedule()), &all, &super::buffers(tensors), groups * row_tiles * column_tiles)
+}
+
+/// Rows and columns of a workgroup's tile, for a product of so many columns.
+fn tile(schedule: Schedule, columns: usize) -> (usize, usize) {
+    match schedule {
+        Schedule::Tiled => (64, 64),
+        // As few tiles of up to 64 columns as there must be, and each no wider than it must be.
+        Schedule::Register => (32, columns.div_ceil(columns.div_ceil(64)).next_multiple_of(8)),
+    }
 }
