@@ -334,6 +334,17 @@ pub enum Mode {
     Infer,
 }
 
+impl Mode {
+    /// As on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::Train => "train",
+            Self::Infer => "infer",
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct BenchArgs {
     /// csc-a, csc-b, csc-c, csc-d, csc-28, csc-33x31, csc-c48, csc-c100, csc-k5, csc-n1, csc-n3, or a network's name
@@ -348,10 +359,10 @@ pub struct BenchArgs {
     /// Only this mode
     #[arg(long, value_enum)]
     pub mode: Option<Mode>,
-    /// Also show what each kernel costs
+    /// Also show what each kernel costs, and how near that is to what the adapter can do
     #[arg(long)]
     pub profile: bool,
-    /// One JSON object a case
+    /// One JSON object a line
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]

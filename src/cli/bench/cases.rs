@@ -61,10 +61,10 @@ impl Case {
         }
     }
 
-    pub(super) fn modes(&self) -> [Mode; 2] {
+    pub(super) fn modes(&self) -> &'static [Mode] {
         match self {
-            Self::Layer(_) => [Mode::Forward, Mode::Train],
-            Self::Network { .. } => [Mode::Infer, Mode::Train],
+            Self::Layer(_) => &[Mode::Forward, Mode::Train],
+            Self::Network { .. } => &[Mode::Infer, Mode::Train],
         }
     }
 }
