@@ -307,6 +307,20 @@ fn a_profile_says_what_each_kernel_costs_and_how_near_the_ceilings_it_is() {
 }
 
 #[test]
+fn untypical_shapes_are_compared_with_the_typical_one() {
+    let flags = ["--mode", "forward", "--batch", "1", "--steps", "1", "--json"];
+    let lines = json_lines(&succeeds(&[&["bench", "--untypical"], &flags[..]].concat()));
+    let names = lines.iter().map(|line| line["case"].as_str().unwrap()).collect::<Vec<_>>();
+    assert_eq!(names, ["csc-28", "csc-33x31", "csc-c48", "csc-c100", "csc-k5", "csc-n1", "csc-n3"]);
+    for line in &lines {
+        let number = |key: &str| line[key].as_f64().unwrap_or_else(|| panic!("{key} of {line}"));
+        assert!(number("gflops") > 0.0 && (number("ratio") - number("gflops") / number("typical_gflops")).abs() < 1e-9);
+        assert_eq!(line["holds"], number("ratio") >= 0.5);
+    }
+    assert_eq!(sdnet(&["bench", "csc-a", "--untypical"]).status.code(), Some(2));
+}
+
+#[test]
 fn bench_refuses_what_a_case_does_not_have() {
     refuses(&["bench", "csc-a", "--mode", "infer"], &["csc-a", "forward and train"]);
     refuses(&["bench", "csc-z"], &["csc-z", "csc-a"]);

@@ -362,6 +362,9 @@ pub struct BenchArgs {
     /// Also show what each kernel costs, and how near that is to what the adapter can do
     #[arg(long)]
     pub profile: bool,
+    /// Compare shapes that nobody tunes for with the typical case nearest to them, per operation
+    #[arg(long, conflicts_with_all = ["cases", "profile"])]
+    pub untypical: bool,
     /// One JSON object a line
     #[arg(long)]
     pub json: bool,

@@ -32,7 +32,7 @@ impl Case {
             "csc-b" => [16, 64, 64, 32, 32, 3, 1, 8],
             "csc-c" => [16, 64, 128, 32, 32, 3, 2, 2],
             "csc-d" => [16, 3, 64, 32, 32, 3, 1, 2],
-            // Shapes that nobody tunes for; each has a typical case beside it.
+            // Shapes that nobody tunes for: `--untypical` compares them with csc-a.
             "csc-28" => [16, 64, 64, 28, 28, 3, 1, 2],
             "csc-33x31" => [16, 64, 64, 33, 31, 3, 1, 2],
             "csc-c48" => [16, 48, 48, 32, 32, 3, 1, 2],

@@ -4,6 +4,7 @@ mod cases;
 mod ceilings;
 mod figures;
 mod profile;
+mod untypical;
 
 use super::args::{BenchArgs, Mode};
 use super::report::to_json;
@@ -22,6 +23,9 @@ pub fn run(options: &BenchArgs) -> Result<()> {
     let names =
         if options.cases.is_empty() { cases::DEFAULT.map(String::from).to_vec() } else { options.cases.clone() };
     let gpu = options.adapter.open()?;
+    if options.untypical {
+        return untypical::run(&gpu, options);
+    }
     let ceilings = options.profile.then(|| measure_ceilings(&gpu, options.json)).transpose()?;
     for name in &names {
         let case = Case::named(name, options.batch)?;
