@@ -347,7 +347,8 @@ impl Mode {
 
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// csc-a, csc-b, csc-c, csc-d, csc-28, csc-33x31, csc-c48, csc-c100, csc-k5, csc-n1, csc-n3, or a network's name
+    /// csc-a, csc-b, csc-c, csc-d, csc-28, csc-33x31, csc-c48, csc-c100, csc-k5, csc-n1, csc-n3, conv-64, conv-128,
+    /// conv-256, conv-512, or a network's name
     #[arg(value_name = "CASE")]
     pub cases: Vec<String>,
     /// Images a step, in place of the case's own
