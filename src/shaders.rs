@@ -70,6 +70,8 @@ kernels! {
     BATCH_NORM_GRADIENT_SUMS = "batch_norm_gradient_sums";
     BATCH_NORM_MERGE = "batch_norm_merge";
     BATCH_NORM_STATISTICS = "batch_norm_statistics";
+    CEILING_COPY = "ceiling_copy";
+    CEILING_MULTIPLY_ADD = "ceiling_multiply_add";
     CROSS_ENTROPY = "cross_entropy";
     CROSS_ENTROPY_MEAN = "cross_entropy_mean", "common/total";
     FILL = "fill";

@@ -334,9 +334,21 @@ pub enum Mode {
     Infer,
 }
 
+impl Mode {
+    /// As on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::Train => "train",
+            Self::Infer => "infer",
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// csc-a, csc-b, csc-c, csc-d, csc-28, csc-33x31, csc-c48, csc-c100, csc-k5, csc-n1, csc-n3, or a network's name
+    /// csc-a, csc-b, csc-c, csc-d, csc-28, csc-33x31, csc-c48, csc-c100, csc-k5, csc-n1, csc-n3, conv-64, conv-128,
+    /// conv-256, conv-512, or a network's name
     #[arg(value_name = "CASE")]
     pub cases: Vec<String>,
     /// Images a step, in place of the case's own
@@ -348,10 +360,13 @@ pub struct BenchArgs {
     /// Only this mode
     #[arg(long, value_enum)]
     pub mode: Option<Mode>,
-    /// Also show what each kernel costs
+    /// Also show what each kernel costs, and how near that is to what the adapter can do
     #[arg(long)]
     pub profile: bool,
-    /// One JSON object a case
+    /// Compare shapes that nobody tunes for with the typical case nearest to them, per operation
+    #[arg(long, conflicts_with_all = ["cases", "profile"])]
+    pub untypical: bool,
+    /// One JSON object a line
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]

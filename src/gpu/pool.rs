@@ -16,6 +16,8 @@ const IDLE_SUBMISSIONS: u64 = 64;
 pub struct Buffer {
     pub(super) raw: wgpu::Buffer,
     pub(super) id: u64,
+    /// What was asked for; the buffer itself may be somewhat larger.
+    pub(super) bytes: u64,
     pool: Arc<Mutex<Pool>>,
 }
 
@@ -124,7 +126,7 @@ impl Gpu {
                 (raw, lock(&inner.pool).adopt(size))
             }
         };
-        Ok(Buffer { raw, id, pool: inner.pool.clone() })
+        Ok(Buffer { raw, id, bytes, pool: inner.pool.clone() })
     }
 
     fn create(&self, size: u64) -> std::result::Result<wgpu::Buffer, wgpu::Error> {

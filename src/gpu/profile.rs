@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Constant, Gpu, lock};
+use super::{Buffer, Constant, Gpu, lock};
 use crate::error::{Error, Result};
 
 /// Timestamps of one query set: two for each dispatch.
@@ -19,6 +19,9 @@ pub struct KernelTime {
     pub calls: usize,
     /// Seconds on the device, all calls together.
     pub seconds: f64,
+    /// Sizes of the buffers that the dispatches bind, all calls together; a buffer that a dispatch binds twice counts
+    /// once. It is the traffic where each is moved once and whole: where values are read again it is more.
+    pub bytes: u64,
 }
 
 /// Off unless [`Gpu::profile`] is running.
@@ -30,7 +33,12 @@ pub(super) struct Profile {
     resolved: Vec<(Vec<Span>, wgpu::Buffer)>,
 }
 
-type Span = (&'static str, Vec<Constant>);
+/// A dispatch between two timestamps.
+struct Span {
+    kernel: &'static str,
+    constants: Vec<Constant>,
+    bytes: u64,
+}
 
 impl Profile {
     pub(super) fn new(available: bool) -> Self {
@@ -43,6 +51,7 @@ impl Profile {
         gpu: &Gpu,
         kernel: &'static str,
         constants: &[Constant],
+        buffers: &[&Buffer],
     ) -> Option<(wgpu::QuerySet, u32)> {
         let first = 2 * self.spans.len() as u32;
         if !self.running || first + 2 > QUERIES {
@@ -55,7 +64,7 @@ impl Profile {
                 count: QUERIES,
             })
         });
-        self.spans.push((kernel, constants.to_vec()));
+        self.spans.push(Span { kernel, constants: constants.to_vec(), bytes: distinct_bytes(buffers) });
         Some((set.clone(), first))
     }
 
@@ -83,6 +92,10 @@ impl Profile {
     }
 }
 
+fn distinct_bytes(buffers: &[&Buffer]) -> u64 {
+    buffers.iter().map(|b| (b.id, b.bytes)).collect::<BTreeMap<_, _>>().values().sum()
+}
+
 impl Gpu {
     /// Runs `work` and reports what each kernel cost on the device, the dearest first; an empty list where the
     /// adapter has no timestamps inside passes.
@@ -107,7 +120,7 @@ impl Gpu {
         let mut times = BTreeMap::<String, KernelTime>::new();
         for (spans, staging) in resolved {
             let stamps = self.timestamps(&staging)?;
-            for ((kernel, constants), pair) in spans.into_iter().zip(stamps.chunks_exact(2)) {
+            for (Span { kernel, constants, bytes }, pair) in spans.into_iter().zip(stamps.chunks_exact(2)) {
                 let seconds =
                     pair[1].saturating_sub(pair[0]) as f64 * f64::from(self.0.queue.get_timestamp_period()) * 1e-9;
                 let entry = times.entry(format!("{kernel} {constants:?}")).or_insert(KernelTime {
@@ -115,9 +128,11 @@ impl Gpu {
                     constants,
                     calls: 0,
                     seconds: 0.0,
+                    bytes: 0,
                 });
                 entry.calls += 1;
                 entry.seconds += seconds;
+                entry.bytes += bytes;
             }
         }
         let mut times = times.into_values().collect::<Vec<_>>();

@@ -69,7 +69,7 @@ impl Gpu {
         let (pipeline, group) = pipelines.get(self, kernel, constants, buffers)?;
         let mut recorder = lock(&self.0.recorder);
         let recorder = &mut *recorder;
-        let span = recorder.profile.begin(self, pipeline.name, constants);
+        let span = recorder.profile.begin(self, pipeline.name, constants, buffers);
         let pass = recorder.pass(self);
         if let Some((set, first)) = &span {
             pass.write_timestamp(set, *first);

@@ -3,6 +3,7 @@
 
 mod activation;
 mod batch_norm;
+mod ceiling;
 mod convolution;
 mod cross_entropy;
 mod elementwise;
@@ -16,6 +17,7 @@ mod soft_threshold;
 mod sum_samples;
 
 pub use batch_norm::{BatchNormInputs, RunningStatistics};
+pub use ceiling::{ceiling_copy, ceiling_multiply_add, chain_operations};
 pub use convolution::{correlation, synthesis, weight_gradient};
 pub use cross_entropy::{CrossEntropy, check_labels};
 pub use elementwise::scale;

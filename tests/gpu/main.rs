@@ -9,5 +9,6 @@ mod gradients;
 mod harness;
 mod networks;
 mod parity;
+mod profile;
 mod support;
 mod twin;

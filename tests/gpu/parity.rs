@@ -23,7 +23,7 @@ const CONVOLUTIONS: [(&str, Convolution); 5] = [
     ("weight_gradient", weight_gradient),
 ];
 
-const PLAIN: [(&str, Plain); 30] = [
+const PLAIN: [(&str, Plain); 32] = [
     ("fill", fill),
     ("add", add),
     ("add_bias", add_bias),
@@ -54,6 +54,8 @@ const PLAIN: [(&str, Plain); 30] = [
     ("cross_entropy_mean", cross_entropy_mean),
     ("unfold", unfold),
     ("fold", fold),
+    ("ceiling_multiply_add", ceiling_multiply_add),
+    ("ceiling_copy", ceiling_copy),
 ];
 
 #[test]
@@ -807,4 +809,24 @@ fn a_loss_of_large_logits_is_finite() {
     Row::rounded(loss.value(), vec![1e4], 4).check("loss");
     Row::within(&gradients(tape, &loss, &[1.0], &[&leaf])[0], vec![0.5, -0.5, 0.0, 0.0, 0.0, 0.0], vec![0.5; 6], 4)
         .check("gradient");
+}
+
+// What the ceilings are measured with.
+
+fn ceiling_multiply_add(gpu: &Gpu) -> Vec<Row> {
+    let one = |(len, rounds): (usize, usize)| {
+        let start = values(len, 1);
+        let got = ops::ceiling_multiply_add(&tensor(gpu, &[len], &start), rounds).unwrap();
+        // Chains come nearer to 1, so none is ever larger than |start| + 1. A link is two operations.
+        let magnitude = start.iter().map(|v| 3.0 * (v.abs() + 1.0)).collect();
+        Row::within(&got, twin::ceiling::ceiling_multiply_add(&start, rounds), magnitude, 2 * 16 * rounds + 3)
+    };
+    [(4, 1), (260, 1), (1032, 3)].map(one).into()
+}
+
+fn ceiling_copy(gpu: &Gpu) -> Vec<Row> {
+    over_lengths(|len| {
+        let a = values(len, 1);
+        Row::exact(&ops::ceiling_copy(&tensor(gpu, &[len], &a)).unwrap(), twin::ceiling::ceiling_copy(&a))
+    })
 }

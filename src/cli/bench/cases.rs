@@ -3,7 +3,7 @@
 use crate::cli::args::Mode;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::layers::{Csc, CscConfig, Parameter, Pass, StepRule};
+use crate::layers::{Conv, Csc, CscConfig, Parameter, Pass, StepRule};
 use crate::models::{ModelConfig, Network};
 use crate::ops::{SgdRule, normalize_atoms};
 use crate::optim::Sgd;
@@ -21,18 +21,33 @@ type Layer = [usize; 8];
 #[derive(Debug)]
 pub(super) enum Case {
     Layer(Layer),
-    Network { config: ModelConfig, batch: usize },
+    /// An ordinary 3x3 convolution with as many atoms as channels, on square maps.
+    Convolution {
+        batch: usize,
+        channels: usize,
+        size: usize,
+    },
+    Network {
+        config: ModelConfig,
+        batch: usize,
+    },
 }
 
 impl Case {
     /// The case of this name, with another batch where one is given.
     pub(super) fn named(name: &str, batch: Option<usize>) -> Result<Self> {
+        let convolution = |channels, size| Ok(Self::Convolution { batch: batch.unwrap_or(128), channels, size });
         let layer = match name {
+            // Those of a network for CIFAR.
+            "conv-64" => return convolution(64, 32),
+            "conv-128" => return convolution(128, 16),
+            "conv-256" => return convolution(256, 8),
+            "conv-512" => return convolution(512, 4),
             "csc-a" => [16, 64, 64, 32, 32, 3, 1, 2],
             "csc-b" => [16, 64, 64, 32, 32, 3, 1, 8],
             "csc-c" => [16, 64, 128, 32, 32, 3, 2, 2],
             "csc-d" => [16, 3, 64, 32, 32, 3, 1, 2],
-            // Shapes that nobody tunes for; each has a typical case beside it.
+            // Shapes that nobody tunes for: `--untypical` compares them with csc-a.
             "csc-28" => [16, 64, 64, 28, 28, 3, 1, 2],
             "csc-33x31" => [16, 64, 64, 33, 31, 3, 1, 2],
             "csc-c48" => [16, 48, 48, 32, 32, 3, 1, 2],
@@ -43,7 +58,7 @@ impl Case {
             network => {
                 let config = ModelConfig::named(network).map_err(|_| {
                     let names = "csc-a, csc-b, csc-c, csc-d, csc-28, csc-33x31, csc-c48, csc-c100, csc-k5, csc-n1, \
-                                 csc-n3, or a network's name";
+                                 csc-n3, conv-64, conv-128, conv-256, conv-512, or a network's name";
                     Error::argument("case", name, names)
                 })?;
                 return Ok(Self::Network { config, batch: batch.unwrap_or(16) });
@@ -57,14 +72,15 @@ impl Case {
     pub(super) fn batch(&self) -> usize {
         match self {
             Self::Layer(layer) => layer[0],
-            Self::Network { batch, .. } => *batch,
+            Self::Convolution { batch, .. } | Self::Network { batch, .. } => *batch,
         }
     }
 
-    pub(super) fn modes(&self) -> [Mode; 2] {
+    pub(super) fn modes(&self) -> &'static [Mode] {
         match self {
-            Self::Layer(_) => [Mode::Forward, Mode::Train],
-            Self::Network { .. } => [Mode::Infer, Mode::Train],
+            Self::Layer(_) => &[Mode::Forward, Mode::Train],
+            Self::Convolution { .. } => &[Mode::Forward],
+            Self::Network { .. } => &[Mode::Infer, Mode::Train],
         }
     }
 }
@@ -72,6 +88,7 @@ impl Case {
 /// A case with its tensors, ready to be run again and again.
 pub(super) enum Work {
     Layer { csc: Box<Csc>, x: Tensor, train: bool },
+    Convolution { conv: Conv, x: Tensor },
     Infer { network: Box<Network>, x: Tensor },
     Train { network: Box<Network>, optimizer: Sgd, x: Tensor, labels: Vec<u32>, rate: Tensor },
 }
@@ -87,6 +104,11 @@ impl Work {
                 csc.set_step(StepRule::Fixed(0.1));
                 let x = noise(gpu, &[n, height, width, channels])?;
                 Ok(Self::Layer { csc: Box::new(csc), x, train: mode == Mode::Train })
+            }
+            &Case::Convolution { batch, channels, size } => {
+                let value = noise(gpu, &[channels, 3, 3, channels])?;
+                let conv = Conv { weight: Parameter { name: "weight".into(), value }, stride: 1, padding: 1 };
+                Ok(Self::Convolution { conv, x: noise(gpu, &[batch, size, size, channels])? })
             }
             Case::Network { config, batch } => {
                 let network = Box::new(Network::new(gpu, config, 0)?);
@@ -113,6 +135,10 @@ impl Work {
                 let tape = Tape::new();
                 let codes = csc.forward(&Pass::eval(&tape), &tape.leaf(x))?;
                 tape.backward(&codes).map(drop)
+            }
+            Self::Convolution { conv, x } => {
+                let tape = Tape::idle();
+                conv.forward(&Pass::eval(&tape), &tape.constant(x)).map(drop)
             }
             Self::Infer { network, x } => network.predict(x, None).map(drop),
             Self::Train { network, optimizer, x, labels, rate } => {

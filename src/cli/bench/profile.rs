@@ -1,26 +1,122 @@
-//! `sdnet bench --profile`: what each kernel costs on the device, by timestamps.
+//! `sdnet bench --profile`: what each kernel costs on the device, by timestamps, and how near that is to the ceilings.
+
+use serde::Serialize;
 
 use super::cases::Work;
+use super::ceilings::Ceilings;
+use super::figures::Figures;
+use crate::cli::args::Mode;
+use crate::cli::report::to_json;
 use crate::error::Result;
 use crate::gpu::{Gpu, KernelTime};
 
-/// Prints calls, time, share and, for the convolution family, speed of every kernel and shape.
-pub(super) fn run(gpu: &Gpu, work: &mut Work) -> Result<()> {
-    let ((), times) = gpu.profile(|| work.step())?;
-    if times.is_empty() {
-        println!("  {} has no timestamps inside of passes", gpu.adapter().name);
+/// One line of `--profile --json`: a kernel with one set of constants in one step; `all` is the whole step.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    case: &'a str,
+    mode: Mode,
+    kernel: &'a str,
+    /// Sizes, for the convolution family.
+    shape: Option<String>,
+    calls: usize,
+    time_s: f64,
+    share_percent: f64,
+    /// Of the convolution family: multiply-adds, two operations each, border taps included.
+    gflops: Option<f64>,
+    multiply_add_percent: Option<f64>,
+    /// Of all bound buffers, each counted once a dispatch: traffic in which nothing is read again.
+    gb_per_s: f64,
+    copy_percent: f64,
+}
+
+/// The kernels of one step, and its operations.
+struct Step {
+    times: Vec<KernelTime>,
+    operations: f64,
+}
+
+impl Step {
+    fn seconds(&self) -> f64 {
+        self.times.iter().map(|t| t.seconds).sum()
     }
-    let total = times.iter().map(|t| t.seconds).sum::<f64>();
-    for time in &times {
-        let (seconds, share) = (time.seconds, 100.0 * time.seconds / total);
-        print!("  {:30} {:4} calls {:9.3} ms {share:5.1} %", time.kernel, time.calls, 1e3 * seconds);
-        match shape(time) {
-            Some((text, flop)) => println!("  {:6.1} GFLOP/s  {text}", 1e-9 * flop / seconds),
-            None => println!(),
+}
+
+/// Prints calls, time, share and speed of every kernel and shape, of the step of median time.
+pub(super) fn run(gpu: &Gpu, work: &mut Work, of: &Figures, ceilings: &Ceilings, json: bool) -> Result<()> {
+    if !ceilings.timestamps {
+        eprintln!("{} has no timestamps inside of passes: times of kernels are not known", of.adapter);
+        return Ok(());
+    }
+    let step = median_step(gpu, work, of.steps)?;
+    if !json {
+        println!("  {:34} calls         ms  share  GFLOP/s   of max    GB/s   of max", "kernel");
+    }
+    for line in lines(&step, of, ceilings) {
+        if json {
+            println!("{}", to_json(&line)?);
+        } else {
+            print(&line);
         }
     }
-    println!("  {:30} {:4} calls {:9.3} ms", "all", times.iter().map(|t| t.calls).sum::<usize>(), 1e3 * total);
     Ok(())
+}
+
+fn median_step(gpu: &Gpu, work: &mut Work, steps: usize) -> Result<Step> {
+    let mut one = || {
+        let before = gpu.multiply_adds();
+        let ((), times) = gpu.profile(|| work.step())?;
+        Ok(Step { times, operations: 2.0 * (gpu.multiply_adds() - before) as f64 })
+    };
+    let mut all = (0..steps).map(|_| one()).collect::<Result<Vec<_>>>()?;
+    all.sort_by(|a, b| a.seconds().total_cmp(&b.seconds()));
+    Ok(all.swap_remove(steps / 2))
+}
+
+fn lines<'a>(step: &'a Step, of: &'a Figures, ceilings: &Ceilings) -> Vec<Line<'a>> {
+    let total = step.seconds();
+    let line = |kernel, shape, operations: Option<f64>, (calls, seconds, bytes): (usize, f64, u64)| {
+        let gflops = operations.map(|operations| 1e-9 * operations / seconds);
+        let gb_per_s = 1e-9 * bytes as f64 / seconds;
+        Line {
+            case: of.case,
+            mode: of.mode,
+            kernel,
+            shape,
+            calls,
+            time_s: seconds,
+            share_percent: 100.0 * seconds / total,
+            gflops,
+            multiply_add_percent: gflops.map(|speed| 100.0 * speed / ceilings.multiply_add_gflops),
+            gb_per_s,
+            copy_percent: 100.0 * gb_per_s / ceilings.copy_gb_per_s,
+        }
+    };
+    let mut all = (0, 0.0, 0);
+    let mut lines = Vec::new();
+    for time in &step.times {
+        let (shape, operations) = shape(time).unzip();
+        lines.push(line(time.kernel, shape, operations, (time.calls, time.seconds, time.bytes)));
+        all = (all.0 + time.calls, all.1 + time.seconds, all.2 + time.bytes);
+    }
+    lines.push(line("all", None, Some(step.operations), all));
+    lines
+}
+
+fn print(line: &Line) {
+    let computed = match (line.gflops, line.multiply_add_percent) {
+        (Some(speed), Some(percent)) => format!("{speed:8.1} {percent:6.1} %"),
+        _ => " ".repeat(17),
+    };
+    println!(
+        "  {:34} {:5} {:10.3} {:4.1} % {computed} {:7.1} {:6.1} %  {}",
+        line.kernel,
+        line.calls,
+        1e3 * line.time_s,
+        line.share_percent,
+        line.gb_per_s,
+        line.copy_percent,
+        line.shape.as_deref().unwrap_or_default(),
+    );
 }
 
 /// The sizes of a convolution kernel, in words, and the operations of all its calls.
@@ -31,4 +127,49 @@ fn shape(time: &KernelTime) -> Option<(String, f64)> {
     let (k, s, h, w) = (get("KERNEL")?, get("STRIDE")?, get("CODE_HEIGHT")?, get("CODE_WIDTH")?);
     let flop = 2.0 * n * m * c * k * k * h * w * time.calls as f64;
     Some((format!("{n} x {h}x{w}, {m} channels, {c} atoms, k{k} s{s}"), flop))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(kernel: &'static str, constants: &[(&'static str, f64)], seconds: f64, bytes: u64) -> KernelTime {
+        KernelTime { kernel, constants: constants.to_vec(), calls: 2, seconds, bytes }
+    }
+
+    #[test]
+    fn speeds_and_shares_follow_from_times_bytes_and_sizes() {
+        let sizes = [("GROUPS", 1.), ("N", 2.), ("CHANNELS", 4.), ("ATOMS", 8.), ("KERNEL", 3.), ("STRIDE", 2.)];
+        let sizes = [&sizes[..], &[("CODE_HEIGHT", 5.), ("CODE_WIDTH", 6.)]].concat();
+        let times = vec![time("correlation_tiled", &sizes, 3e-6, 6000), time("add", &[("LENGTH", 9.)], 1e-6, 500)];
+        let of = Figures {
+            case: "a",
+            mode: Mode::Forward,
+            batch: 2,
+            steps: 1,
+            median_s: 1.0,
+            min_s: 1.0,
+            gflops: 1.0,
+            images_per_s: 1.0,
+            peak_device_mib: 1.0,
+            first_s: 1.0,
+            adapter: "none",
+        };
+        let ceilings =
+            Ceilings { adapter: "none".into(), multiply_add_gflops: 100.0, copy_gb_per_s: 4.0, timestamps: true };
+        let operations = 2.0 * 2.0 * (2 * 4 * 8 * 9 * 30) as f64;
+        let step = Step { times, operations };
+        let lines = lines(&step, &of, &ceilings);
+        let near = |a: Option<f64>, b: f64| a.is_some_and(|a| (a - b).abs() < 1e-9 * b);
+        let [product, add, all] = &lines[..] else { panic!("{lines:?}") };
+        let shape = product.shape.as_deref();
+        assert_eq!((product.kernel, shape), ("correlation_tiled", Some("2 x 5x6, 4 channels, 8 atoms, k3 s2")));
+        assert!(near(product.gflops, 69_120.0 / 3e3) && near(product.multiply_add_percent, 69_120.0 / 3e3));
+        assert!(near(Some(product.gb_per_s), 2.0) && near(Some(product.copy_percent), 50.0));
+        assert!(near(Some(product.share_percent), 75.0));
+        assert_eq!((add.kernel, &add.shape, add.gflops, add.multiply_add_percent), ("add", &None, None, None));
+        assert_eq!((all.kernel, all.calls), ("all", 4));
+        assert!(near(Some(all.time_s), 4e-6) && near(all.gflops, 69_120.0 / 4e3));
+        assert!(near(Some(all.gb_per_s), 6500.0 / 4e3));
+    }
 }
