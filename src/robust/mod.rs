@@ -2,6 +2,7 @@
 //!
 //! The lambda of a trained network's sparse coding layers is chosen for the noise at hand, without training again.
 
+pub mod corrupt;
 mod rule;
 
 pub use rule::LambdaRule;
