@@ -1,10 +1,7 @@
-// y = (x - mean) / sqrt(variance + EPSILON) * weight + bias, by channel. A thread goes through a chunk of the pixels of
-// one channel; LENGTH is CHUNKS * CHANNELS.
+// y = (x - mean) / sqrt(variance + EPSILON) * weight + bias, by channel, and by sample where the statistics are. A thread
+// goes through a chunk of the pixels of one channel; LENGTH is CHUNKS * CHANNELS.
 
 override LENGTH: u32;
-override CHANNELS: u32;
-override PIXELS: u32;
-override PIXELS_A_CHUNK: u32;
 override EPSILON: f32;
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -23,12 +20,11 @@ fn main(
     let i = workgroup_index(workgroup, workgroups) * 64u + local;
     if i < LENGTH {
         let c = i % CHANNELS;
-        let first = i / CHANNELS * PIXELS_A_CHUNK;
-        let last = min(first + PIXELS_A_CHUNK, PIXELS);
-        let center = mean[c];
-        let slope = weight[c] / sqrt(variance[c] + EPSILON);
+        let pixels = chunk(i / CHANNELS);
+        let center = mean[pixels.statistics + c];
+        let slope = weight[c] / sqrt(variance[pixels.statistics + c] + EPSILON);
         let offset = bias[c];
-        for (var p = first; p < last; p++) {
+        for (var p = pixels.first; p < pixels.last; p++) {
             y[p * CHANNELS + c] = (x[p * CHANNELS + c] - center) * slope + offset;
         }
     }

@@ -1,12 +1,10 @@
 // The gradient of batch norm with respect to x, from the summed gradients of weight and bias:
 //     out = weight / sqrt(variance + EPSILON) * (gradient - (sum_bias + normalised x * sum_weight) / PIXELS)
-// With running statistics (TRAIN false) these do not depend on x and only the first factor remains. A thread goes
-// through a chunk of the pixels of one channel; LENGTH is CHUNKS * CHANNELS.
+// With running statistics (TRAIN false), which may differ by sample, these do not depend on x and only the first factor
+// remains. A thread goes through a chunk of the pixels of one channel; LENGTH is CHUNKS * CHANNELS.
 
 override LENGTH: u32;
-override CHANNELS: u32;
 override PIXELS: u32;
-override PIXELS_A_CHUNK: u32;
 override EPSILON: f32;
 override TRAIN: bool;
 
@@ -28,14 +26,13 @@ fn main(
     let i = workgroup_index(workgroup, workgroups) * 64u + local;
     if i < LENGTH {
         let c = i % CHANNELS;
-        let first = i / CHANNELS * PIXELS_A_CHUNK;
-        let last = min(first + PIXELS_A_CHUNK, PIXELS);
-        let center = mean[c];
-        let inverse = 1.0 / sqrt(variance[c] + EPSILON);
+        let pixels = chunk(i / CHANNELS);
+        let center = mean[pixels.statistics + c];
+        let inverse = 1.0 / sqrt(variance[pixels.statistics + c] + EPSILON);
         let slope = weight[c] * inverse;
         let along = select(0.0, inverse * sum_weight[c] / f32(PIXELS), TRAIN);
         let shift = select(0.0, sum_bias[c] / f32(PIXELS), TRAIN);
-        for (var p = first; p < last; p++) {
+        for (var p = pixels.first; p < pixels.last; p++) {
             let at = p * CHANNELS + c;
             out[at] = slope * (gradient[at] - shift - (x[at] - center) * along);
         }

@@ -3,9 +3,6 @@
 // LENGTH is CHUNKS * CHANNELS.
 
 override LENGTH: u32;
-override CHANNELS: u32;
-override PIXELS: u32;
-override PIXELS_A_CHUNK: u32;
 override EPSILON: f32;
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -24,18 +21,17 @@ fn main(
     let i = workgroup_index(workgroup, workgroups) * 64u + local;
     if i < LENGTH {
         let c = i % CHANNELS;
-        let first = i / CHANNELS * PIXELS_A_CHUNK;
-        let count = min(PIXELS_A_CHUNK, PIXELS - first);
-        let center = mean[c];
+        let pixels = chunk(i / CHANNELS);
+        let center = mean[pixels.statistics + c];
         var along = 0.0;
         var plain = 0.0;
-        for (var p = 0u; p < count; p++) {
-            let at = (first + p) * CHANNELS + c;
+        for (var p = pixels.first; p < pixels.last; p++) {
+            let at = p * CHANNELS + c;
             let g = gradient[at];
             along += g * (x[at] - center);
             plain += g;
         }
-        part_weight[i] = along / sqrt(variance[c] + EPSILON);
+        part_weight[i] = along / sqrt(variance[pixels.statistics + c] + EPSILON);
         part_bias[i] = plain;
     }
 }

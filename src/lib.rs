@@ -18,7 +18,7 @@
 //! | check a shader | [`mod@reference`], the f64 twin of every op; [`shaders::all`] |
 //!
 //! Modules import from those before them only: [`error`], [`shape`] - [`gpu`] - [`tensor`] - [`tape`] - [`ops`] -
-//! [`layers`] - [`models`] - [`train`] - [`cli`].
+//! [`layers`] - [`models`] - [`train`] - [`robust`] - [`cli`].
 //!
 //! ```
 //! use sdnet::gpu::{Gpu, GpuOptions};
@@ -60,6 +60,7 @@ pub mod models;
 pub mod ops;
 pub mod optim;
 pub mod reference;
+pub mod robust;
 pub mod shaders;
 pub mod shape;
 pub mod tape;

@@ -65,9 +65,9 @@ kernels! {
     ADD = "add";
     ADD_BIAS = "add_bias";
     ADD_RELU = "add_relu";
-    BATCH_NORM = "batch_norm";
-    BATCH_NORM_GRADIENT = "batch_norm_gradient";
-    BATCH_NORM_GRADIENT_SUMS = "batch_norm_gradient_sums";
+    BATCH_NORM = "batch_norm", "common/rows";
+    BATCH_NORM_GRADIENT = "batch_norm_gradient", "common/rows";
+    BATCH_NORM_GRADIENT_SUMS = "batch_norm_gradient_sums", "common/rows";
     BATCH_NORM_MERGE = "batch_norm_merge";
     BATCH_NORM_STATISTICS = "batch_norm_statistics";
     CEILING_COPY = "ceiling_copy";
@@ -78,6 +78,7 @@ kernels! {
     FOLD = "fold", "common/sizes";
     GLOBAL_AVERAGE_POOL = "global_average_pool";
     GLOBAL_AVERAGE_POOL_GRADIENT = "global_average_pool_gradient";
+    INTERPOLATE = "interpolate";
     INVERSE_NORM = "inverse_norm";
     MAX_POOL = "max_pool";
     MAX_POOL_GRADIENT = "max_pool_gradient";

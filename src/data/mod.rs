@@ -9,7 +9,7 @@ mod cifar;
 mod folder;
 mod idx;
 mod normalization;
-mod random;
+pub(crate) mod random;
 mod source;
 
 pub use augment::Augment;

@@ -5,17 +5,19 @@ use rand_chacha::ChaCha8Rng;
 
 /// What a stream is for.
 #[derive(Clone, Copy)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     /// The order of an epoch.
     Order = 1,
     /// The augmentation of a sample.
     Augment = 2,
+    /// The corruption of a sample.
+    Corrupt = 3,
 }
 
-/// The stream of `purpose` for (`seed`, `epoch`, `index`).
-pub(super) fn stream(purpose: Purpose, seed: u64, epoch: u64, index: u64) -> ChaCha8Rng {
+/// The stream of `purpose` for (`seed`, `part`, `index`), the part being an epoch or a kind of noise.
+pub(crate) fn stream(purpose: Purpose, seed: u64, part: u64, index: u64) -> ChaCha8Rng {
     let mut key = [0; 32];
-    for (bytes, part) in key.chunks_exact_mut(8).zip([seed, epoch, index, purpose as u64]) {
+    for (bytes, part) in key.chunks_exact_mut(8).zip([seed, part, index, purpose as u64]) {
         bytes.copy_from_slice(&part.to_le_bytes());
     }
     ChaCha8Rng::from_seed(key)

@@ -25,7 +25,8 @@ pub struct BatchNormInputs<'a> {
     pub epsilon: f32,
 }
 
-/// Statistics of what has been seen in training, each `[channels]`.
+/// Statistics of what has been seen in training, each `[channels]`; in evaluation every sample may have its own, each
+/// `[n, channels]`.
 #[derive(Clone, Debug)]
 pub struct RunningStatistics {
     /// Mean.
@@ -39,28 +40,55 @@ pub struct RunningStatistics {
 struct Sizes {
     pixels: usize,
     channels: usize,
+    /// Rows of statistics: one, or one a sample.
+    rows: usize,
     chunk: usize,
 }
 
 impl Sizes {
-    fn new(x: &Tensor, inputs: &[&Tensor]) -> Result<Self> {
+    fn new(x: &Tensor, inputs: BatchNormInputs, running: &RunningStatistics, train: bool) -> Result<Self> {
         let &[n, height, width, channels] = x.shape() else {
             return Err(Error::shape("batch_norm", "a map is [n, height, width, channels]", &[x.shape()]));
         };
-        if let Some(wrong) = inputs.iter().find(|t| t.shape() != [channels]) {
-            let reason = format!("{channels} channels need parameters of shape [{channels}]");
-            return Err(Error::shape("batch_norm", reason, &[x.shape(), wrong.shape()]));
+        let by_sample = !train && running.mean.shape() == [n, channels];
+        let row = if by_sample { vec![n, channels] } else { vec![channels] };
+        for (tensor, wanted) in [
+            (inputs.weight.value(), &[channels][..]),
+            (inputs.bias.value(), &[channels]),
+            (&running.mean, &row),
+            (&running.variance, &row),
+        ] {
+            if tensor.shape() != wanted {
+                let reason = format!("{channels} channels need parameters and statistics of shape {wanted:?}");
+                return Err(Error::shape("batch_norm", reason, &[x.shape(), tensor.shape()]));
+            }
         }
-        let pixels = n * height * width;
-        Ok(Self { pixels, channels, chunk: pixels.div_ceil(CHUNKS).max(PIXELS_A_CHUNK) })
+        let (pixels, rows) = (n * height * width, if by_sample { n } else { 1 });
+        // Chunks do not straddle rows.
+        let chunk = (pixels / rows).div_ceil((CHUNKS / rows).max(1)).max(PIXELS_A_CHUNK);
+        Ok(Self { pixels, channels, rows, chunk })
+    }
+
+    fn row_pixels(&self) -> usize {
+        self.pixels / self.rows
     }
 
     fn chunks(&self) -> usize {
-        self.pixels.div_ceil(self.chunk)
+        self.rows * self.row_pixels().div_ceil(self.chunk)
     }
 
-    fn constants(&self) -> [Constant; 3] {
+    fn statistics_constants(&self) -> [Constant; 3] {
         [("CHANNELS", self.channels as f64), ("PIXELS", self.pixels as f64), ("PIXELS_A_CHUNK", self.chunk as f64)]
+    }
+
+    /// What `common/rows.wgsl` needs, and epsilon.
+    fn constants(&self, epsilon: f32) -> [Constant; 4] {
+        [
+            ("CHANNELS", self.channels as f64),
+            ("ROW_PIXELS", self.row_pixels() as f64),
+            ("PIXELS_A_CHUNK", self.chunk as f64),
+            ("EPSILON", f64::from(epsilon)),
+        ]
     }
 }
 
@@ -71,9 +99,9 @@ fn statistics(x: &Tensor, sizes: Sizes, running: &RunningStatistics, momentum: f
     let parts = [sizes.chunks(), sizes.channels];
     let (part_mean, part_square) = (new(&parts)?, new(&parts)?);
     let tensors = [x, &part_mean, &part_square];
-    over(gpu, &shaders::BATCH_NORM_STATISTICS, parts[0] * parts[1], &sizes.constants(), &tensors)?;
+    over(gpu, &shaders::BATCH_NORM_STATISTICS, parts[0] * parts[1], &sizes.statistics_constants(), &tensors)?;
     let (mean, variance) = (new(&[sizes.channels])?, new(&[sizes.channels])?);
-    let [_, pixels, chunk] = sizes.constants();
+    let [_, pixels, chunk] = sizes.statistics_constants();
     let constants = [pixels, chunk, ("MOMENTUM", f64::from(momentum))];
     let tensors = [&part_mean, &part_square, &mean, &variance, &running.mean, &running.variance];
     over(gpu, &shaders::BATCH_NORM_MERGE, sizes.channels, &constants, &tensors)?;
@@ -92,8 +120,7 @@ fn gradients(
     let parts = [sizes.chunks(), sizes.channels];
     let part_weight = Tensor::uninitialized(gpu, "batch_norm_gradient", &parts)?;
     let part_bias = Tensor::uninitialized(gpu, "batch_norm_gradient", &parts)?;
-    let epsilon = ("EPSILON", f64::from(epsilon));
-    let constants = [&sizes.constants()[..], &[epsilon]].concat();
+    let constants = sizes.constants(epsilon);
     let tensors = [x, mean, variance, g, &part_weight, &part_bias];
     over(gpu, &shaders::BATCH_NORM_GRADIENT_SUMS, parts[0] * parts[1], &constants, &tensors)?;
     let one = Tensor::full(gpu, &[1], 1.0)?;
@@ -101,7 +128,7 @@ fn gradients(
     let sum_bias = sum_groups(&part_bias, &one, &[sizes.channels])?;
     let x_bar = wants_x.then(|| {
         let out = Tensor::uninitialized(gpu, "batch_norm_gradient", x.shape())?;
-        let constants = [&constants[..], &[("TRAIN", flag(train))]].concat();
+        let constants = [&constants[..], &[("PIXELS", sizes.pixels as f64), ("TRAIN", flag(train))]].concat();
         let tensors = [x, mean, variance, weight, g, &sum_weight, &sum_bias, &out];
         over(gpu, &shaders::BATCH_NORM_GRADIENT, parts[0] * parts[1], &constants, &tensors)?;
         Ok(out)
@@ -122,19 +149,17 @@ impl Tape {
         running: &RunningStatistics,
         momentum: f32,
     ) -> Result<Var> {
-        let parameters = [inputs.weight.value(), inputs.bias.value(), &running.mean, &running.variance];
-        let sizes = Sizes::new(x.value(), &parameters)?;
+        let sizes = Sizes::new(x.value(), inputs, running, true)?;
         let (mean, variance) = statistics(x.value(), sizes, running, momentum)?;
         self.normalise(x, inputs, sizes, mean, variance, true)
     }
 
-    /// The same with the running statistics in place of the batch's, as in evaluation.
+    /// The same with the running statistics in place of the batch's, as in evaluation; every sample may have its own.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::OutOfMemory`].
     pub fn batch_norm_eval(&self, x: &Var, inputs: BatchNormInputs, running: &RunningStatistics) -> Result<Var> {
-        let parameters = [inputs.weight.value(), inputs.bias.value(), &running.mean, &running.variance];
-        let sizes = Sizes::new(x.value(), &parameters)?;
+        let sizes = Sizes::new(x.value(), inputs, running, false)?;
         self.normalise(x, inputs, sizes, running.mean.clone(), running.variance.clone(), false)
     }
 
@@ -149,7 +174,7 @@ impl Tape {
     ) -> Result<Var> {
         let gpu = x.value().gpu();
         let y = Tensor::uninitialized(gpu, "batch_norm", x.value().shape())?;
-        let constants = [&sizes.constants()[..], &[("EPSILON", f64::from(epsilon))]].concat();
+        let constants = sizes.constants(epsilon);
         let tensors = [x.value(), &mean, &variance, weight.value(), bias.value(), &y];
         over(gpu, &shaders::BATCH_NORM, sizes.chunks() * sizes.channels, &constants, &tensors)?;
         let (kept, factor) = (x.clone(), weight.value().clone());

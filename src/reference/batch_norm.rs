@@ -37,7 +37,8 @@ pub fn unbiased(var: &[f64], count: usize) -> Vec<f64> {
 /// Batch normalisation with given statistics:
 /// `y = gamma[c] * (x - running_mean[c]) / sqrt(running_var[c] + eps) + beta[c]`.
 ///
-/// Shapes: `x` and the result are `[.., channels]`, all else `[channels]`. Source: arXiv 1502.03167, algorithm 2.
+/// Shapes: `x` and the result are `[n, .., channels]`, all else `[channels]`; the statistics may also be `[n, channels]`,
+/// those of each sample. Source: arXiv 1502.03167, algorithm 2.
 pub fn batch_norm_eval(
     x: &[f64],
     channels: usize,
@@ -83,8 +84,8 @@ pub fn batch_norm_gradient(
 /// `gbeta = sum g`, `ggamma = sum g (x - running_mean) / sqrt(running_var + eps)`,
 /// `gx = g * gamma / sqrt(running_var + eps)`.
 ///
-/// Shapes: `x`, `g` and `gx` are `[.., channels]`, all else `[channels]`. Source: arXiv 1502.03167, algorithm 2,
-/// differentiated.
+/// Shapes: `x`, `g` and `gx` are `[n, .., channels]`, all else `[channels]`; the statistics may also be `[n, channels]`.
+/// Source: arXiv 1502.03167, algorithm 2, differentiated.
 pub fn batch_norm_eval_gradient(
     x: &[f64],
     g: &[f64],
@@ -96,17 +97,23 @@ pub fn batch_norm_eval_gradient(
 ) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
     let unit = standardise(x, channels, running_mean, running_var, eps);
     let weighted = zip(g, &unit, |g, unit| g * unit);
-    let scale = |c: usize| gamma[c] / (running_var[c] + eps).sqrt();
-    let gx = g.iter().enumerate().map(|(i, g)| g * scale(i % channels)).collect();
+    let var_of = |i: usize| running_var[statistic(i, x.len(), channels, running_var)];
+    let gx = g.iter().enumerate().map(|(i, g)| g * gamma[i % channels] / (var_of(i) + eps).sqrt()).collect();
     (gx, channel_sum(&weighted, channels), channel_sum(g, channels))
 }
 
 /// `(x - mean[c]) / sqrt(var[c] + eps)`
 fn standardise(x: &[f64], channels: usize, mean: &[f64], var: &[f64], eps: f64) -> Vec<f64> {
-    debug_assert_eq!(mean.len(), channels);
-    debug_assert_eq!(var.len(), channels);
-    let standardised = |(i, x): (usize, &f64)| (x - mean[i % channels]) / (var[i % channels] + eps).sqrt();
-    x.iter().enumerate().map(standardised).collect()
+    debug_assert_eq!(mean.len(), var.len());
+    let of = |i: usize| statistic(i, x.len(), channels, mean);
+    x.iter().enumerate().map(|(i, x)| (x - mean[of(i)]) / (var[of(i)] + eps).sqrt()).collect()
+}
+
+/// Where the statistic of value `i` of `len` is among those of `[channels]` or `[n, channels]`.
+fn statistic(i: usize, len: usize, channels: usize, statistics: &[f64]) -> usize {
+    debug_assert_eq!(statistics.len() % channels, 0);
+    let row = len / (statistics.len() / channels);
+    i / row * channels + i % channels
 }
 
 fn channel_sum(x: &[f64], channels: usize) -> Vec<f64> {
@@ -169,11 +176,27 @@ mod tests {
     }
 
     #[test]
+    fn statistics_of_each_sample_are_those_of_the_sample_alone() {
+        let (x, gamma, beta) = (fill(2 * 6 * 3, 1, 1.0), fill(3, 3, 1.0), fill(3, 4, 1.0));
+        let (mean, var) = (fill(6, 5, 1.0), [0.3, 1.0, 2.0, 0.1, 3.0, 0.7]);
+        let both = batch_norm_eval(&x, 3, &gamma, &beta, &mean, &var, EPS);
+        let alone = |n: usize| {
+            batch_norm_eval(&x[18 * n..][..18], 3, &gamma, &beta, &mean[3 * n..][..3], &var[3 * n..][..3], EPS)
+        };
+        assert_eq!(both, [alone(0), alone(1)].concat());
+    }
+
+    #[test]
     fn the_evaluation_gradients_match_central_differences() {
+        evaluation_gradients_match(&fill(3, 5, 1.0), &[0.3, 1.0, 2.0]);
+        evaluation_gradients_match(&fill(6, 5, 1.0), &[0.3, 1.0, 2.0, 0.1, 3.0, 0.7]);
+    }
+
+    fn evaluation_gradients_match(mean: &[f64], var: &[f64]) {
         let (x, g) = (fill(2 * 6 * 3, 1, 1.0), fill(36, 2, 1.0));
-        let (gamma, beta, mean, var) = (fill(3, 3, 1.0), fill(3, 4, 1.0), fill(3, 5, 1.0), [0.3, 1.0, 2.0]);
-        let f = |x: &[f64], gamma: &[f64], beta: &[f64]| dot(&batch_norm_eval(x, 3, gamma, beta, &mean, &var, EPS), &g);
-        let (gx, ggamma, gbeta) = batch_norm_eval_gradient(&x, &g, 3, &gamma, &mean, &var, EPS);
+        let (gamma, beta) = (fill(3, 3, 1.0), fill(3, 4, 1.0));
+        let f = |x: &[f64], gamma: &[f64], beta: &[f64]| dot(&batch_norm_eval(x, 3, gamma, beta, mean, var, EPS), &g);
+        let (gx, ggamma, gbeta) = batch_norm_eval_gradient(&x, &g, 3, &gamma, mean, var, EPS);
         assert_close(&gx, &central_difference(|x| f(x, &gamma, &beta), &x, 1e-4), 1e-8);
         assert_close(&ggamma, &central_difference(|gamma| f(&x, gamma, &beta), &gamma, 1e-4), 1e-8);
         assert_close(&gbeta, &central_difference(|beta| f(&x, &gamma, beta), &beta, 1e-4), 1e-8);

@@ -17,6 +17,7 @@ pub mod csc;
 pub mod fill;
 pub mod fista_step;
 pub mod global_average_pool;
+pub mod interpolate;
 pub mod linear;
 pub mod max_pool;
 pub mod momentum;

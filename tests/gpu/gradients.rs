@@ -517,6 +517,32 @@ fn batch_norm_refuses_shapes_that_do_not_fit() {
 }
 
 #[test]
+fn statistics_by_sample_are_for_evaluation_and_for_as_many_samples_as_there_are() {
+    let (tape, three) = (Tape::idle(), constant(&[3]));
+    let inputs = BatchNormInputs { weight: &three, bias: &three, epsilon: 1e-5 };
+    let running =
+        |mean: &[usize], variance: &[usize]| RunningStatistics { mean: zeros(mean), variance: zeros(variance) };
+    let eval = |running| tape.batch_norm_eval(&constant(&[2, 2, 2, 3]), inputs, &running).map(drop);
+    eval(running(&[2, 3], &[2, 3])).unwrap();
+    refused(eval(running(&[2, 3], &[3])));
+    refused(eval(running(&[3], &[2, 3])));
+    refused(eval(running(&[1, 3], &[1, 3])));
+    refused(tape.batch_norm_train(&constant(&[2, 2, 2, 3]), inputs, &running(&[2, 3], &[2, 3]), 0.1).map(drop));
+}
+
+#[test]
+fn interpolation_refuses_shapes_that_do_not_fit() {
+    let run = |at: &[usize], grid: &[usize], rows: &[usize]| {
+        ops::interpolate(&zeros(at), &zeros(grid), &zeros(rows)).map(drop)
+    };
+    run(&[4], &[2], &[2, 3]).unwrap();
+    refused(run(&[4, 1], &[2], &[2, 3]));
+    refused(run(&[4], &[2], &[3, 3]));
+    refused(run(&[4], &[0], &[0, 3]));
+    refused(run(&[4], &[2], &[2]));
+}
+
+#[test]
 fn a_label_out_of_range_is_named() {
     let tape = Tape::idle();
     let logits = constant(&[3, 4]);

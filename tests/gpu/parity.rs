@@ -23,7 +23,7 @@ const CONVOLUTIONS: [(&str, Convolution); 5] = [
     ("weight_gradient", weight_gradient),
 ];
 
-const PLAIN: [(&str, Plain); 32] = [
+const PLAIN: [(&str, Plain); 33] = [
     ("fill", fill),
     ("add", add),
     ("add_bias", add_bias),
@@ -38,6 +38,7 @@ const PLAIN: [(&str, Plain); 32] = [
     ("sgd", sgd),
     ("sum_samples", sum_samples),
     ("sum_groups", sum_groups),
+    ("interpolate", interpolate),
     ("inverse_norm", inverse_norm),
     ("step_size", step_size),
     ("normalize_atoms", normalize_atoms),
@@ -440,6 +441,26 @@ fn sum_groups(gpu: &Gpu) -> Vec<Row> {
         .into()
 }
 
+/// Places below, on, between and above the points of a grid, grids of one and two points among them.
+fn interpolate(gpu: &Gpu) -> Vec<Row> {
+    let one = |(points, columns): (usize, usize)| {
+        let grid = (0..points).map(|g| 0.125 + 0.25 * (g * g) as f64).collect::<Vec<_>>();
+        let between = values(70, 1).iter().map(|v| 2.0 + 3.0 * v).collect::<Vec<_>>();
+        let at = [&grid[..], &[0.0, 9.0], &between].concat();
+        let rows = values(points * columns, 2);
+        let run = |rows: &[f64]| twin::interpolate::interpolate(&at, &grid, rows);
+        let [tat, tgrid] = [&at, &grid].map(|v| tensor(gpu, &[v.len()], v));
+        let got = ops::interpolate(&tat, &tgrid, &tensor(gpu, &[points, columns], &rows)).unwrap();
+        assert_eq!(got.shape(), [at.len(), columns]);
+        // Two differences, the share, its complement, two products and a sum, of two rows whose values are at most 1.
+        let row = Row::within(&got, run(&rows), vec![2.0; got.len()], 7 + DIVISION);
+        let met = tensor(gpu, &[points, columns], &rows[..]);
+        let met = [Row::exact(&ops::interpolate(&tgrid, &tgrid, &met).unwrap(), rows)];
+        met.into_iter().chain([row]).collect::<Vec<_>>()
+    };
+    [(1, 3), (2, 1), (5, 66)].into_iter().flat_map(one).collect()
+}
+
 /// As the largest eigenvalue after no round and after four: `|A v|^2 / |v|^2`.
 fn inverse_norm(gpu: &Gpu) -> Vec<Row> {
     let s = shape([1, 7, 6, 3, 5, 3, 2, 1]);
@@ -571,6 +592,9 @@ struct Norm {
     shape: [usize; 4],
 }
 
+/// Statistics of the batch, and of every sample.
+const STATISTICS: [bool; 2] = [false, true];
+
 struct NormOutput {
     y: Var,
     leaves: [Var; 3],
@@ -590,6 +614,17 @@ impl Norm {
         Self::around(shape, 0.5)
     }
 
+    /// With statistics of its own for every sample, to be used in evaluation only.
+    fn by_sample(self) -> Self {
+        let len = self.shape[0] * self.channels();
+        let variance = values(len, 5).iter().map(|v| 1.5 + v).collect();
+        Self { mean: values(len, 4), variance, ..self }
+    }
+
+    fn with(self, by_sample: bool) -> Self {
+        if by_sample { self.by_sample() } else { self }
+    }
+
     fn channels(&self) -> usize {
         self.shape[3]
     }
@@ -600,7 +635,10 @@ impl Norm {
 
     fn run(&self, gpu: &Gpu, tape: &Tape, train: bool, momentum: f32) -> NormOutput {
         let vector = |v: &[f64]| tensor(gpu, &[self.channels()], v);
-        let running = RunningStatistics { mean: vector(&self.mean), variance: vector(&self.variance) };
+        let by_sample = [self.shape[0], self.channels()];
+        let row = if self.mean.len() == self.channels() { &by_sample[1..] } else { &by_sample };
+        let [mean, variance] = [&self.mean, &self.variance].map(|v| tensor(gpu, row, v));
+        let running = RunningStatistics { mean, variance };
         let leaves =
             [tensor(gpu, &self.shape, &self.x), vector(&self.weight), vector(&self.bias)].map(|t| tape.leaf(&t));
         let inputs = BatchNormInputs { weight: &leaves[1], bias: &leaves[2], epsilon: 1e-5 };
@@ -651,8 +689,8 @@ impl Norm {
 }
 
 fn batch_norm(gpu: &Gpu) -> Vec<Row> {
-    let one = |shape: &[usize; 4]| {
-        let (norm, tape, c) = (Norm::new(*shape), Tape::idle(), shape[3]);
+    let one = |(shape, by_sample): (&[usize; 4], bool)| {
+        let (norm, tape, c) = (Norm::new(*shape).with(by_sample), Tape::idle(), shape[3]);
         let y = norm.run(gpu, &tape, false, 0.0).y;
         let eval = |x: &[f64], weight: &[f64], bias: &[f64], mean: &[f64]| {
             twin::batch_norm::batch_norm_eval(x, c, weight, bias, mean, &norm.variance, EPS)
@@ -661,7 +699,7 @@ fn batch_norm(gpu: &Gpu) -> Vec<Row> {
         let magnitude = eval(&abs(&norm.x), &abs(&norm.weight), &abs(&norm.bias), &times(-1.0, &abs(&norm.mean)));
         Row::within(y.value(), want, magnitude, 4 + ROOT + DIVISION)
     };
-    ONE_CHUNK.iter().chain(&MANY_CHUNKS).map(one).collect()
+    ONE_CHUNK.iter().chain(&MANY_CHUNKS).flat_map(|s| STATISTICS.map(|by| (s, by))).map(one).collect()
 }
 
 /// With momentum 1 the running statistics are those of the batch.
@@ -722,24 +760,26 @@ fn norm_gradients(gpu: &Gpu, norm: &Norm, train: bool) -> (Vec<Tensor>, [Vec<f64
 
 fn batch_norm_gradient(gpu: &Gpu) -> Vec<Row> {
     let one = |shape: &[usize; 4]| {
-        let norm = Norm::new(*shape);
-        let (eval, [want_eval, ..], _) = norm_gradients(gpu, &norm, false);
-        let (train, [want_train, ..], _) = norm_gradients(gpu, &norm, true);
-        let eval = Row::rounded(&eval[0], want_eval, 3 + ROOT + DIVISION);
-        [eval, Row::l2(&train[0], want_train, 2e-6)]
+        let eval = STATISTICS.map(|by_sample| {
+            let (eval, [want, ..], _) = norm_gradients(gpu, &Norm::new(*shape).with(by_sample), false);
+            Row::rounded(&eval[0], want, 3 + ROOT + DIVISION)
+        });
+        let (train, [want_train, ..], _) = norm_gradients(gpu, &Norm::new(*shape), true);
+        eval.into_iter().chain([Row::l2(&train[0], want_train, 2e-6)]).collect::<Vec<_>>()
     };
     GRADIENT_MAPS.iter().flat_map(one).collect()
 }
 
 fn batch_norm_gradient_sums(gpu: &Gpu) -> Vec<Row> {
-    let one = |(shape, train): (&[usize; 4], bool)| {
-        let norm = Norm::new(*shape);
+    let one = |(shape, train, by_sample): (&[usize; 4], bool, bool)| {
+        let norm = Norm::new(*shape).with(by_sample);
         let (got, [_, weight, bias], g) = norm_gradients(gpu, &norm, train);
         let sum = |c: usize| g.iter().skip(c).step_by(shape[3]).map(|g| g.abs()).sum();
         let magnitude = (0..shape[3]).map(sum).collect();
         [Row::l2(&got[1], weight, 2e-6), Row::within(&got[2], bias, magnitude, norm.pixels())]
     };
-    GRADIENT_MAPS.iter().flat_map(|s| [(s, false), (s, true)]).flat_map(one).collect()
+    let cases = |s| [(s, false, false), (s, false, true), (s, true, false)];
+    GRADIENT_MAPS.iter().flat_map(cases).flat_map(one).collect()
 }
 
 // The loss.

@@ -1,0 +1,396 @@
+//! Corruptions of images, seeded, on the host: 8-bit pixels to 8-bit pixels, before any normalisation.
+//!
+//! With `v = pixel / 255` and independent draws for every value (of every channel):
+//!
+//! | noise | becomes | level | levels |
+//! |---|---|---|---|
+//! | `gaussian` | `v + level * N(0, 1)` | standard deviation | 0.02, 0.04 .. 0.20 |
+//! | `shot` | `Poisson(level * v) / level` | photons of a white pixel: *less is worse* | 60, 54 .. 6 |
+//! | `speckle` | `v + level * v * N(0, 1)` | standard deviation, relative | 0.1, 0.2 .. 0.6 |
+//! | `impulse` | 0 or 1, each with probability `level / 2` | share of values lost | 0.03, 0.06 .. 0.27 |
+//! | `occlusion` | 0 within a square of side `2 * level + 1` somewhere in the image | half-size in pixels | 1, 2, 4, 6, 8 |
+//!
+//! clipped to [0, 1] and rounded to the nearest of 256 values. Noise of the first two kinds is *added*, whatever is there;
+//! shot and speckle live on the signal and leave an empty background empty.
+//!
+//! [`Noise::severities`] are the five strengths of CIFAR-10-C (Hendrycks and Dietterich, arXiv 1903.12261; the constants
+//! are those of `ImageNet-C/create_c/make_cifar_c.py` in the authors' repository `hendrycks/robustness`), which rounds
+//! down where this rounds to nearest. It has no occlusion: there the five levels stand in.
+
+use rand::Rng;
+use rand_distr::{Distribution, Poisson, StandardNormal, StandardUniform};
+use serde::{Deserialize, Serialize};
+
+use crate::data::Dataset;
+use crate::data::random::{Purpose, stream};
+use crate::error::{Error, Result};
+
+/// A kind of corruption.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Noise {
+    /// Added normal noise.
+    Gaussian,
+    /// Poisson noise of counted photons.
+    Shot,
+    /// Multiplied normal noise.
+    Speckle,
+    /// Salt and pepper.
+    Impulse,
+    /// A black square.
+    Occlusion,
+}
+
+impl Noise {
+    /// Every kind.
+    pub const ALL: [Noise; 5] = [Noise::Gaussian, Noise::Shot, Noise::Speckle, Noise::Impulse, Noise::Occlusion];
+
+    /// Its name, as on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Noise::Gaussian => "gaussian",
+            Noise::Shot => "shot",
+            Noise::Speckle => "speckle",
+            Noise::Impulse => "impulse",
+            Noise::Occlusion => "occlusion",
+        }
+    }
+
+    /// The kind of this name.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] lists the names.
+    pub fn named(name: &str) -> Result<Self> {
+        let found = Self::ALL.into_iter().find(|n| n.name() == name);
+        found.ok_or_else(|| Error::argument("noise", name, "one of gaussian, shot, speckle, impulse, occlusion"))
+    }
+
+    /// The usual levels, from the mildest on.
+    pub fn levels(self) -> Vec<f32> {
+        match self {
+            Noise::Gaussian => (1..=10).map(|i| i as f32 / 50.0).collect(),
+            Noise::Shot => (1..=10).rev().map(|i| (6 * i) as f32).collect(),
+            Noise::Speckle => (1..=6).map(|i| i as f32 / 10.0).collect(),
+            Noise::Impulse => (1..=9).map(|i| (3 * i) as f32 / 100.0).collect(),
+            Noise::Occlusion => vec![1.0, 2.0, 4.0, 6.0, 8.0],
+        }
+    }
+
+    /// The levels of the five severities of CIFAR-10-C, from the mildest on.
+    pub fn severities(self) -> [f32; 5] {
+        match self {
+            Noise::Gaussian => [0.04, 0.06, 0.08, 0.09, 0.10],
+            Noise::Shot => [500.0, 250.0, 100.0, 75.0, 50.0],
+            Noise::Speckle => [0.06, 0.1, 0.12, 0.16, 0.2],
+            Noise::Impulse => [0.01, 0.02, 0.03, 0.05, 0.07],
+            Noise::Occlusion => [1.0, 2.0, 4.0, 6.0, 8.0],
+        }
+    }
+}
+
+impl std::fmt::Display for Noise {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A corruption of a certain strength.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Corruption {
+    noise: Noise,
+    level: f32,
+}
+
+impl Corruption {
+    /// A corruption of this kind and level.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a level that the kind does not have.
+    pub fn new(noise: Noise, level: f32) -> Result<Self> {
+        let (fits, reason) = match noise {
+            Noise::Gaussian | Noise::Speckle => (level >= 0.0, "a standard deviation is a number that is not negative"),
+            Noise::Shot => (level > 0.0, "a number of photons is positive"),
+            Noise::Impulse => ((0.0..=1.0).contains(&level), "a share of pixels is a number from 0 to 1"),
+            Noise::Occlusion => (level >= 0.0 && level.fract() == 0.0, "a half-size is a whole number of pixels"),
+        };
+        if !fits || !level.is_finite() {
+            return Err(Error::argument("level", level, format!("{noise}: {reason}")));
+        }
+        Ok(Self { noise, level })
+    }
+
+    /// Its kind.
+    pub fn noise(&self) -> Noise {
+        self.noise
+    }
+
+    /// Its strength.
+    pub fn level(&self) -> f32 {
+        self.level
+    }
+
+    /// Image `index` of a data set, corrupted. What is drawn depends on (`seed`, kind, `index`) alone: neither on the
+    /// other images nor on the level, so that levels differ by their strength and as little as can be by chance.
+    ///
+    /// # Panics
+    /// Where `index` is not below the number of images, as indexing a slice does.
+    pub fn image(&self, data: &Dataset, index: usize, seed: u64) -> Vec<u8> {
+        let mut rng = stream(Purpose::Corrupt, seed, self.noise as u64, index as u64);
+        let mut pixels = data.image(index).to_vec();
+        if self.noise == Noise::Occlusion {
+            self.occlude(&mut pixels, data, &mut rng);
+        } else {
+            pixels.iter_mut().for_each(|pixel| *pixel = self.value(*pixel, &mut rng));
+        }
+        pixels
+    }
+
+    /// A data set, every image corrupted.
+    pub fn dataset(&self, data: &Dataset, seed: u64) -> Dataset {
+        let images = (0..data.len()).flat_map(|i| self.image(data, i, seed)).collect();
+        let Dataset { name, labels, class_names, .. } = data.clone();
+        Dataset { name, images, labels, class_names, ..*data }
+    }
+
+    fn value(&self, pixel: u8, rng: &mut impl Rng) -> u8 {
+        let (v, level) = (f64::from(pixel) / 255.0, f64::from(self.level));
+        let normal = |rng: &mut _| -> f64 { StandardNormal.sample(rng) };
+        let noisy = match self.noise {
+            Noise::Gaussian => v + level * normal(rng),
+            Noise::Speckle => v + level * v * normal(rng),
+            // No photons are expected of a black pixel, and the distribution of none is none.
+            Noise::Shot => Poisson::new(level * v).map_or(v, |photons| photons.sample(rng) / level),
+            Noise::Impulse => {
+                let u: f64 = StandardUniform.sample(rng);
+                if u < level / 2.0 {
+                    0.0
+                } else if u > 1.0 - level / 2.0 {
+                    1.0
+                } else {
+                    return pixel;
+                }
+            }
+            Noise::Occlusion => v,
+        };
+        (255.0 * noisy.clamp(0.0, 1.0)).round() as u8
+    }
+
+    /// Blackens a square that lies inside the image where it fits, and in its middle where it does not.
+    fn occlude(&self, pixels: &mut [u8], data: &Dataset, rng: &mut impl Rng) {
+        let half = self.level as usize;
+        let mut range = |size: usize| {
+            let u: f64 = StandardUniform.sample(rng);
+            let places = size.saturating_sub(2 * half).max(1);
+            let center = (size - places) / 2 + (u * places as f64) as usize;
+            center.saturating_sub(half)..(center + half + 1).min(size)
+        };
+        let (rows, columns) = (range(data.height), range(data.width));
+        for row in rows {
+            let start = row * data.width;
+            pixels[(start + columns.start) * data.channels..(start + columns.end) * data.channels].fill(0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Images of one value each: [values.len(), 50, 40, 2].
+    fn flat(values: &[u8]) -> Dataset {
+        Dataset {
+            name: "flat".into(),
+            images: values.iter().flat_map(|&v| vec![v; 4000]).collect(),
+            labels: vec![0; values.len()],
+            height: 50,
+            width: 40,
+            channels: 2,
+            classes: 1,
+            class_names: vec!["0".into()],
+        }
+    }
+
+    fn corruption(noise: Noise, level: f32) -> Corruption {
+        Corruption::new(noise, level).unwrap()
+    }
+
+    /// Mean and variance of corrupted images of this value, in units of full scale, over 40,000 values.
+    fn moments(noise: Noise, level: f32, pixel: u8) -> (f64, f64) {
+        let noisy = corruption(noise, level).dataset(&flat(&[pixel; 10]), 7).images;
+        let values = noisy.iter().map(|&p| f64::from(p) / 255.0).collect::<Vec<_>>();
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        (mean, values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64)
+    }
+
+    /// Demands this mean and variance of 40,000 roughly normal values, to within five standard errors, the variance of
+    /// rounding to 8 bits included.
+    #[track_caller]
+    fn assert_moments((mean, variance): (f64, f64), expected_mean: f64, expected_variance: f64) {
+        let expected_variance = expected_variance + 1.0 / (12.0 * 255.0 * 255.0);
+        let error = (expected_variance / 40_000.0).sqrt();
+        assert!((mean - expected_mean).abs() < 5.0 * error, "mean {mean}, not {expected_mean}");
+        let error = expected_variance * (2.0 / 40_000.0_f64).sqrt();
+        assert!((variance - expected_variance).abs() < 5.0 * error, "variance {variance}, not {expected_variance}");
+    }
+
+    #[test]
+    fn gaussian_noise_has_its_deviation_at_every_brightness() {
+        for (level, pixel) in [(0.02, 30), (0.08, 128), (0.1, 128), (0.05, 200)] {
+            assert_moments(moments(Noise::Gaussian, level, pixel), f64::from(pixel) / 255.0, f64::from(level).powi(2));
+        }
+    }
+
+    #[test]
+    fn shot_noise_has_the_variance_of_photons() {
+        // Up to five deviations below white, so that nothing is clipped.
+        for (level, pixel) in [(60.0_f32, 40), (60.0, 100), (500.0, 150), (30.0, 51)] {
+            let v = f64::from(pixel) / 255.0;
+            assert_moments(moments(Noise::Shot, level, pixel), v, v / f64::from(level));
+        }
+        // Few photons are distributed as few photons are: none at all with probability e^-mean.
+        let noisy = corruption(Noise::Shot, 6.0).dataset(&flat(&[85; 10]), 7).images;
+        let none = noisy.iter().filter(|&&p| p == 0).count() as f64 / 40_000.0;
+        assert!((none - (-2.0_f64).exp()).abs() < 5.0 * (0.135 * 0.865 / 40_000.0_f64).sqrt(), "{none}");
+    }
+
+    #[test]
+    fn speckle_grows_with_the_signal() {
+        for (level, pixel) in [(0.1, 128), (0.2, 60), (0.12, 150)] {
+            let v = f64::from(pixel) / 255.0;
+            assert_moments(moments(Noise::Speckle, level, pixel), v, (f64::from(level) * v).powi(2));
+        }
+    }
+
+    #[test]
+    fn noise_that_lives_on_the_signal_leaves_the_background_empty() {
+        for noise in [Noise::Shot, Noise::Speckle] {
+            assert!(corruption(noise, 0.5).dataset(&flat(&[0]), 1).images.iter().all(|&p| p == 0), "{noise}");
+        }
+        assert!(corruption(Noise::Gaussian, 0.1).dataset(&flat(&[0]), 1).images.iter().any(|&p| p > 0));
+    }
+
+    #[test]
+    fn what_is_beyond_white_and_black_is_clipped() {
+        let share = |noise, level, pixel, value| {
+            let noisy = corruption(noise, level).dataset(&flat(&[pixel; 10]), 3).images;
+            noisy.iter().filter(|&&p| p == value).count() as f64 / 40_000.0
+        };
+        // One half is beyond (and half a step of 8 bits, 0.39 % of the deviation of 0.2, less than 0.4 %).
+        assert!((share(Noise::Gaussian, 0.2, 255, 255) - 0.5).abs() < 0.017);
+        assert!((share(Noise::Gaussian, 0.2, 0, 0) - 0.5).abs() < 0.017);
+    }
+
+    #[test]
+    fn impulses_hit_their_share_half_black_half_white() {
+        for level in [0.03_f32, 0.27] {
+            let noisy = corruption(Noise::Impulse, level).dataset(&flat(&[100; 10]), 5).images;
+            let share = |value: u8| noisy.iter().filter(|&&p| p == value).count() as f64 / 40_000.0;
+            let half = f64::from(level) / 2.0;
+            let error = 5.0 * (half * (1.0 - half) / 40_000.0).sqrt();
+            assert!((share(0) - half).abs() < error && (share(255) - half).abs() < error);
+            assert!((share(0) + share(255) + share(100) - 1.0).abs() < 1e-12, "other values appear");
+        }
+    }
+
+    #[test]
+    fn an_occlusion_is_one_square_anywhere_in_the_image() {
+        let mut corners = std::collections::BTreeSet::new();
+        let data = flat(&[9; 200]);
+        for i in 0..data.len() {
+            let image = corruption(Noise::Occlusion, 4.0).image(&data, i, 5);
+            let black = (0..2000).filter(|p| image[2 * p] == 0).collect::<Vec<_>>();
+            assert!((0..2000).all(|p| image[2 * p] == image[2 * p + 1]), "both channels");
+            assert_eq!(black.len(), 81);
+            let (top, left) = (black[0] / 40, black[0] % 40);
+            assert!(black.iter().all(|p| (top..top + 9).contains(&(p / 40)) && (left..left + 9).contains(&(p % 40))));
+            corners.insert((top, left));
+        }
+        // All places: 42 x 32 of them.
+        assert!(corners.len() > 150);
+        assert!(corners.iter().all(|&(top, left)| top <= 41 && left <= 31));
+        assert!(corners.iter().any(|&(top, _)| top > 36) && corners.iter().any(|&(_, left)| left > 27));
+        // Larger than the image: everything.
+        let all = corruption(Noise::Occlusion, 99.0).dataset(&data.subset(3), 5);
+        assert!(all.images.iter().all(|&p| p == 0));
+    }
+
+    /// An image of many values.
+    fn ramp(n: usize) -> Dataset {
+        let mut data = flat(&vec![0; n]);
+        data.images.iter_mut().enumerate().for_each(|(i, p)| *p = (i % 251) as u8);
+        data
+    }
+
+    #[test]
+    fn draws_depend_on_seed_kind_and_index_alone() {
+        let (data, other) = (ramp(4), ramp(9));
+        for noise in Noise::ALL {
+            let c = corruption(noise, noise.levels()[3]);
+            let whole = c.dataset(&data, 1);
+            assert_eq!(whole, c.dataset(&data, 1), "{noise}: the same seed");
+            assert_ne!(whole.images, c.dataset(&data, 2).images, "{noise}: another seed");
+            let more = c.dataset(&other, 1);
+            assert!((0..4).all(|i| more.image(i) == whole.image(i)), "{noise}: more images");
+            assert_eq!((whole.labels.len(), whole.height), (4, 50));
+        }
+        let noise = |image: usize| {
+            let noisy = corruption(Noise::Gaussian, 0.1).dataset(&flat(&[128; 2]), 1);
+            noisy.image(image).iter().map(|&p| f64::from(p) - 128.0).collect::<Vec<_>>()
+        };
+        let product = noise(0).iter().zip(noise(1)).map(|(a, b)| a * b).sum::<f64>() / 4000.0;
+        let deviation = (0.1 * 255.0_f64).powi(2) / 4000.0_f64.sqrt();
+        assert!(product.abs() < 5.0 * deviation, "two images have related noise: {product}");
+    }
+
+    #[test]
+    fn a_level_of_nothing_changes_nothing_and_levels_share_their_draws() {
+        let data = ramp(2);
+        for noise in [Noise::Gaussian, Noise::Speckle, Noise::Impulse] {
+            assert_eq!(corruption(noise, 0.0).dataset(&data, 1), data, "{noise}");
+        }
+        let change = |level| {
+            let noisy = corruption(Noise::Gaussian, level).dataset(&flat(&[128]), 1).images;
+            noisy.iter().map(|&p| f64::from(p) - 128.0).collect::<Vec<_>>()
+        };
+        assert!(change(0.04).iter().zip(change(0.08)).all(|(a, b)| (2.0 * a - b).abs() <= 1.5));
+    }
+
+    #[test]
+    fn levels_get_worse_and_are_what_they_should_be() {
+        assert_eq!(Noise::Gaussian.levels(), [0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.14, 0.16, 0.18, 0.2]);
+        assert_eq!(Noise::Shot.levels(), [60.0, 54.0, 48.0, 42.0, 36.0, 30.0, 24.0, 18.0, 12.0, 6.0]);
+        assert_eq!(Noise::Speckle.levels(), [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]);
+        assert_eq!(Noise::Impulse.levels(), [0.03, 0.06, 0.09, 0.12, 0.15, 0.18, 0.21, 0.24, 0.27]);
+        for noise in Noise::ALL {
+            let change = |level: f32| {
+                let noisy = corruption(noise, level).dataset(&ramp(2), 1).images;
+                noisy.iter().zip(ramp(2).images).map(|(&a, b)| (f64::from(a) - f64::from(b)).powi(2)).sum::<f64>()
+            };
+            for levels in [noise.levels(), noise.severities().to_vec()] {
+                let changes = levels.iter().map(|&l| change(l)).collect::<Vec<_>>();
+                assert!(changes[0] > 0.0 && changes.windows(2).all(|w| w[0] < w[1]), "{noise}: {changes:?}");
+            }
+            assert_eq!(Noise::named(noise.name()).unwrap(), noise);
+        }
+    }
+
+    #[test]
+    fn levels_that_make_no_sense_are_refused() {
+        for (noise, level) in [
+            (Noise::Gaussian, -0.1),
+            (Noise::Gaussian, f32::NAN),
+            (Noise::Shot, 0.0),
+            (Noise::Shot, f32::INFINITY),
+            (Noise::Speckle, f32::INFINITY),
+            (Noise::Impulse, 1.1),
+            (Noise::Impulse, f32::NAN),
+            (Noise::Occlusion, 1.5),
+            (Noise::Occlusion, -1.0),
+        ] {
+            let error = Corruption::new(noise, level).unwrap_err().to_string();
+            assert!(error.contains(noise.name()) && error.contains("level"), "{error}");
+        }
+        let error = Noise::named("pink").unwrap_err().to_string();
+        assert!(error.contains("pink") && error.contains("speckle"), "{error}");
+    }
+}
