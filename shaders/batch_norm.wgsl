@@ -1,8 +1,9 @@
-// y = (x - mean) / sqrt(variance + EPSILON) * weight + bias, by channel, and by sample where the statistics are. A thread
-// goes through a chunk of the pixels of one channel; LENGTH is CHUNKS * CHANNELS.
+// y = (x - mean) / sqrt(variance + EPSILON) * weight + bias, or max(., 0) of it if RELU; by channel, and by sample where
+// the statistics are. A thread goes through a chunk of the pixels of one channel; LENGTH is CHUNKS * CHANNELS.
 
 override LENGTH: u32;
 override EPSILON: f32;
+override RELU: bool;
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> mean: array<f32>;
@@ -25,7 +26,8 @@ fn main(
         let slope = weight[c] / sqrt(variance[pixels.statistics + c] + EPSILON);
         let offset = bias[c];
         for (var p = pixels.first; p < pixels.last; p++) {
-            y[p * CHANNELS + c] = (x[p * CHANNELS + c] - center) * slope + offset;
+            let normalised = (x[p * CHANNELS + c] - center) * slope + offset;
+            y[p * CHANNELS + c] = select(normalised, max(normalised, 0.0), RELU);
         }
     }
 }

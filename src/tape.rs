@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;
@@ -19,12 +20,67 @@ struct Node {
 pub struct Var {
     value: Tensor,
     node: Option<usize>,
+    rebuilt: Option<Saved>,
+}
+
+/// A value for a backward closure to keep. One that is cheap to compute from others that are kept anyway is not held in
+/// memory until then, but rebuilt when it is first asked for.
+#[derive(Clone)]
+pub struct Saved(Rc<Source>);
+
+enum Source {
+    Kept(Tensor),
+    Rebuilt { recipe: Box<dyn Fn() -> Result<Tensor>>, value: RefCell<Option<Tensor>> },
+}
+
+impl Saved {
+    /// A value that `recipe` computes when it is asked for.
+    pub fn rebuilt(recipe: impl Fn() -> Result<Tensor> + 'static) -> Self {
+        Self(Rc::new(Source::Rebuilt { recipe: Box::new(recipe), value: RefCell::default() }))
+    }
+
+    /// The value.
+    ///
+    /// # Errors
+    /// Those of rebuilding it.
+    pub fn get(&self) -> Result<Tensor> {
+        match &*self.0 {
+            Source::Kept(value) => Ok(value.clone()),
+            Source::Rebuilt { recipe, value } => {
+                if let Some(value) = &*value.borrow() {
+                    return Ok(value.clone());
+                }
+                let rebuilt = recipe()?;
+                *value.borrow_mut() = Some(rebuilt.clone());
+                Ok(rebuilt)
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Saved {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if matches!(*self.0, Source::Kept(_)) { "Saved(kept)" } else { "Saved(rebuilt)" })
+    }
 }
 
 impl Var {
     /// The value.
     pub fn value(&self) -> &Tensor {
         &self.value
+    }
+
+    /// The value, for a backward closure to keep.
+    pub fn saved(&self) -> Saved {
+        self.rebuilt.clone().unwrap_or_else(|| Saved(Rc::new(Source::Kept(self.value.clone()))))
+    }
+
+    /// Has `saved`, which rebuilds the value, kept in its place.
+    pub fn saved_as(mut self, saved: Saved) -> Self {
+        if self.tracked() {
+            self.rebuilt = Some(saved);
+        }
+        self
     }
 
     /// Whether a gradient is wanted here: ops skip the work for inputs that want none.
@@ -64,7 +120,7 @@ impl Tape {
 
     /// A value whose gradient nobody wants: data.
     pub fn constant(&self, value: &Tensor) -> Var {
-        Var { value: value.clone(), node: None }
+        Var { value: value.clone(), node: None, rebuilt: None }
     }
 
     /// The result of an op. `backward` gets the gradient of `value` and returns one for each of `inputs`, in order;
@@ -77,18 +133,18 @@ impl Tape {
     ) -> Var {
         let inputs = inputs.iter().map(|v| v.node).collect::<Vec<_>>();
         if inputs.iter().all(Option::is_none) {
-            return Var { value, node: None };
+            return Var { value, node: None, rebuilt: None };
         }
         self.push(value, inputs, Some(Box::new(backward)))
     }
 
     fn push(&self, value: Tensor, inputs: Vec<Option<usize>>, backward: Option<Backward>) -> Var {
         if self.idle {
-            return Var { value, node: None };
+            return Var { value, node: None, rebuilt: None };
         }
         let mut nodes = self.nodes.borrow_mut();
         nodes.push(Node { inputs, backward });
-        Var { value, node: Some(nodes.len() - 1) }
+        Var { value, node: Some(nodes.len() - 1), rebuilt: None }
     }
 
     /// The gradients of `sum(output)` (for a loss of one value, of the loss) with respect to every leaf.

@@ -27,8 +27,20 @@ impl BatchNorm {
     /// # Errors
     /// [`crate::error::Error::Shape`], [`crate::error::Error::OutOfMemory`].
     pub fn forward(&self, pass: &Pass, x: &Var) -> Result<Var> {
+        self.normalise(pass, x, false)
+    }
+
+    /// `max(., 0)` of [`BatchNorm::forward`].
+    ///
+    /// # Errors
+    /// As [`BatchNorm::forward`].
+    pub fn forward_relu(&self, pass: &Pass, x: &Var) -> Result<Var> {
+        self.normalise(pass, x, true)
+    }
+
+    fn normalise(&self, pass: &Pass, x: &Var, relu: bool) -> Result<Var> {
         let (weight, bias) = (pass.parameter(&self.weight), pass.parameter(&self.bias));
-        let inputs = BatchNormInputs { weight: &weight, bias: &bias, epsilon: EPSILON };
+        let inputs = BatchNormInputs { weight: &weight, bias: &bias, epsilon: EPSILON, relu };
         if pass.training {
             pass.tape.batch_norm_train(x, inputs, &self.running, MOMENTUM)
         } else {

@@ -54,10 +54,11 @@ enum Around {
 impl Block {
     fn forward(&mut self, pass: &Pass, x: &Var) -> Result<Var> {
         let tape = pass.tape;
-        let mut h = self.bn1.forward(pass, &self.conv1.forward(pass, x)?)?;
-        if matches!(self.conv1, Site::Conv(_)) {
-            h = tape.relu(&h)?;
-        }
+        let h = self.conv1.forward(pass, x)?;
+        let h = match self.conv1 {
+            Site::Conv(_) => self.bn1.forward_relu(pass, &h)?,
+            Site::Csc(_) => self.bn1.forward(pass, &h)?,
+        };
         let h = self.bn2.forward(pass, &self.conv2.forward(pass, &h)?)?;
         match &self.around {
             Around::Nothing => Ok(h),
@@ -121,10 +122,11 @@ impl Network {
             return Err(Error::shape("network", reason, &[shape]));
         }
         let tape = pass.tape;
-        let mut x = self.stem_bn.forward(pass, &self.stem.forward(pass, images)?)?;
-        if self.config.kind == Kind::Resnet {
-            x = tape.relu(&x)?;
-        }
+        let x = self.stem.forward(pass, images)?;
+        let mut x = match self.stem {
+            Site::Conv(_) => self.stem_bn.forward_relu(pass, &x)?,
+            Site::Csc(_) => self.stem_bn.forward(pass, &x)?,
+        };
         if let Some(csc) = &mut self.stem_csc {
             x = csc.forward(pass, &x)?;
         } else if self.config.stem == Stem::Imagenet {

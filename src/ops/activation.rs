@@ -6,7 +6,7 @@ use crate::shaders;
 use crate::tape::{Tape, Var};
 use crate::tensor::{Tensor, same_shape};
 
-fn relu_gradient(y: &Tensor, gradient: &Tensor) -> Result<Tensor> {
+pub(super) fn relu_gradient(y: &Tensor, gradient: &Tensor) -> Result<Tensor> {
     same_shape("relu_gradient", y, gradient)?;
     let out = Tensor::uninitialized(y.gpu(), "relu_gradient", y.shape())?;
     over_fours(y.gpu(), &shaders::RELU_GRADIENT, y.len(), &[], &[y, gradient, &out])?;

@@ -1,11 +1,12 @@
 //! Batch normalisation (arXiv 1502.03167) over `[n, height, width, channels]`, by channel.
 
+use super::activation::relu_gradient;
 use super::sum_samples::sum_groups;
 use super::{flag, over};
 use crate::error::{Error, Result};
 use crate::gpu::Constant;
 use crate::shaders;
-use crate::tape::{Tape, Var};
+use crate::tape::{Saved, Tape, Var};
 use crate::tensor::Tensor;
 
 /// Pixels that one thread sums up.
@@ -23,6 +24,8 @@ pub struct BatchNormInputs<'a> {
     pub bias: &'a Var,
     /// Added to the variance.
     pub epsilon: f32,
+    /// Whether `max(., 0)` follows.
+    pub relu: bool,
 }
 
 /// Statistics of what has been seen in training, each `[channels]`; in evaluation every sample may have its own, each
@@ -108,6 +111,16 @@ fn statistics(x: &Tensor, sizes: Sizes, running: &RunningStatistics, momentum: f
     Ok((mean, variance))
 }
 
+/// The normalised map; `parameters` are mean, variance, weight and bias.
+fn forward(sizes: Sizes, x: &Tensor, parameters: &[Tensor; 4], epsilon: f32, relu: bool) -> Result<Tensor> {
+    let y = Tensor::uninitialized(x.gpu(), "batch_norm", x.shape())?;
+    let constants = [&sizes.constants(epsilon)[..], &[("RELU", flag(relu))]].concat();
+    let [mean, variance, weight, bias] = parameters;
+    let tensors = [x, mean, variance, weight, bias, &y];
+    over(x.gpu(), &shaders::BATCH_NORM, sizes.chunks() * sizes.channels, &constants, &tensors)?;
+    Ok(y)
+}
+
 /// The gradients for x (where wanted), weight and bias.
 fn gradients(
     sizes: Sizes,
@@ -137,7 +150,7 @@ fn gradients(
 }
 
 impl Tape {
-    /// `(x - mean) / sqrt(variance + epsilon) * weight + bias` with the mean and the biased variance of this batch.
+    /// `(x - mean) / sqrt(variance + epsilon) * weight + bias`, or `max(., 0)` of it, with the mean and the biased variance of this batch.
     /// The running statistics move towards the batch's mean and unbiased variance by `momentum`, in place.
     ///
     /// # Errors
@@ -163,23 +176,26 @@ impl Tape {
         self.normalise(x, inputs, sizes, running.mean.clone(), running.variance.clone(), false)
     }
 
+    /// Neither the result nor its sign is kept: both are rebuilt from x.
     fn normalise(
         &self,
         x: &Var,
-        BatchNormInputs { weight, bias, epsilon }: BatchNormInputs,
+        BatchNormInputs { weight, bias, epsilon, relu }: BatchNormInputs,
         sizes: Sizes,
         mean: Tensor,
         variance: Tensor,
         train: bool,
     ) -> Result<Var> {
-        let gpu = x.value().gpu();
-        let y = Tensor::uninitialized(gpu, "batch_norm", x.value().shape())?;
-        let constants = sizes.constants(epsilon);
-        let tensors = [x.value(), &mean, &variance, weight.value(), bias.value(), &y];
-        over(gpu, &shaders::BATCH_NORM, sizes.chunks() * sizes.channels, &constants, &tensors)?;
-        let (kept, factor) = (x.clone(), weight.value().clone());
-        Ok(self.record(y, &[x, weight, bias], move |g| {
-            gradients(sizes, [kept.value(), &mean, &variance, &factor, g], epsilon, train, kept.tracked())
-        }))
+        let [saved, kept] = [x.saved(), x.saved()];
+        let factor = weight.value().clone();
+        let parameters = [mean.clone(), variance.clone(), factor.clone(), bias.value().clone()];
+        let y = forward(sizes, x.value(), &parameters, epsilon, relu)?;
+        let rebuilt = Saved::rebuilt(move || forward(sizes, &saved.get()?, &parameters, epsilon, relu));
+        let (sign, x_tracked) = (rebuilt.clone(), x.tracked());
+        let y = self.record(y, &[x, weight, bias], move |g| {
+            let g = if relu { relu_gradient(&sign.get()?, g)? } else { g.clone() };
+            gradients(sizes, [&kept.get()?, &mean, &variance, &factor, &g], epsilon, train, x_tracked)
+        });
+        Ok(y.saved_as(rebuilt))
     }
 }

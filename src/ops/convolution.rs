@@ -83,11 +83,11 @@ impl Tape {
         let one = Tensor::full(x.value().gpu(), &[1], 1.0)?;
         let codes = correlation(x.value(), weight.value(), &one, stride, padding)?;
         let shape = ConvShape::new("correlation", x.value().shape(), weight.value().shape(), stride, padding)?;
-        let (kept_x, kept_weight) = (x.clone(), weight.clone());
+        let (saved, w) = (x.saved(), weight.value().clone());
+        let (x_tracked, w_tracked) = (x.tracked(), weight.tracked());
         Ok(self.record(codes, &[x, weight], move |g| {
-            let w = kept_weight.value();
-            let x_bar = kept_x.tracked().then(|| synthesis(g, w, &one, stride, padding, (shape.height, shape.width)));
-            let w_bar = kept_weight.tracked().then(|| weight_gradient(&shape, g, kept_x.value(), &one));
+            let x_bar = x_tracked.then(|| synthesis(g, &w, &one, stride, padding, (shape.height, shape.width)));
+            let w_bar = w_tracked.then(|| weight_gradient(&shape, g, &saved.get()?, &one));
             Ok(vec![x_bar.transpose()?, w_bar.transpose()?])
         }))
     }

@@ -2,7 +2,7 @@
 //! kernel each (relu, pooling, batch norm, ..) are rows of `parity.rs`.
 
 use sdnet::error::{Error, Result};
-use sdnet::gpu::Gpu;
+use sdnet::gpu::{Gpu, GpuOptions};
 use sdnet::layers::{Csc, CscConfig, Parameter, Pass, Solver, StepRule};
 use sdnet::ops::{self, BatchNormInputs, PowerIteration, Prox, RunningStatistics, Window};
 use sdnet::reference as twin;
@@ -355,6 +355,51 @@ fn gradients_of_a_value_used_twice_add_up() {
 }
 
 #[test]
+fn a_value_that_is_rebuilt_has_no_place_in_memory_until_it_is_asked_for() {
+    let gpu = Gpu::open(&GpuOptions::default()).unwrap();
+    let shape = [2, 16, 16, 4];
+    let bytes = 2 * 16 * 16 * 4 * 4;
+    let full = |shape: &[usize], value| Tensor::full(&gpu, shape, value).unwrap();
+    let tape = Tape::new();
+    let [x, weight, bias] = [full(&shape, 0.5), full(&[4], 1.0), full(&[4], 0.25)].map(|t| tape.leaf(&t));
+    let running = RunningStatistics { mean: full(&[4], 0.0), variance: full(&[4], 1.0) };
+    let inputs = BatchNormInputs { weight: &weight, bias: &bias, epsilon: 1e-5, relu: true };
+    let before = gpu.memory().live;
+    let y = tape.batch_norm_eval(&x, inputs, &running).unwrap();
+    let value = y.value().to_vec().unwrap();
+    let saved = y.saved();
+    assert_eq!(gpu.memory().live, before + bytes);
+    drop(y);
+    assert_eq!(gpu.memory().live, before, "the closure of the op keeps it");
+    assert_eq!(saved.get().unwrap().to_vec().unwrap(), value);
+    assert_eq!(saved.get().unwrap().to_vec().unwrap(), value);
+    assert_eq!(gpu.memory().live, before + bytes, "it is rebuilt once");
+    drop((saved, tape));
+    assert_eq!(gpu.memory().live, before);
+}
+
+#[test]
+fn batch_norm_with_a_relu_is_both_one_after_the_other() {
+    let (gpu, shape) = (Lane::Register.gpu(), [2, 9, 8, 5]);
+    let run = |together: bool| {
+        let tape = Tape::new();
+        let leaves = [filled(&shape, 1), values(5, 2), values(5, 3)];
+        let leaves = [0, 1, 2].map(|i| tape.leaf(&tensor(gpu, if i == 0 { &shape } else { &[5] }, &leaves[i])));
+        let running = RunningStatistics { mean: zeros(&[5]), variance: ones(5) };
+        let inputs = BatchNormInputs { weight: &leaves[1], bias: &leaves[2], epsilon: 1e-5, relu: together };
+        let mut y = tape.batch_norm_train(&leaves[0], inputs, &running, 0.1).unwrap();
+        if !together {
+            y = tape.relu(&y).unwrap();
+        }
+        let value = y.value().to_vec().unwrap();
+        assert!(value.contains(&0.0) && value.iter().any(|v| *v > 0.0));
+        let found = gradients(tape, &y, &filled(&shape, 4), &leaves.each_ref());
+        (value, found.iter().map(|t| t.to_vec().unwrap()).collect::<Vec<_>>())
+    };
+    assert_eq!(run(true), run(false));
+}
+
+#[test]
 fn backward_starts_from_one() {
     let tape = Tape::new();
     let x = tape.leaf(&ones(5));
@@ -501,7 +546,7 @@ fn plain_ops_refuse_shapes_that_do_not_fit() {
 fn batch_norm_refuses_shapes_that_do_not_fit() {
     let tape = Tape::idle();
     let run = |x: &[usize], weight: usize, bias: usize, mean: usize, variance: usize| {
-        let inputs = BatchNormInputs { weight: &constant(&[weight]), bias: &constant(&[bias]), epsilon: 1e-5 };
+        let inputs = BatchNormInputs { weight: &constant(&[weight]), bias: &constant(&[bias]), epsilon: 1e-5, relu: false };
         let running = RunningStatistics { mean: zeros(&[mean]), variance: zeros(&[variance]) };
         let eval = tape.batch_norm_eval(&constant(x), inputs, &running).map(drop);
         let train = tape.batch_norm_train(&constant(x), inputs, &running, 0.1).map(drop);
@@ -519,7 +564,7 @@ fn batch_norm_refuses_shapes_that_do_not_fit() {
 #[test]
 fn statistics_by_sample_are_for_evaluation_and_for_as_many_samples_as_there_are() {
     let (tape, three) = (Tape::idle(), constant(&[3]));
-    let inputs = BatchNormInputs { weight: &three, bias: &three, epsilon: 1e-5 };
+    let inputs = BatchNormInputs { weight: &three, bias: &three, epsilon: 1e-5, relu: false };
     let running =
         |mean: &[usize], variance: &[usize]| RunningStatistics { mean: zeros(mean), variance: zeros(variance) };
     let eval = |running| tape.batch_norm_eval(&constant(&[2, 2, 2, 3]), inputs, &running).map(drop);

@@ -634,6 +634,10 @@ impl Norm {
     }
 
     fn run(&self, gpu: &Gpu, tape: &Tape, train: bool, momentum: f32) -> NormOutput {
+        self.run_relu(gpu, tape, train, momentum, false)
+    }
+
+    fn run_relu(&self, gpu: &Gpu, tape: &Tape, train: bool, momentum: f32, relu: bool) -> NormOutput {
         let vector = |v: &[f64]| tensor(gpu, &[self.channels()], v);
         let by_sample = [self.shape[0], self.channels()];
         let row = if self.mean.len() == self.channels() { &by_sample[1..] } else { &by_sample };
@@ -641,7 +645,7 @@ impl Norm {
         let running = RunningStatistics { mean, variance };
         let leaves =
             [tensor(gpu, &self.shape, &self.x), vector(&self.weight), vector(&self.bias)].map(|t| tape.leaf(&t));
-        let inputs = BatchNormInputs { weight: &leaves[1], bias: &leaves[2], epsilon: 1e-5 };
+        let inputs = BatchNormInputs { weight: &leaves[1], bias: &leaves[2], epsilon: 1e-5, relu };
         let y = if train {
             tape.batch_norm_train(&leaves[0], inputs, &running, momentum)
         } else {
@@ -691,15 +695,18 @@ impl Norm {
 fn batch_norm(gpu: &Gpu) -> Vec<Row> {
     let one = |(shape, by_sample): (&[usize; 4], bool)| {
         let (norm, tape, c) = (Norm::new(*shape).with(by_sample), Tape::idle(), shape[3]);
-        let y = norm.run(gpu, &tape, false, 0.0).y;
+        let [y, relu] = [false, true].map(|relu| norm.run_relu(gpu, &tape, false, 0.0, relu).y);
         let eval = |x: &[f64], weight: &[f64], bias: &[f64], mean: &[f64]| {
             twin::batch_norm::batch_norm_eval(x, c, weight, bias, mean, &norm.variance, EPS)
         };
         let want = eval(&norm.x, &norm.weight, &norm.bias, &norm.mean);
         let magnitude = eval(&abs(&norm.x), &abs(&norm.weight), &abs(&norm.bias), &times(-1.0, &abs(&norm.mean)));
-        Row::within(y.value(), want, magnitude, 4 + ROOT + DIVISION)
+        let positive = twin::relu::relu(&want);
+        assert!(positive.len() < 20 || has_both_sides(&positive));
+        let terms = 4 + ROOT + DIVISION;
+        [Row::within(y.value(), want, magnitude.clone(), terms), Row::within(relu.value(), positive, magnitude, terms)]
     };
-    ONE_CHUNK.iter().chain(&MANY_CHUNKS).flat_map(|s| STATISTICS.map(|by| (s, by))).map(one).collect()
+    ONE_CHUNK.iter().chain(&MANY_CHUNKS).flat_map(|s| STATISTICS.map(|by| (s, by))).flat_map(one).collect()
 }
 
 /// With momentum 1 the running statistics are those of the batch.
