@@ -194,6 +194,7 @@ impl Tape {
         let (sign, x_tracked) = (rebuilt.clone(), x.tracked());
         let y = self.record(y, &[x, weight, bias], move |g| {
             let g = if relu { relu_gradient(&sign.get()?, g)? } else { g.clone() };
+            drop(sign);
             gradients(sizes, [&kept.get()?, &mean, &variance, &factor, &g], epsilon, train, x_tracked)
         });
         Ok(y.saved_as(rebuilt))
