@@ -2,6 +2,7 @@
 
 use super::over_fours;
 use crate::error::Result;
+use crate::gpu::{Constant, Kernel};
 use crate::shaders;
 use crate::tensor::Tensor;
 
@@ -27,7 +28,7 @@ pub fn ceiling_copy(a: &Tensor) -> Result<Tensor> {
     over_tensor(&shaders::CEILING_COPY, a, &[])
 }
 
-fn over_tensor(kernel: &'static crate::gpu::Kernel, a: &Tensor, constants: &[crate::gpu::Constant]) -> Result<Tensor> {
+fn over_tensor(kernel: &'static Kernel, a: &Tensor, constants: &[Constant]) -> Result<Tensor> {
     let out = Tensor::uninitialized(a.gpu(), kernel.name, a.shape())?;
     over_fours(a.gpu(), kernel, a.len(), constants, &[a, &out])?;
     Ok(out)

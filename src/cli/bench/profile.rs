@@ -16,8 +16,8 @@ struct Line<'a> {
     case: &'a str,
     mode: Mode,
     kernel: &'a str,
-    /// Sizes, for the convolution family.
-    shape: Option<String>,
+    /// Sizes in words for the convolution family, else the kernel's constants.
+    shape: String,
     calls: usize,
     time_s: f64,
     share_percent: f64,
@@ -94,11 +94,16 @@ fn lines<'a>(step: &'a Step, of: &'a Figures, ceilings: &Ceilings) -> Vec<Line<'
     let mut all = (0, 0.0, 0);
     let mut lines = Vec::new();
     for time in &step.times {
-        let (shape, operations) = shape(time).unzip();
-        lines.push(line(time.kernel, shape, operations, (time.calls, time.seconds, time.bytes)));
+        let (shape, operations) = product(time).unzip();
+        lines.push(line(
+            time.kernel,
+            shape.unwrap_or_else(|| constants(time)),
+            operations,
+            (time.calls, time.seconds, time.bytes),
+        ));
         all = (all.0 + time.calls, all.1 + time.seconds, all.2 + time.bytes);
     }
-    lines.push(line("all", None, Some(step.operations), all));
+    lines.push(line("all", String::new(), Some(step.operations), all));
     lines
 }
 
@@ -108,25 +113,29 @@ fn print(line: &Line) {
         _ => " ".repeat(17),
     };
     println!(
-        "  {:34} {:5} {:10.3} {:4.1} % {computed} {:7.1} {:6.1} %  {}",
+        "  {:34} {:5} {:10.3} {:4.1} % {computed} {:7.2} {:6.1} %  {}",
         line.kernel,
         line.calls,
         1e3 * line.time_s,
         line.share_percent,
         line.gb_per_s,
         line.copy_percent,
-        line.shape.as_deref().unwrap_or_default(),
+        line.shape,
     );
 }
 
 /// The sizes of a convolution kernel, in words, and the operations of all its calls.
-fn shape(time: &KernelTime) -> Option<(String, f64)> {
+fn product(time: &KernelTime) -> Option<(String, f64)> {
     let get = |name: &str| time.constants.iter().find(|c| c.0 == name).map(|c| c.1);
     get("GROUPS")?; // only matrix products are divided into groups of tiles
     let (n, m, c) = (get("N")?, get("CHANNELS")?, get("ATOMS")?);
     let (k, s, h, w) = (get("KERNEL")?, get("STRIDE")?, get("CODE_HEIGHT")?, get("CODE_WIDTH")?);
     let flop = 2.0 * n * m * c * k * k * h * w * time.calls as f64;
     Some((format!("{n} x {h}x{w}, {m} channels, {c} atoms, k{k} s{s}"), flop))
+}
+
+fn constants(time: &KernelTime) -> String {
+    time.constants.iter().map(|(name, value)| format!("{} {value}", name.to_lowercase())).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -162,12 +171,12 @@ mod tests {
         let lines = lines(&step, &of, &ceilings);
         let near = |a: Option<f64>, b: f64| a.is_some_and(|a| (a - b).abs() < 1e-9 * b);
         let [product, add, all] = &lines[..] else { panic!("{lines:?}") };
-        let shape = product.shape.as_deref();
-        assert_eq!((product.kernel, shape), ("correlation_tiled", Some("2 x 5x6, 4 channels, 8 atoms, k3 s2")));
+        let shape = "2 x 5x6, 4 channels, 8 atoms, k3 s2";
+        assert_eq!((product.kernel, &product.shape[..]), ("correlation_tiled", shape));
         assert!(near(product.gflops, 69_120.0 / 3e3) && near(product.multiply_add_percent, 69_120.0 / 3e3));
         assert!(near(Some(product.gb_per_s), 2.0) && near(Some(product.copy_percent), 50.0));
         assert!(near(Some(product.share_percent), 75.0));
-        assert_eq!((add.kernel, &add.shape, add.gflops, add.multiply_add_percent), ("add", &None, None, None));
+        assert_eq!((add.kernel, &add.shape[..], add.gflops, add.multiply_add_percent), ("add", "length 9", None, None));
         assert_eq!((all.kernel, all.calls), ("all", 4));
         assert!(near(Some(all.time_s), 4e-6) && near(all.gflops, 69_120.0 / 4e3));
         assert!(near(Some(all.gb_per_s), 6500.0 / 4e3));
