@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Writes assets/fashion-mnist from the files of Debian's package dataset-fashion-mnist: the first 1,000 training and
-the first 200 test images of each class, in their original order, as IDX compressed by gzip."""
+the first 200 test images of each class, in their original order, as IDX compressed by gzip.
+Usage: make-fashion-subset.py [SOURCE [TARGET [TRAINING_IMAGES_A_CLASS [TEST_IMAGES_A_CLASS]]]]"""
 import gzip, os, struct, sys
 
-source = sys.argv[1] if len(sys.argv) > 1 else "/usr/share/datasets/fashion-mnist"
-target = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "assets", "fashion-mnist")
+assets = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "assets", "fashion-mnist")
+defaults = ["/usr/share/datasets/fashion-mnist", assets, "1000", "200"]
+source, target, training, test = sys.argv[1:] + defaults[len(sys.argv) - 1:]
 os.makedirs(target, exist_ok=True)
 
 
@@ -14,7 +16,7 @@ def write(name, content):
             zipped.write(content)
 
 
-for part, each in (("train", 1000), ("t10k", 200)):
+for part, each in (("train", int(training)), ("t10k", int(test))):
     images = gzip.open(f"{source}/{part}-images-idx3-ubyte.gz").read()[16:]
     labels = gzip.open(f"{source}/{part}-labels-idx1-ubyte.gz").read()[8:]
     left, chosen = {c: each for c in range(10)}, []

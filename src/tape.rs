@@ -113,6 +113,11 @@ impl Tape {
         Self { idle: true, ..Self::default() }
     }
 
+    /// Whether it records.
+    pub fn records(&self) -> bool {
+        !self.idle
+    }
+
     /// A value whose gradient is wanted: a parameter, or an input under attack.
     pub fn leaf(&self, value: &Tensor) -> Var {
         self.push(value.clone(), Vec::new(), None)

@@ -114,6 +114,41 @@ impl Tensor {
         Ok(out)
     }
 
+    /// A copy of `count` samples from `first` on; the first dimension counts samples.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where there are not so many, [`Error::OutOfMemory`].
+    pub fn samples(&self, first: usize, count: usize) -> Result<Self> {
+        let mut shape = self.shape.clone();
+        let size = self.sample_size(first + count)?;
+        shape[0] = count;
+        let out = Self::uninitialized(&self.gpu, "samples", &shape)?;
+        self.gpu.copy((&self.buffer, (first * size) as u64), (&out.buffer, 0), (count * size) as u64);
+        Ok(out)
+    }
+
+    /// Overwrites the samples from `first` on with those of `part`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where they do not fit.
+    pub fn set_samples(&self, first: usize, part: &Tensor) -> Result<()> {
+        let count = part.shape.first().copied().unwrap_or(0);
+        let size = self.sample_size(first + count)?;
+        if part.shape.get(1..) != self.shape.get(1..) {
+            return Err(Error::shape("set_samples", "samples must have one shape", &[&self.shape, &part.shape]));
+        }
+        self.gpu.copy((&part.buffer, 0), (&self.buffer, (first * size) as u64), (count * size) as u64);
+        Ok(())
+    }
+
+    /// Bytes of a sample, where there are at least so many samples.
+    fn sample_size(&self, count: usize) -> Result<usize> {
+        match self.shape.first() {
+            Some(&n) if n > 0 && count <= n => Ok(self.len() / n * size_of::<f32>()),
+            _ => Err(Error::shape("samples", format!("there are not {count} samples"), &[&self.shape])),
+        }
+    }
+
     pub(crate) fn buffer(&self) -> &Buffer {
         &self.buffer
     }

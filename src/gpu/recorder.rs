@@ -19,20 +19,20 @@ struct Open {
     encoder: wgpu::CommandEncoder,
 }
 
+impl Open {
+    fn new(mut encoder: wgpu::CommandEncoder) -> Self {
+        let pass = encoder.begin_compute_pass(&Default::default()).forget_lifetime();
+        Self { pass, encoder }
+    }
+}
+
 impl Recorder {
     pub(super) fn new(timestamps: bool) -> Self {
         Self { open: None, dispatches: 0, profile: Profile::new(timestamps) }
     }
 
     fn pass(&mut self, gpu: &Gpu) -> &mut wgpu::ComputePass<'static> {
-        &mut self
-            .open
-            .get_or_insert_with(|| {
-                let mut encoder = gpu.0.device.create_command_encoder(&Default::default());
-                let pass = encoder.begin_compute_pass(&Default::default()).forget_lifetime();
-                Open { pass, encoder }
-            })
-            .pass
+        &mut self.open.get_or_insert_with(|| Open::new(gpu.0.device.create_command_encoder(&Default::default()))).pass
     }
 
     /// Ends the pass; the encoder may then be given copies.
@@ -86,6 +86,18 @@ impl Gpu {
             self.0.queue.submit([encoder.finish()]);
         }
         Ok(())
+    }
+
+    /// Records a copy of `bytes` from one buffer to another, offsets and size being multiples of four bytes.
+    pub(crate) fn copy(&self, from: (&Buffer, u64), to: (&Buffer, u64), bytes: u64) {
+        let mut recorder = lock(&self.0.recorder);
+        recorder.pass(self);
+        // Copies stand between passes.
+        if let Some(Open { pass, mut encoder }) = recorder.open.take() {
+            drop(pass);
+            encoder.copy_buffer_to_buffer(&from.0.raw, from.1, &to.0.raw, to.1, bytes);
+            recorder.open = Some(Open::new(encoder));
+        }
     }
 
     fn fold(&self, kernel: &'static Kernel, workgroups: usize) -> Result<[u32; 2]> {

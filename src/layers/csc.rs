@@ -10,6 +10,9 @@ use crate::shape::ConvShape;
 use crate::tape::{Tape, Var};
 use crate::tensor::Tensor;
 
+/// Iterations from which on a solve is not kept for the backward pass but gone again.
+const LONG: usize = 4;
+
 /// How the iterations go on from one code to the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -100,6 +103,81 @@ impl CscConfig {
     fn prox(&self) -> Prox {
         Prox { mu: self.mu, non_negative: self.non_negative }
     }
+
+    /// The iterations.
+    fn solve(self, tape: &Tape, x: &Var, weight: &Var, step: &Tensor, lambda: &Tensor) -> Result<Var> {
+        let CscConfig { stride, padding, solver, .. } = self;
+        let with = FistaStep { step, lambda, prox: self.prox(), stride, padding };
+        let prox_step = |y: Option<&Var>, r: &Var| tape.fista_step(y, r, weight, with);
+        // z_0 = y_1 = 0, so the first residual is x itself.
+        let mut z = prox_step(None, x)?;
+        let mut previous = z.clone();
+        let mut t = 1.0_f64;
+        for _ in 1..self.iterations {
+            let t_next = (1.0 + (1.0 + 4.0 * t * t).sqrt()) / 2.0;
+            let beta = ((t - 1.0) / t_next) as f32;
+            let y = if solver == Solver::Ista || beta == 0.0 { z.clone() } else { tape.momentum(&z, &previous, beta)? };
+            let at = if solver == Solver::Published { &z } else { &y };
+            let mut r = tape.residual(x, at, weight, stride, padding)?;
+            if self.root_noise {
+                r = tape.scale_samples(&r, &inverse_norm(r.value(), 0.5)?)?;
+            }
+            previous = z;
+            z = prox_step(Some(&y), &r)?;
+            t = t_next;
+        }
+        Ok(z)
+    }
+
+    /// As [`CscConfig::solve`], but nothing of the way to the codes is kept: the backward pass goes it again, some samples
+    /// at a time, so that what it keeps meanwhile is about that of two iterations of the whole batch.
+    fn solve_again(self, tape: &Tape, x: &Var, weight: &Var, step: &Tensor, lambda: &Tensor) -> Result<Var> {
+        let idle = Tape::idle();
+        let codes = self.solve(&idle, x, weight, step, lambda)?.value().clone();
+        let (saved_x, w, step, lambda) = (x.saved(), weight.value().clone(), step.clone(), lambda.clone());
+        let (x_tracked, w_tracked) = (x.tracked(), weight.tracked());
+        Ok(tape.record(codes, &[x, weight], move |g| {
+            let again = Again { config: self, x: saved_x.get()?, weight: w, step, lambda };
+            again.gradients(g, x_tracked, w_tracked)
+        }))
+    }
+}
+
+/// A solve that is gone again for its gradients.
+struct Again {
+    config: CscConfig,
+    x: Tensor,
+    weight: Tensor,
+    step: Tensor,
+    lambda: Tensor,
+}
+
+impl Again {
+    /// The gradients for the signal and the dictionary, where wanted.
+    fn gradients(&self, g: &Tensor, wants_x: bool, wants_weight: bool) -> Result<Vec<Option<Tensor>>> {
+        let n = g.shape()[0];
+        let at_once = n.div_ceil(self.config.iterations.div_ceil(2));
+        let x_bar = wants_x.then(|| Tensor::uninitialized(g.gpu(), "csc", self.x.shape())).transpose()?;
+        let mut w_bar: Option<Tensor> = None;
+        for first in (0..n).step_by(at_once) {
+            let count = at_once.min(n - first);
+            let tape = Tape::new();
+            let part = self.x.samples(first, count)?;
+            let part = if wants_x { tape.leaf(&part) } else { tape.constant(&part) };
+            let weight = if wants_weight { tape.leaf(&self.weight) } else { tape.constant(&self.weight) };
+            let lambda = self.lambda.samples(first, count)?;
+            let codes = self.config.solve(&tape, &part, &weight, &self.step, &lambda)?;
+            let found = tape.backward_from(&codes, &g.samples(first, count)?)?;
+            if let Some(x_bar) = &x_bar {
+                x_bar.set_samples(first, found.of("signal", &part)?)?;
+            }
+            if wants_weight {
+                let more = found.of("dictionary", &weight)?;
+                w_bar = Some(w_bar.map_or_else(|| Ok(more.clone()), |sum| sum.add(more))?);
+            }
+        }
+        Ok(vec![x_bar, w_bar])
+    }
 }
 
 /// A layer whose output is the sparse code `z` of its input `x`, `K` iterations towards
@@ -171,37 +249,16 @@ impl Csc {
         };
         let lambda = self.lambda(pass.lambda.as_ref(), &shape)?;
         let weight = pass.parameter(&self.weight);
-        let codes = self.solve(pass.tape, x, &weight, &step, &lambda)?;
+        let codes = if pass.tape.records() && self.config.iterations >= LONG {
+            self.config.solve_again(pass.tape, x, &weight, &step, &lambda)?
+        } else {
+            self.config.solve(pass.tape, x, &weight, &step, &lambda)?
+        };
         if let Some(residuals) = &pass.residuals {
             let left = self.residual_of(x.value(), codes.value())?;
             residuals.borrow_mut().push((self.weight.name.clone(), sum_of_squares(&left)?));
         }
         Ok(codes)
-    }
-
-    /// The iterations.
-    fn solve(&self, tape: &Tape, x: &Var, weight: &Var, step: &Tensor, lambda: &Tensor) -> Result<Var> {
-        let CscConfig { stride, padding, solver, .. } = self.config;
-        let with = FistaStep { step, lambda, prox: self.config.prox(), stride, padding };
-        let prox_step = |y: Option<&Var>, r: &Var| tape.fista_step(y, r, weight, with);
-        // z_0 = y_1 = 0, so the first residual is x itself.
-        let mut z = prox_step(None, x)?;
-        let mut previous = z.clone();
-        let mut t = 1.0_f64;
-        for _ in 1..self.config.iterations {
-            let t_next = (1.0 + (1.0 + 4.0 * t * t).sqrt()) / 2.0;
-            let beta = ((t - 1.0) / t_next) as f32;
-            let y = if solver == Solver::Ista || beta == 0.0 { z.clone() } else { tape.momentum(&z, &previous, beta)? };
-            let at = if solver == Solver::Published { &z } else { &y };
-            let mut r = tape.residual(x, at, weight, stride, padding)?;
-            if self.config.root_noise {
-                r = tape.scale_samples(&r, &inverse_norm(r.value(), 0.5)?)?;
-            }
-            previous = z;
-            z = prox_step(Some(&y), &r)?;
-            t = t_next;
-        }
-        Ok(z)
     }
 
     /// `|x - A z|^2` of each sample, `[n]`.

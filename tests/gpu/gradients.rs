@@ -233,6 +233,7 @@ impl Layer {
                 [2, 9, 7, 4, 6, 3, 2, 1],
                 CscConfig { dictionaries: 2, iterations: 3, ..base },
             ),
+            Self::new("samples in uneven parts", [5, 6, 5, 3, 4, 3, 1, 1], CscConfig { iterations: 4, ..base }),
             Self::new("normalised lambda", plain, CscConfig { normalize_lambda: true, iterations: 3, ..base }),
             Self::new("stride 3 on even", [1, 10, 8, 1, 3, 5, 3, 2], CscConfig { iterations: 3, ..base }),
         ]);
@@ -546,7 +547,8 @@ fn plain_ops_refuse_shapes_that_do_not_fit() {
 fn batch_norm_refuses_shapes_that_do_not_fit() {
     let tape = Tape::idle();
     let run = |x: &[usize], weight: usize, bias: usize, mean: usize, variance: usize| {
-        let inputs = BatchNormInputs { weight: &constant(&[weight]), bias: &constant(&[bias]), epsilon: 1e-5, relu: false };
+        let inputs =
+            BatchNormInputs { weight: &constant(&[weight]), bias: &constant(&[bias]), epsilon: 1e-5, relu: false };
         let running = RunningStatistics { mean: zeros(&[mean]), variance: zeros(&[variance]) };
         let eval = tape.batch_norm_eval(&constant(x), inputs, &running).map(drop);
         let train = tape.batch_norm_train(&constant(x), inputs, &running, 0.1).map(drop);

@@ -7,6 +7,7 @@ mod golden_networks;
 mod golden_trajectory;
 mod gradients;
 mod harness;
+mod memory;
 mod networks;
 mod parity;
 mod profile;

@@ -1,0 +1,87 @@
+//! What is held on the device, each test on a device of its own.
+
+use sdnet::gpu::{Gpu, GpuOptions};
+use sdnet::layers::{Csc, CscConfig, Parameter, Pass, StepRule};
+use sdnet::models::{ModelConfig, Network};
+use sdnet::ops::SgdRule;
+use sdnet::optim::Sgd;
+use sdnet::tape::Tape;
+use sdnet::tensor::Tensor;
+use sdnet::train::train_step;
+
+use crate::harness::{filled, tensor, times};
+
+fn own_gpu() -> Gpu {
+    Gpu::open(&GpuOptions::default()).unwrap()
+}
+
+/// The most that forward and backward of a layer with so many iterations hold.
+fn peak_of(iterations: usize) -> u64 {
+    let (gpu, maps, dictionary) = (own_gpu(), [16, 16, 16, 16], [16, 3, 3, 16]);
+    let weight = Parameter { name: "w".into(), value: tensor(&gpu, &dictionary, &times(0.1, &filled(&dictionary, 1))) };
+    let mut csc = Csc::new(weight, CscConfig { iterations, ..CscConfig::default() }).unwrap();
+    csc.set_step(StepRule::Fixed(0.1));
+    let x = tensor(&gpu, &maps, &filled(&maps, 2));
+    let tape = Tape::new();
+    let codes = csc.forward(&Pass::eval(&tape), &tape.leaf(&x)).unwrap();
+    let found = tape.backward(&codes).unwrap();
+    drop(found);
+    gpu.wait().unwrap();
+    gpu.memory().peak
+}
+
+#[test]
+fn eight_iterations_hold_at_most_half_as_much_again_as_two() {
+    let (two, eight) = (peak_of(2), peak_of(8));
+    assert!(2 * eight <= 3 * two, "{eight} bytes, {two} with two iterations");
+}
+
+struct Training {
+    gpu: Gpu,
+    network: Network,
+    optimizer: Sgd,
+    rate: Tensor,
+}
+
+impl Training {
+    fn new() -> Self {
+        let gpu = own_gpu();
+        let config = ModelConfig { width: 4, in_channels: 1, ..ModelConfig::named("sdnet18").unwrap() };
+        let network = Network::new(&gpu, &config, 0).unwrap();
+        let rule = SgdRule { momentum: 0.9, weight_decay: 5e-4, nesterov: true };
+        let optimizer = Sgd::new(rule, &network.parameters()).unwrap();
+        let rate = Tensor::full(&gpu, &[1], 0.01).unwrap();
+        Self { gpu, network, optimizer, rate }
+    }
+
+    /// Bytes held after so many steps on images of this size.
+    fn held_after(&mut self, steps: usize, size: usize) -> u64 {
+        let shape = [2, size, size, 1];
+        let images = tensor(&self.gpu, &shape, &filled(&shape, 1));
+        for _ in 0..steps {
+            train_step(&mut self.network, &mut self.optimizer, &images, &[0, 1], &self.rate).unwrap();
+            self.gpu.submit().unwrap();
+        }
+        self.gpu.wait().unwrap();
+        self.gpu.memory().held
+    }
+}
+
+#[test]
+fn two_hundred_training_steps_hold_what_the_first_few_do() {
+    let mut training = Training::new();
+    // The first steps compile, find the step sizes and fill the pool.
+    let early = training.held_after(5, 8);
+    let curve = (0..39).map(|_| training.held_after(5, 8)).collect::<Vec<_>>();
+    assert!(curve.iter().all(|held| *held <= early), "{early}, then {curve:?}");
+}
+
+#[test]
+fn the_pool_gives_back_what_another_size_left_idle() {
+    let mut training = Training::new();
+    let small = training.held_after(3, 8);
+    let large = training.held_after(3, 24);
+    let small_again = training.held_after(80, 8);
+    assert!(large > 2 * small, "{small}, then {large}");
+    assert!(small_again < small + (large - small) / 4, "{small}, {large}, then {small_again}");
+}
