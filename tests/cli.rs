@@ -264,7 +264,10 @@ fn training_refuses_what_cannot_work() {
     run(&["--no-shortcut"], &["shortcut"]);
     run(&["--resume"], &["training.safetensors"]);
     // A batch whose activations are over what one buffer may hold.
-    run(&["--batch", "10000", "--width", "64"], &["out of device memory", "bytes", "smaller batch"]);
+    run(
+        &["--batch", "10000", "--width", "64"],
+        &["out of device memory", "bytes", "a batch of 668 fits", "smaller batch"],
+    );
     let file = at(folder.path(), "file");
     std::fs::write(&file, "in the way").unwrap();
     refuses(&[&["train", "--out", &at(Path::new(&file), "run")], &SMALL[..]].concat(), &["file"]);

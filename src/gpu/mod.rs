@@ -45,6 +45,8 @@ pub struct GpuOptions {
     pub baseline_limits: bool,
     /// Overrides the schedule that the adapter's type suggests. Also `SDNET_SCHEDULE=tiled|register`.
     pub schedule: Option<Schedule>,
+    /// Bytes that may be held on the device at most; `None` for what there is.
+    pub most_memory: Option<u64>,
 }
 
 /// A handle to an open device; cloning is cheap and every clone is the same device.
@@ -58,6 +60,7 @@ struct Inner {
     limits: wgpu::Limits,
     bounds_checks: bool,
     schedule: Schedule,
+    most_memory: Option<u64>,
     faults: Arc<Mutex<Faults>>,
     pool: Arc<Mutex<Pool>>,
     pipelines: Mutex<Pipelines>,
@@ -118,6 +121,7 @@ impl Gpu {
             report,
             limits,
             schedule,
+            most_memory: options.most_memory,
             faults,
         })))
     }

@@ -52,6 +52,8 @@ pub struct MemoryReport {
     pub held: u64,
     /// The most that was ever held since the last [`Gpu::reset_peak`].
     pub peak: u64,
+    /// The largest buffer asked for since then.
+    pub largest: u64,
 }
 
 #[derive(Default)]
@@ -60,13 +62,15 @@ pub(super) struct Pool {
     live: u64,
     held: u64,
     peak: u64,
+    largest: u64,
     next_id: u64,
     submissions: u64,
 }
 
 impl Pool {
     /// An idle buffer of this size, the one used last first.
-    fn take(&mut self, size: u64) -> Option<(wgpu::Buffer, u64)> {
+    fn take(&mut self, size: u64, bytes: u64) -> Option<(wgpu::Buffer, u64)> {
+        self.largest = self.largest.max(bytes);
         let found = self.idle.get_mut(&size)?.pop()?;
         self.live += size;
         Some((found.raw, found.id))
@@ -109,12 +113,12 @@ impl Gpu {
         let inner = &self.0;
         let error =
             |limit: String| Error::OutOfMemory { adapter: inner.report.name.clone(), what: what.into(), bytes, limit };
-        let most = inner.limits.max_buffer_size.min(inner.limits.max_storage_buffer_binding_size) & !15;
+        let most = self.largest_buffer();
         if bytes > most {
             return Err(error(format!("one buffer may have {most}")));
         }
         let size = rounded(bytes).min(most);
-        let taken = lock(&inner.pool).take(size);
+        let taken = lock(&inner.pool).take(size, bytes);
         let (raw, id) = match taken {
             Some(found) => found,
             None => {
@@ -122,14 +126,25 @@ impl Gpu {
                     self.release_idle();
                     self.create(size)
                 });
-                let raw = raw.map_err(|reason| error(format!("{} are in use ({reason})", self.memory().held)))?;
+                let raw = raw.map_err(|reason| error(format!("{} are in use{reason}", self.memory().held)))?;
                 (raw, lock(&inner.pool).adopt(size))
             }
         };
         Ok(Buffer { raw, id, bytes, pool: inner.pool.clone() })
     }
 
-    fn create(&self, size: u64) -> std::result::Result<wgpu::Buffer, wgpu::Error> {
+    /// Bytes that one buffer may have.
+    pub(crate) fn largest_buffer(&self) -> u64 {
+        self.0.limits.max_buffer_size.min(self.0.limits.max_storage_buffer_binding_size) & !15
+    }
+
+    /// A new buffer, or why there is none.
+    fn create(&self, size: u64) -> std::result::Result<wgpu::Buffer, String> {
+        if let Some(most) = self.0.most_memory
+            && self.memory().held + size > most
+        {
+            return Err(format!(", {most} are allowed"));
+        }
         let scope = self.0.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let raw = self.0.device.create_buffer(&wgpu::BufferDescriptor {
             label: None,
@@ -138,7 +153,7 @@ impl Gpu {
             mapped_at_creation: false,
         });
         match pollster::block_on(scope.pop()) {
-            Some(error) => Err(error),
+            Some(error) => Err(format!(" ({error})")),
             None => Ok(raw),
         }
     }
@@ -146,13 +161,14 @@ impl Gpu {
     /// Bytes on the device now and at most.
     pub fn memory(&self) -> MemoryReport {
         let pool = lock(&self.0.pool);
-        MemoryReport { live: pool.live, held: pool.held, peak: pool.peak }
+        MemoryReport { live: pool.live, held: pool.held, peak: pool.peak, largest: pool.largest }
     }
 
     /// Starts the count of [`MemoryReport::peak`] anew.
     pub fn reset_peak(&self) {
         let mut pool = lock(&self.0.pool);
         pool.peak = pool.held;
+        pool.largest = 0;
     }
 
     /// Gives every idle buffer back to the driver.

@@ -1,5 +1,6 @@
 //! What is held on the device, each test on a device of its own.
 
+use sdnet::error::{Error, Result};
 use sdnet::gpu::{Gpu, GpuOptions};
 use sdnet::layers::{Csc, CscConfig, Parameter, Pass, StepRule};
 use sdnet::models::{ModelConfig, Network};
@@ -45,13 +46,22 @@ struct Training {
 
 impl Training {
     fn new() -> Self {
-        let gpu = own_gpu();
+        Self::on(own_gpu())
+    }
+
+    fn on(gpu: Gpu) -> Self {
         let config = ModelConfig { width: 4, in_channels: 1, ..ModelConfig::named("sdnet18").unwrap() };
         let network = Network::new(&gpu, &config, 0).unwrap();
         let rule = SgdRule { momentum: 0.9, weight_decay: 5e-4, nesterov: true };
         let optimizer = Sgd::new(rule, &network.parameters()).unwrap();
         let rate = Tensor::full(&gpu, &[1], 0.01).unwrap();
         Self { gpu, network, optimizer, rate }
+    }
+
+    /// A step on a batch of so many images.
+    fn step(&mut self, batch: usize) -> Result<Tensor> {
+        let images = Tensor::full(&self.gpu, &[batch, 8, 8, 1], 0.5)?;
+        train_step(&mut self.network, &mut self.optimizer, &images, &vec![0; batch], &self.rate)
     }
 
     /// Bytes held after so many steps on images of this size.
@@ -84,4 +94,20 @@ fn the_pool_gives_back_what_another_size_left_idle() {
     let small_again = training.held_after(80, 8);
     assert!(large > 2 * small, "{small}, then {large}");
     assert!(small_again < small + (large - small) / 4, "{small}, {large}, then {small_again}");
+}
+
+#[test]
+fn a_batch_that_does_not_fit_says_which_one_would() {
+    let limited = || {
+        let options = GpuOptions { most_memory: Some(3 << 20), ..GpuOptions::default() };
+        Training::on(Gpu::open(&options).unwrap())
+    };
+    let error = limited().step(128).map(drop).unwrap_err();
+    assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
+    let text = error.to_string();
+    let batch = text.split("a batch of ").nth(1).and_then(|t| t.split(' ').next()).unwrap_or_else(|| panic!("{text}"));
+    let batch = batch.parse::<usize>().unwrap();
+    assert!((8..128).contains(&batch), "{text}");
+    limited().step(batch).unwrap();
+    assert!(limited().step(batch + batch.div_ceil(4)).is_err(), "{batch} is far from the largest");
 }

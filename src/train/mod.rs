@@ -3,6 +3,8 @@
 //! Batches are prepared on a thread of their own while the device works; the loss comes back through a short queue,
 //! a few steps late, so that the loop never waits for the step it has just recorded.
 
+mod memory;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
@@ -440,15 +442,19 @@ impl Trainer {
 /// One training step: forward, cross-entropy, backward, descent. The metrics of [`crate::ops::CrossEntropy`].
 ///
 /// # Errors
-/// [`Error::Shape`], [`Error::Label`], [`Error::OutOfMemory`].
+/// [`Error::Shape`], [`Error::Label`], [`Error::OutOfMemory`] with the largest batch that would fit; what statistics the
+/// network runs have then moved.
 pub fn train_step(network: &mut Network, optimizer: &Sgd, x: &Tensor, labels: &[u32], rate: &Tensor) -> Result<Tensor> {
-    let tape = Tape::new();
-    let pass = Pass::train(&tape);
-    let logits = network.forward(&pass, &tape.constant(x))?;
-    let entropy = tape.cross_entropy(&logits, labels)?;
-    let leaves = pass.leaves();
-    optimizer.step(&leaves, &tape.backward(&entropy.loss)?, rate)?;
-    Ok(entropy.metrics)
+    let step = |network: &mut Network| {
+        let tape = Tape::new();
+        let pass = Pass::train(&tape);
+        let logits = network.forward(&pass, &tape.constant(x))?;
+        let entropy = tape.cross_entropy(&logits, labels)?;
+        let leaves = pass.leaves();
+        optimizer.step(&leaves, &tape.backward(&entropy.loss)?, rate)?;
+        Ok(entropy.metrics)
+    };
+    step(network).map_err(|error| memory::with_largest_batch(error, network, x.shape(), memory::Use::Train))
 }
 
 /// Loss and accuracy of a network on a data set, in evaluation mode; `lambda` in place of the network's own.
@@ -476,7 +482,9 @@ pub fn evaluate(
         filled.resize(batch, indices[0]);
         let (pixels, labels) = fill_batch(data, &filled, normalization, None, 0, 0);
         let x = Tensor::from_slice(&gpu, &[batch, data.height, data.width, data.channels], &pixels)?;
-        let logits = network.predict(&x, lambda.as_ref())?;
+        let logits = network
+            .predict(&x, lambda.as_ref())
+            .map_err(|error| memory::with_largest_batch(error, network, x.shape(), memory::Use::Infer))?;
         flight.push_back((logits.read()?, labels, indices.len()));
         while flight.len() > STEPS_IN_FLIGHT {
             count(&mut tally, flight.pop_front())?;
