@@ -24,7 +24,7 @@ pub struct Fit {
     pub line: Line,
     /// Standard deviation of lambda about the line, over `points - 2` degrees of freedom.
     pub spread: f64,
-    /// Share of the variance of lambda that the line explains.
+    /// Share of the variance of lambda that the line explains; 0 where lambda does not vary.
     pub r2: f64,
     /// How many points.
     pub points: usize,
@@ -170,7 +170,7 @@ fn line<'a>(name: &str, points: impl Iterator<Item = &'a Point>) -> Result<Fit> 
     let slope = product / (width * width);
     let intercept = middle - slope * center;
     let left = points.iter().map(|p| (p.1 - slope * p.0 - intercept).powi(2)).sum::<f64>();
-    let r2 = if height > 0.0 { 1.0 - left / (count * height * height) } else { 1.0 };
+    let r2 = if height > 0.0 { 1.0 - left / (count * height * height) } else { 0.0 };
     Ok(Fit { line: Line { slope, intercept }, spread: (left / (count - 2.0)).sqrt(), r2, points: points.len() })
 }
 

@@ -75,7 +75,7 @@ fn formula_network(config: &ModelConfig, seed: u64) -> Network {
 }
 
 /// The parameters that a narrow golden file holds.
-fn stored_network(golden: &Golden) -> Network {
+pub fn stored_network(golden: &Golden) -> Network {
     let mut tensors = BTreeMap::new();
     for (name, tensor) in &golden.tensors {
         if let Some(name) = name.strip_prefix("param.").or(name.strip_prefix("bn.")) {
@@ -93,7 +93,7 @@ fn input(golden: &Golden, tag: u64, batch: usize) -> Tensor {
 }
 
 /// Every sparse coding layer at the step that the golden values were computed with.
-fn fix_steps(network: &mut Network, golden: &Golden) {
+pub fn fix_steps(network: &mut Network, golden: &Golden) {
     let steps: BTreeMap<String, f32> = serde_json::from_str(&golden.metadata["step"]).unwrap();
     for csc in network.sparse_layers_mut() {
         let step = steps[csc.weight.name.trim_end_matches(".weight")];

@@ -4,10 +4,12 @@
 mod determinism;
 mod golden_csc;
 mod golden_networks;
+mod golden_robust;
 mod golden_trajectory;
 mod gradients;
 mod harness;
 mod networks;
 mod parity;
+mod robust;
 mod support;
 mod twin;

@@ -24,6 +24,9 @@ pub fn run(options: &SweepArgs) -> Result<()> {
     if let Some(images) = options.images {
         data = data.subset(images);
     }
+    if data.is_empty() || options.batch == 0 {
+        return Err(Error::argument("images", data.len().min(options.batch), "at least one image a pass is needed"));
+    }
     let normalization = normalization(&options.data, &data, recipe.normalization.clone())?;
     let mut baseline = baseline(options, &gpu, &network, &normalization)?;
     let columns = columns(&network, &recipe, &lambdas)?;
