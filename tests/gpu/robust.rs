@@ -127,12 +127,13 @@ fn the_statistics_of_the_first_batch_norm_are_those_of_the_codes() {
             pass.lambda = Some(Tensor::full(gpu(), &[8], lambda).unwrap());
             let csc = network.sparse_layers_mut().swap_remove(0);
             let codes = csc.forward(&pass, &tape.constant(&x)).unwrap().value().to_vec().unwrap();
-            for c in 0..4 {
+            let [means, variances] = &mut want;
+            for (c, (mean_of_batches, variance_of_batches)) in means.iter_mut().zip(variances).enumerate() {
                 let of = codes.iter().skip(c).step_by(4).map(|v| f64::from(*v)).collect::<Vec<_>>();
                 let mean = of.iter().sum::<f64>() / of.len() as f64;
                 let squares = of.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
-                want[0][c] += mean / 3.0;
-                want[1][c] += squares / (of.len() - 1) as f64 / 3.0;
+                *mean_of_batches += mean / 3.0;
+                *variance_of_batches += squares / (of.len() - 1) as f64 / 3.0;
             }
         }
         let table = &network.batch_norms()[0].1.by_lambda.as_ref().unwrap().statistics;
