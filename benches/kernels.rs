@@ -105,7 +105,7 @@ fn maps(bench: &mut Bench) {
     bench.time_taped("global average pool", &MAP, |tape, x| tape.global_average_pool(x));
     let channel = |name: &str| Parameter { name: name.into(), value: bench.tensor(&[MAP[3]]) };
     let running = RunningStatistics { mean: bench.tensor(&[MAP[3]]), variance: bench.tensor(&[MAP[3]]) };
-    let norm = BatchNorm { weight: channel("weight"), bias: channel("bias"), running };
+    let norm = BatchNorm { weight: channel("weight"), bias: channel("bias"), running, by_lambda: None };
     bench.time_taped("batch norm", &MAP, |tape, x| norm.forward(&Pass::train(tape), x));
 }
 

@@ -5,17 +5,20 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::data::Normalization;
+use crate::data::{Augment, Normalization};
 use crate::error::{Error, Result};
 use crate::files::{NamedTensors, TensorFile, read_safetensors, write_safetensors};
 use crate::gpu::Gpu;
-use crate::models::{ModelConfig, Network};
+use crate::models::{ModelConfig, Network, Recalibration};
 
 /// The key of a file's metadata that holds the [`Recipe`] as JSON.
 const RECIPE: &str = "sdnet";
 
+/// The key of a file's metadata that holds a [`Recalibration`] as JSON, where there is one.
+const RECALIBRATED: &str = "recalibrated";
+
 /// Everything beside its tensors that it takes to use a network again.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Recipe {
     /// The network.
@@ -28,13 +31,10 @@ pub struct Recipe {
     pub class_names: Vec<String>,
     /// Name of the data it was trained on.
     pub data: String,
-}
-
-impl Default for Recipe {
-    fn default() -> Self {
-        let model = ModelConfig::default();
-        Self { model, normalization: None, size: None, class_names: Vec::new(), data: String::new() }
-    }
+    /// What was done to its training images.
+    pub augment: Option<Augment>,
+    /// What else is kept with the network, by name.
+    pub notes: BTreeMap<String, serde_json::Value>,
 }
 
 /// Writes a network: published names, OIHW, and the recipe in the metadata.
@@ -42,8 +42,11 @@ impl Default for Recipe {
 /// # Errors
 /// [`Error::Io`] where the file cannot be written, or whatever the device reports.
 pub fn save(path: &Path, network: &Network, recipe: &Recipe) -> Result<()> {
-    let file = TensorFile { metadata: metadata(&[(RECIPE, &to_json(path, recipe)?)]), tensors: network.tensors()? };
-    write_safetensors(path, &file)
+    let mut metadata = metadata(&[(RECIPE, &to_json(path, recipe)?)]);
+    if let Some(recalibration) = network.recalibration() {
+        metadata.insert(RECALIBRATED.to_owned(), to_json(path, recalibration)?);
+    }
+    write_safetensors(path, &TensorFile { metadata, tensors: network.tensors()? })
 }
 
 /// Reads a network. A file of other origin carries no recipe: `foreign` says then what it is.
@@ -64,7 +67,11 @@ pub fn load(path: &Path, gpu: &Gpu, foreign: Option<&ModelConfig>) -> Result<(Ne
     };
     let mut tensors = file.tensors;
     tensors.retain(|name, _| !name.ends_with("num_batches_tracked"));
-    let network = Network::from_tensors(gpu, &recipe.model, &mut tensors).map_err(|e| at(path, e))?;
+    let mut network = Network::from_tensors(gpu, &recipe.model, &mut tensors).map_err(|e| at(path, e))?;
+    if let Some(json) = file.metadata.get(RECALIBRATED) {
+        let recalibration = from_json::<Recalibration>(path, json)?;
+        network.restore_recalibration(recalibration, &mut tensors).map_err(|e| at(path, e))?;
+    }
     match tensors.into_keys().next() {
         Some(name) => {
             let reason = format!("is not part of {} of width {}", recipe.model.name(), recipe.model.width);

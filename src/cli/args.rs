@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::robust::args::{LambdaArgs, RobustCommand};
 use super::translate::Target;
 use crate::data::DataSource;
 use crate::error::Result;
@@ -30,6 +31,9 @@ pub enum Command {
     Eval(EvalArgs),
     /// Compute the class scores of images in a .npy file
     Predict(PredictArgs),
+    /// Choose lambda for the noise at hand, without training again
+    #[command(subcommand)]
+    Robust(RobustCommand),
     /// Time layers and networks, each step to completion
     Bench(BenchArgs),
     /// Print or write the kernels, as assembled or translated
@@ -250,9 +254,6 @@ pub struct WeightsArgs {
     /// Likewise
     #[arg(long, default_value_t = 2, requires = "model")]
     pub iterations: usize,
-    /// Weight of the l1 term, in place of the network's own
-    #[arg(long)]
-    pub lambda: Option<f32>,
 }
 
 impl WeightsArgs {
@@ -274,25 +275,14 @@ impl WeightsArgs {
         };
         like.config(self.in_channels, classes).map(Some)
     }
-
-    /// The lambda to use in place of the network's.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Argument`] unless it is a finite number that is not negative.
-    pub fn lambda(&self) -> Result<Option<f32>> {
-        match self.lambda {
-            Some(l) if !l.is_finite() || l < 0.0 => {
-                Err(crate::error::Error::argument("lambda", l, "must be a finite number that is not negative"))
-            }
-            given => Ok(given),
-        }
-    }
 }
 
 #[derive(Debug, Args)]
 pub struct EvalArgs {
     #[command(flatten)]
     pub weights: WeightsArgs,
+    #[command(flatten)]
+    pub lambda: LambdaArgs,
     #[command(flatten)]
     pub data: DataArgs,
     #[command(flatten)]
@@ -309,6 +299,8 @@ pub struct EvalArgs {
 pub struct PredictArgs {
     #[command(flatten)]
     pub weights: WeightsArgs,
+    #[command(flatten)]
+    pub lambda: LambdaArgs,
     #[command(flatten)]
     pub adapter: AdapterArgs,
     /// Images [n, channels, height, width], float32, already normalised

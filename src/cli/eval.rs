@@ -3,42 +3,76 @@
 use std::time::Instant;
 
 use super::args::{DataArgs, EvalArgs};
-use crate::checkpoint;
 use crate::data::{Dataset, Normalization, Split, load};
 use crate::error::{Error, Result};
-use crate::train::evaluate;
+use crate::layers::Pass;
+use crate::robust::LambdaRule;
+use crate::tape::Tape;
+use crate::tensor::Tensor;
+use crate::train::{check_fit, evaluate_with};
 
 pub fn run(options: &EvalArgs) -> Result<()> {
-    let lambda = options.weights.lambda()?;
     if options.batch == 0 {
         return Err(Error::argument("batch", 0, "at least one image a pass is needed"));
     }
     let gpu = options.adapter.open()?;
-    let (mut network, recipe) = checkpoint::load(&options.weights.weights, &gpu, options.weights.foreign()?.as_ref())?;
+    let (mut network, recipe) = options.lambda.adapt.load(&options.weights, &gpu)?;
+    let rule = options.lambda.rule(&network, &recipe)?;
     let data = load(&options.data.source(), Split::Test)?;
+    check_fit(network.config(), &data)?;
     let normalization = normalization(&options.data, &data, recipe.normalization)?;
     let start = Instant::now();
-    let tally = evaluate(&mut network, &data, &normalization, options.batch, lambda)?;
+    let mut lambdas = Lambdas::default();
+    let tally = evaluate_with(&gpu, &data, &normalization, options.batch, &mut |images| {
+        let tape = Tape::idle();
+        let pass = rule.prepare(&mut network, images, Pass::eval(&tape))?;
+        lambdas.add(&rule, pass.lambda.as_ref())?;
+        Ok(network.forward(&pass, &tape.constant(images))?.value().clone())
+    })?;
     let images_per_s = tally.samples as f64 / start.elapsed().as_secs_f64();
+    let lambda = lambdas.mean(tally.samples);
     let (loss, top1, top5) = (tally.mean_loss(), tally.accuracy(), tally.top5_accuracy());
     if options.json {
         let figures = serde_json::json!({
-            "weights": options.weights.weights, "data": data.name, "images": tally.samples, "lambda": lambda,
+            "weights": options.weights.weights, "data": data.name, "images": tally.samples,
+            "rule": options.lambda.lambda, "lambda": lambda,
             "loss": loss, "top1": top1, "top5": top5, "images_per_s": images_per_s, "adapter": gpu.adapter().name,
         });
         println!("{figures}");
     } else {
         println!(
-            "{} on {} images of {}: top-1 {:.2} %, top-5 {:.2} %, loss {loss:.4}, {images_per_s:.0} images/s on {}",
+            "{} on {} images of {}: top-1 {:.2} %, top-5 {:.2} %, loss {loss:.4}, {}{images_per_s:.0} images/s on {}",
             recipe.model.name(),
             tally.samples,
             data.name,
             100.0 * top1,
             100.0 * top5,
+            lambda.map_or(String::new(), |l| format!("lambda {l:.3} on average, ")),
             gpu.adapter().name,
         );
     }
     Ok(())
+}
+
+/// The lambdas that a rule by residual chose.
+#[derive(Default)]
+struct Lambdas(Vec<f32>);
+
+impl Lambdas {
+    fn add(&mut self, rule: &LambdaRule, chosen: Option<&Tensor>) -> Result<()> {
+        match (rule, chosen) {
+            (LambdaRule::Auto(..), Some(chosen)) => self.0.extend(chosen.to_vec()?),
+            (LambdaRule::Fixed(lambda), _) => self.0.push(*lambda),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Their mean over the first samples; what came after only filled the last batch up.
+    fn mean(&self, samples: usize) -> Option<f32> {
+        let chosen = &self.0[..self.0.len().min(samples)];
+        (!chosen.is_empty()).then(|| chosen.iter().sum::<f32>() / chosen.len() as f32)
+    }
 }
 
 /// `--mean` and `--std` where given, else what the weights file says, else the data's own.

@@ -7,6 +7,7 @@ mod eval;
 pub mod pictures;
 mod predict;
 mod report;
+mod robust;
 mod shaders;
 mod train;
 pub mod translate;
@@ -29,6 +30,7 @@ pub fn main() -> ExitCode {
         Command::Train(options) => train::run(options),
         Command::Eval(options) => eval::run(options),
         Command::Predict(options) => predict::run(options),
+        Command::Robust(command) => robust::run(command),
         Command::Bench(options) => bench::run(options),
         Command::Shaders(options) => shaders::run(options),
     };

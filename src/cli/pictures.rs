@@ -129,9 +129,9 @@ pub struct EpochPoint {
 
 const TRAIN_CURVE: RGBColor = RGBColor(31, 111, 180);
 const TEST_CURVE: RGBColor = RGBColor(217, 95, 14);
-const TEXT: RGBColor = RGBColor(38, 38, 38);
-const AXIS: RGBColor = RGBColor(150, 150, 150);
-const GRID: RGBColor = RGBColor(228, 228, 228);
+pub(super) const TEXT: RGBColor = RGBColor(38, 38, 38);
+pub(super) const AXIS: RGBColor = RGBColor(150, 150, 150);
+pub(super) const GRID: RGBColor = RGBColor(228, 228, 228);
 
 /// One curve: (epoch, value).
 type Curve = Vec<(f64, f64)>;
@@ -257,7 +257,7 @@ fn draw_panel(
 }
 
 /// A number with no more decimals than it needs: `3`, `0.25`.
-fn short(value: f64) -> String {
+pub(super) fn short(value: f64) -> String {
     let text = format!("{value:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

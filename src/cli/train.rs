@@ -73,7 +73,6 @@ fn trainer(options: &TrainArgs, gpu: &Gpu, train: &Dataset) -> Result<Trainer> {
         trainer.set_steps(options.steps);
         return Ok(trainer);
     }
-    let augment = Augment { pad: if train.height.min(train.width) < 32 { 2 } else { 4 }, flip: true };
     let config = TrainConfig {
         epochs: options.epochs,
         batch: options.batch,
@@ -82,7 +81,7 @@ fn trainer(options: &TrainArgs, gpu: &Gpu, train: &Dataset) -> Result<Trainer> {
         momentum: options.momentum,
         weight_decay: options.weight_decay,
         seed: options.seed,
-        augment: (!options.no_augment).then_some(augment),
+        augment: (!options.no_augment).then(|| augmentation(train)),
         shuffle: !options.no_shuffle,
         steps: options.steps,
     };
@@ -93,6 +92,8 @@ fn trainer(options: &TrainArgs, gpu: &Gpu, train: &Dataset) -> Result<Trainer> {
             size: Some([train.height, train.width]),
             class_names: train.class_names.clone(),
             data: train.name.clone(),
+            augment: config.augment,
+            ..Recipe::default()
         })
     };
     match &options.init {
@@ -102,6 +103,11 @@ fn trainer(options: &TrainArgs, gpu: &Gpu, train: &Dataset) -> Result<Trainer> {
         }
         None => Trainer::new(gpu, describe(options.model.config(train.channels, train.classes)?)?, config),
     }
+}
+
+/// Crops of at most 4 pixels, or 2 of small images, and flips.
+pub fn augmentation(data: &Dataset) -> Augment {
+    Augment { pad: if data.height.min(data.width) < 32 { 2 } else { 4 }, flip: true }
 }
 
 fn announce(options: &TrainArgs, gpu: &Gpu, trainer: &mut Trainer, train: &Dataset, test: &Dataset) -> Result<()> {

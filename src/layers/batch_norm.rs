@@ -2,13 +2,12 @@
 
 use super::{Parameter, Pass};
 use crate::error::Result;
-use crate::ops::{BatchNormInputs, RunningStatistics};
+use crate::ops::{BatchNormInputs, RunningStatistics, interpolate};
 use crate::tape::Var;
+use crate::tensor::Tensor;
 
 /// Added to the variance.
 const EPSILON: f32 = 1e-5;
-/// How far the running statistics move towards each batch's.
-const MOMENTUM: f32 = 0.1;
 
 /// Batch normalisation (arXiv 1502.03167) by channel: the batch's statistics in training, running ones in evaluation.
 #[derive(Clone, Debug)]
@@ -19,6 +18,25 @@ pub struct BatchNorm {
     pub bias: Parameter,
     /// What training has seen.
     pub running: RunningStatistics,
+    /// What clean images look like at other lambdas than that of the training, for passes that ask for it.
+    pub by_lambda: Option<StatisticsByLambda>,
+}
+
+/// Statistics for each of a few lambdas.
+#[derive(Clone, Debug)]
+pub struct StatisticsByLambda {
+    /// The lambdas, ascending, `[points]`.
+    pub grid: Tensor,
+    /// `[points, channels]` each.
+    pub statistics: RunningStatistics,
+}
+
+impl StatisticsByLambda {
+    /// Those of each sample's lambda `[n]`, linear between the points of the grid: `[n, channels]` each.
+    fn at(&self, lambda: &Tensor) -> Result<RunningStatistics> {
+        let row = |table| interpolate(lambda, &self.grid, table);
+        Ok(RunningStatistics { mean: row(&self.statistics.mean)?, variance: row(&self.statistics.variance)? })
+    }
 }
 
 impl BatchNorm {
@@ -41,10 +59,10 @@ impl BatchNorm {
     fn normalise(&self, pass: &Pass, x: &Var, relu: bool) -> Result<Var> {
         let (weight, bias) = (pass.parameter(&self.weight), pass.parameter(&self.bias));
         let inputs = BatchNormInputs { weight: &weight, bias: &bias, epsilon: EPSILON, relu };
-        if pass.training {
-            pass.tape.batch_norm_train(x, inputs, &self.running, MOMENTUM)
-        } else {
-            pass.tape.batch_norm_eval(x, inputs, &self.running)
+        match (pass.batch_statistics, &self.by_lambda, &pass.statistics) {
+            (Some(momentum), ..) => pass.tape.batch_norm_train(x, inputs, &self.running, momentum),
+            (None, Some(table), Some(lambda)) => pass.tape.batch_norm_eval(x, inputs, &table.at(lambda)?),
+            _ => pass.tape.batch_norm_eval(x, inputs, &self.running),
         }
     }
 }

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::step_size::{StepRule, StepSize};
-use super::{Parameter, Pass};
+use super::{Measures, Parameter, Pass};
 use crate::error::{Error, Result};
-use crate::ops::{self, FistaStep, Prox, inverse_norm, normalize_atoms, sum_of_magnitudes, sum_of_squares};
+use crate::ops::{self, FistaStep, Prox, count_active, inverse_norm, normalize_atoms};
+use crate::ops::{sum_of_magnitudes, sum_of_squares};
 use crate::shape::ConvShape;
 use crate::tape::{Tape, Var};
 use crate::tensor::Tensor;
@@ -192,6 +193,7 @@ pub struct Csc {
     pub weight: Parameter,
     config: CscConfig,
     step: StepSize,
+    takes_lambda: bool,
 }
 
 impl Csc {
@@ -201,7 +203,17 @@ impl Csc {
     /// [`Error::Argument`] for a configuration outside its ranges.
     pub fn new(weight: Parameter, config: CscConfig) -> Result<Self> {
         config.check()?;
-        Ok(Self { weight, config, step: StepSize::default() })
+        Ok(Self { weight, config, step: StepSize::default(), takes_lambda: true })
+    }
+
+    /// Whether the lambdas of a pass are for this layer, as they are at first; else it keeps its own.
+    pub fn set_takes_lambda(&mut self, takes: bool) {
+        self.takes_lambda = takes;
+    }
+
+    /// See [`Csc::set_takes_lambda`].
+    pub fn takes_lambda(&self) -> bool {
+        self.takes_lambda
     }
 
     /// The configuration.
@@ -247,18 +259,27 @@ impl Csc {
         } else {
             self.step.converge(weight, &shape)?
         };
-        let lambda = self.lambda(pass.lambda.as_ref(), &shape)?;
+        let lambda = self.lambda(pass.lambda.as_ref().filter(|_| self.takes_lambda), &shape)?;
         let weight = pass.parameter(&self.weight);
         let codes = if pass.tape.records() && self.config.iterations >= LONG {
             self.config.solve_again(pass.tape, x, &weight, &step, &lambda)?
         } else {
             self.config.solve(pass.tape, x, &weight, &step, &lambda)?
         };
-        if let Some(residuals) = &pass.residuals {
-            let left = self.residual_of(x.value(), codes.value())?;
-            residuals.borrow_mut().push((self.weight.name.clone(), sum_of_squares(&left)?));
+        if let Some(measures) = &pass.measures {
+            measures.borrow_mut().push(self.measure(x.value(), codes.value())?);
         }
         Ok(codes)
+    }
+
+    fn measure(&self, x: &Tensor, codes: &Tensor) -> Result<Measures> {
+        Ok(Measures {
+            layer: self.weight.name.clone(),
+            signal: sum_of_squares(x)?,
+            residual: sum_of_squares(&self.residual_of(x, codes)?)?,
+            active: count_active(codes)?,
+            sizes: [x, codes].map(|t| t.shape()[1..].iter().product()),
+        })
     }
 
     /// `|x - A z|^2` of each sample, `[n]`.

@@ -8,7 +8,7 @@ mod step_size;
 
 use std::cell::RefCell;
 
-pub use batch_norm::BatchNorm;
+pub use batch_norm::{BatchNorm, StatisticsByLambda};
 pub use conv::Conv;
 pub use csc::{Csc, CscConfig, Gradient, Solver};
 pub use linear::Linear;
@@ -26,33 +26,64 @@ pub struct Parameter {
     pub value: Tensor,
 }
 
+/// How far batch norm's running statistics move towards each batch's in training.
+const MOMENTUM: f32 = 0.1;
+
+/// What a sparse coding layer made of its input, one value a sample on the device.
+#[derive(Clone, Debug)]
+pub struct Measures {
+    /// The name of the layer's weights.
+    pub layer: String,
+    /// `|x|^2`.
+    pub signal: Tensor,
+    /// `|x - A z|^2`.
+    pub residual: Tensor,
+    /// How many codes are not zero.
+    pub active: Tensor,
+    /// Values of a sample's input and of its codes.
+    pub sizes: [usize; 2],
+}
+
 /// One forward pass through layers: on which tape, in which mode, and what was met on the way.
 #[derive(Debug)]
 pub struct Pass<'t> {
     /// The tape.
     pub tape: &'t Tape,
-    /// Whether batch norm uses the batch's statistics, and sparse coding projects its atoms first.
+    /// Whether sparse coding projects its atoms first.
     pub training: bool,
-    /// One lambda a sample for every sparse coding layer, in place of the layers' own.
+    /// Whether batch norm uses the batch's statistics, and how far its running ones move towards them.
+    pub batch_statistics: Option<f32>,
+    /// One lambda a sample for the sparse coding layers that take it ([`Csc::set_takes_lambda`]), in place of their own.
     pub lambda: Option<Tensor>,
+    /// One lambda a sample whose batch-norm statistics it gets, where there are statistics for other lambdas than that of
+    /// the training; without, everything is normalised as in training.
+    pub statistics: Option<Tensor>,
     leaves: RefCell<Vec<(Parameter, Var)>>,
-    residuals: Option<RefCell<Vec<(String, Tensor)>>>,
+    measures: Option<RefCell<Vec<Measures>>>,
 }
 
 impl<'t> Pass<'t> {
     /// A training pass.
     pub fn train(tape: &'t Tape) -> Self {
-        Self { tape, training: true, lambda: None, leaves: RefCell::default(), residuals: None }
+        Self {
+            tape,
+            training: true,
+            batch_statistics: Some(MOMENTUM),
+            lambda: None,
+            statistics: None,
+            leaves: RefCell::default(),
+            measures: None,
+        }
     }
 
     /// An evaluation pass.
     pub fn eval(tape: &'t Tape) -> Self {
-        Self { training: false, ..Self::train(tape) }
+        Self { training: false, batch_statistics: None, ..Self::train(tape) }
     }
 
-    /// Also computes `|x - A z|^2` of every sparse coding layer.
-    pub fn with_residuals(self) -> Self {
-        Self { residuals: Some(RefCell::default()), ..self }
+    /// Also measures what every sparse coding layer makes of its input.
+    pub fn with_measures(self) -> Self {
+        Self { measures: Some(RefCell::default()), ..self }
     }
 
     /// The leaf of a parameter on this pass's tape.
@@ -67,8 +98,8 @@ impl<'t> Pass<'t> {
         self.leaves.borrow().clone()
     }
 
-    /// `|x - A z|^2` of each sample, by the name of the layer's weights, where asked for.
-    pub fn residuals(&self) -> Vec<(String, Tensor)> {
-        self.residuals.as_ref().map(|r| r.borrow().clone()).unwrap_or_default()
+    /// What was measured, layer by layer, where asked for.
+    pub fn measures(&self) -> Vec<Measures> {
+        self.measures.as_ref().map(|m| m.borrow().clone()).unwrap_or_default()
     }
 }

@@ -2,7 +2,9 @@
 
 mod config;
 mod init;
+mod recalibration;
 mod resnet;
 
 pub use config::{Kind, ModelConfig, Stem};
+pub use recalibration::{CleanResidual, LambdaLayers, Recalibration, Statistics, Tables};
 pub use resnet::Network;

@@ -2,10 +2,11 @@
 
 use super::config::{Kind, ModelConfig, Stem};
 use super::init::{Role, Source, file_shape};
+use super::recalibration::{Recalibration, Statistics};
 use crate::error::{Error, Result};
 use crate::files::NamedTensors;
 use crate::gpu::Gpu;
-use crate::layers::{BatchNorm, Conv, Csc, Linear, Parameter, Pass};
+use crate::layers::{BatchNorm, Conv, Csc, Linear, Measures, Parameter, Pass};
 use crate::ops::{RunningStatistics, Window, normalize_atoms};
 use crate::tape::{Tape, Var};
 use crate::tensor::{Tensor, nhwc_to_nchw};
@@ -80,6 +81,8 @@ pub struct Network {
     stem_csc: Option<Box<Csc>>,
     blocks: Vec<Block>,
     linear: Linear,
+    recalibration: Option<Recalibration>,
+    statistics: Statistics,
 }
 
 impl Network {
@@ -116,11 +119,7 @@ impl Network {
     /// # Errors
     /// [`Error::Shape`] for images that do not fit the network, [`Error::OutOfMemory`].
     pub fn forward(&mut self, pass: &Pass, images: &Var) -> Result<Var> {
-        let shape = images.value().shape();
-        if shape.len() != 4 || shape[3] != self.config.in_channels || shape.contains(&0) {
-            let reason = format!("images are [n, height, width, {}]", self.config.in_channels);
-            return Err(Error::shape("network", reason, &[shape]));
-        }
+        self.check(images.value())?;
         let tape = pass.tape;
         let x = self.stem.forward(pass, images)?;
         let mut x = match self.stem {
@@ -138,6 +137,15 @@ impl Network {
         self.linear.forward(pass, &tape.global_average_pool(&x)?)
     }
 
+    fn check(&self, images: &Tensor) -> Result<()> {
+        let shape = images.shape();
+        if shape.len() != 4 || shape[3] != self.config.in_channels || shape.contains(&0) {
+            let reason = format!("images are [n, height, width, {}]", self.config.in_channels);
+            return Err(Error::shape("network", reason, &[shape]));
+        }
+        Ok(())
+    }
+
     /// Class scores of images in evaluation mode, without a tape; `lambda` is one value a sample, in place of the
     /// network's own.
     ///
@@ -148,6 +156,21 @@ impl Network {
         let mut pass = Pass::eval(&tape);
         pass.lambda = lambda.cloned();
         Ok(self.forward(&pass, &tape.constant(images))?.value().clone())
+    }
+
+    /// What the first sparse coding layer makes of images at the lambda it was trained with; nothing else is computed.
+    /// `None` for a network without sparse coding layers.
+    ///
+    /// # Errors
+    /// As [`Network::forward`].
+    pub fn first_look(&mut self, images: &Tensor) -> Result<Option<Measures>> {
+        let tape = Tape::idle();
+        let pass = Pass::eval(&tape).with_measures();
+        if matches!(self.stem, Site::Csc(_)) {
+            self.check(images)?;
+            self.stem.forward(&pass, &tape.constant(images))?;
+        }
+        Ok(pass.measures().into_iter().next())
     }
 
     /// The sparse coding layers, from the first on.
@@ -205,6 +228,37 @@ impl Network {
         all.into_iter().map(|bn| (name(bn), bn)).collect()
     }
 
+    /// The batch norms, in the order of the parameters.
+    pub fn batch_norms_mut(&mut self) -> Vec<&mut BatchNorm> {
+        let mut all = vec![&mut self.stem_bn];
+        for block in &mut self.blocks {
+            all.extend([&mut block.bn1, &mut block.bn2]);
+            if let Around::Projection(around) = &mut block.around {
+                all.push(&mut around.1);
+            }
+        }
+        all
+    }
+
+    /// The lambdas that there are statistics for beside those of the training.
+    pub fn recalibration(&self) -> Option<&Recalibration> {
+        self.recalibration.as_ref()
+    }
+
+    /// Which statistics it is to use at other lambdas, where it has been recalibrated.
+    pub fn statistics(&self) -> Statistics {
+        self.statistics
+    }
+
+    /// Changes which statistics it is to use at other lambdas.
+    pub fn set_statistics(&mut self, statistics: Statistics) {
+        self.statistics = statistics;
+    }
+
+    pub(super) fn remember_recalibration(&mut self, recalibration: Option<Recalibration>) {
+        self.recalibration = recalibration;
+    }
+
     /// Everything that a weights file holds: names as published, weights OIHW.
     ///
     /// # Errors
@@ -215,7 +269,11 @@ impl Network {
             [(format!("{name}.running_mean"), mean), (format!("{name}.running_var"), variance)]
         });
         let parameters = self.parameters().into_iter().map(|p| (p.name.clone(), p.value.clone()));
-        parameters.chain(running).map(|(name, tensor)| Ok((name, to_file(&tensor)?))).collect()
+        let mut tensors = self.recalibrated_tensors()?;
+        for (name, tensor) in parameters.chain(running) {
+            tensors.insert(name, to_file(&tensor)?);
+        }
+        Ok(tensors)
     }
 
     /// Number of values that training changes.
@@ -269,7 +327,8 @@ impl Builder<'_> {
             weight: self.parameter("linear.weight".into(), &[classes, channels], role)?,
             bias: self.parameter("linear.bias".into(), &[classes], role)?,
         };
-        Ok(Network { config: self.config.clone(), stem: first, stem_bn, stem_csc, blocks, linear })
+        let (config, statistics) = (self.config.clone(), Statistics::default());
+        Ok(Network { config, stem: first, stem_bn, stem_csc, blocks, linear, recalibration: None, statistics })
     }
 
     fn block(&mut self, name: &str, channels: usize, planes: usize, stride: usize) -> Result<Block> {
@@ -312,7 +371,7 @@ impl Builder<'_> {
         let bias = self.parameter(format!("{name}.bias"), &[channels], Role::Zero)?;
         let mean = self.source.tensor(self.gpu, &format!("{name}.running_mean"), &[channels], Role::Zero)?;
         let variance = self.source.tensor(self.gpu, &format!("{name}.running_var"), &[channels], Role::One)?;
-        Ok(BatchNorm { weight, bias, running: RunningStatistics { mean, variance } })
+        Ok(BatchNorm { weight, bias, running: RunningStatistics { mean, variance }, by_lambda: None })
     }
 
     fn parameter(&mut self, name: String, shape: &[usize], role: Role) -> Result<Parameter> {

@@ -30,7 +30,7 @@ pub use power_iteration::PowerIteration;
 pub(crate) use power_iteration::{inverse_norm, step_size};
 pub use sgd::{SgdRule, sgd};
 pub use soft_threshold::{Prox, soft_threshold};
-pub use sum_samples::{sum_of_magnitudes, sum_of_squares};
+pub use sum_samples::{count_active, sum_of_magnitudes, sum_of_squares};
 
 use crate::error::Result;
 use crate::gpu::{Constant, Gpu, Kernel};

@@ -1,6 +1,6 @@
 //! Sums over each sample, and over groups, in a fixed order.
 
-use super::{flag, over};
+use super::over;
 use crate::error::{Error, Result};
 use crate::shaders;
 use crate::tensor::Tensor;
@@ -10,7 +10,15 @@ use crate::tensor::Tensor;
 /// # Errors
 /// [`Error::OutOfMemory`].
 pub fn sum_of_magnitudes(a: &Tensor) -> Result<Tensor> {
-    sum_samples(a, false)
+    sum_samples(a, 1)
+}
+
+/// How many values of each sample of `a: [n, ..]` are not zero, `[n]`.
+///
+/// # Errors
+/// [`Error::OutOfMemory`].
+pub fn count_active(a: &Tensor) -> Result<Tensor> {
+    sum_samples(a, 0)
 }
 
 /// `|a|_2^2` of each sample of `a: [n, ..]`, `[n]`.
@@ -18,10 +26,10 @@ pub fn sum_of_magnitudes(a: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// [`Error::OutOfMemory`].
 pub fn sum_of_squares(a: &Tensor) -> Result<Tensor> {
-    sum_samples(a, true)
+    sum_samples(a, 2)
 }
 
-fn sum_samples(a: &Tensor, square: bool) -> Result<Tensor> {
+fn sum_samples(a: &Tensor, power: usize) -> Result<Tensor> {
     let samples = *a
         .shape()
         .first()
@@ -31,7 +39,7 @@ fn sum_samples(a: &Tensor, square: bool) -> Result<Tensor> {
     let parts = (sample / 4096).clamp(1, 64);
     let part = Tensor::uninitialized(a.gpu(), "sum_samples", &[parts, samples])?;
     let constants =
-        [("SAMPLES", samples as f64), ("SAMPLE", sample as f64), ("PARTS", parts as f64), ("SQUARE", flag(square))];
+        [("SAMPLES", samples as f64), ("SAMPLE", sample as f64), ("PARTS", parts as f64), ("POWER", power as f64)];
     a.gpu().run(&shaders::SUM_SAMPLES, &constants, &[a.buffer(), part.buffer()], samples * parts)?;
     sum_groups(&part, &Tensor::full(a.gpu(), &[1], 1.0)?, &[samples])
 }

@@ -1,17 +1,34 @@
 //! Robust inference: what a sparse layer is for (arXiv 2210.12945, section 4).
 //!
-//! The lambda of a trained network's sparse coding layers is chosen for the noise at hand, without training again.
+//! The lambda of a trained network's sparse coding layers is chosen for the noise at hand, without training again, for
+//! every image on its own:
+//!
+//! 1. [`recalibrate`](recalibrate::recalibrate) sees clean training images, no noise and no labels. It learns what the
+//!    first layer leaves of a clean image, and what every batch norm sees at other lambdas.
+//! 2. A [`Look`] at an image, the first layer alone at its trained lambda, tells by what is left beyond that how noisy the
+//!    image is.
+//! 3. A [`LambdaRule`] turns this into a lambda: by a fit to best lambdas ([`Calibration`]), or by a rule that needs no
+//!    noise to learn from ([`LambdaRule::label_free`]).
+//!
+//! [`corrupt`] makes noisy images, [`sweep`] judges all lambdas and rules on them.
 
+mod calibrate;
 pub mod corrupt;
+mod look;
+pub mod recalibrate;
 mod rule;
+pub mod sweep;
 
-pub use rule::LambdaRule;
+pub use calibrate::{Calibration, Fit, Point};
+pub use look::Look;
+pub use rule::{LambdaRule, Line, Residual};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::layers::Pass;
-use crate::models::Network;
+use crate::models::{CleanResidual, Network, Statistics};
 use crate::tape::Var;
+use crate::tensor::Tensor;
 
 /// What robust inference and attacks need of a model.
 pub trait Classifier {
@@ -21,8 +38,35 @@ pub trait Classifier {
     /// Class scores `[n, classes]` of images `[n, h, w, channels]`, already normalised.
     ///
     /// # Errors
-    /// [`crate::error::Error::Shape`] for images that do not fit the model, [`crate::error::Error::OutOfMemory`].
+    /// [`Error::Shape`] for images that do not fit the model, [`Error::OutOfMemory`].
     fn scores(&mut self, pass: &Pass, images: &Var) -> Result<Var>;
+
+    /// What the first sparse coding layer makes of each image at the lambda it was trained with.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a model without sparse coding layers; else as [`Classifier::scores`].
+    fn look(&mut self, images: &Tensor) -> Result<Vec<Look>> {
+        let what = format!("a look at {} images", images.shape()[0]);
+        Err(Error::argument("model", what, "needs a network whose first layer is a sparse coding layer"))
+    }
+
+    /// What is known of it at other lambdas than those it was trained with.
+    fn adaptation(&self) -> Option<Adaptation> {
+        None
+    }
+}
+
+/// What a model that was recalibrated knows of itself at other lambdas.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Adaptation {
+    /// The lambda it was trained with.
+    pub trained: f32,
+    /// The smallest and the largest lambda it was recalibrated for.
+    pub range: (f32, f32),
+    /// What is left of clean images.
+    pub clean: CleanResidual,
+    /// The batch-norm statistics it is to use.
+    pub statistics: Statistics,
 }
 
 impl Classifier for Network {
@@ -32,5 +76,22 @@ impl Classifier for Network {
 
     fn scores(&mut self, pass: &Pass, images: &Var) -> Result<Var> {
         self.forward(pass, images)
+    }
+
+    fn look(&mut self, images: &Tensor) -> Result<Vec<Look>> {
+        match self.first_look(images)? {
+            Some(measures) => Look::all(&measures),
+            None => {
+                let reason = "needs a network whose first layer is a sparse coding layer";
+                Err(Error::argument("model", self.config().name(), reason))
+            }
+        }
+    }
+
+    fn adaptation(&self) -> Option<Adaptation> {
+        let recalibration = self.recalibration()?;
+        let (first, last) = (recalibration.lambdas.first()?, recalibration.lambdas.last()?);
+        let clean = recalibration.clean;
+        Some(Adaptation { trained: self.config().lambda, range: (*first, *last), clean, statistics: self.statistics() })
     }
 }

@@ -1,34 +1,227 @@
-//! Which lambda a sample gets.
+//! Which lambda a sample gets, and with it which batch-norm statistics.
 
-use super::Classifier;
+use serde::{Deserialize, Serialize};
+
+use super::{Adaptation, Classifier, Look};
 use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::layers::Pass;
+use crate::models::Statistics;
+use crate::tape::Tape;
 use crate::tensor::Tensor;
 
+/// Deviations of the noise that the label-free rule adds to the trained lambda.
+///
+/// Atoms have unit norm, so white noise of deviation sigma has that deviation in every value of `A^T x` too, and lambda is
+/// the threshold there: three deviations above the trained one let one in a thousand pass that was none before.
+const DEVIATIONS: f64 = 3.0;
+
+/// Deviations of the noise that batch-norm statistics stay below lambda.
+///
+/// A threshold takes from the codes of a clean image what noise gives back to those of a noisy one, most where the noise
+/// lives on the signal. So the statistics of clean images that fit are those of a smaller lambda.
+const STATISTICS_BELOW: f64 = 2.0;
+
 /// How lambda is chosen.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum LambdaRule {
     /// The one that each layer was trained with.
     #[default]
     Trained,
     /// This one, for every sample.
     Fixed(f32),
+    /// By each sample's residual in a first look, within the range that the model was recalibrated for.
+    Auto(Residual, Line),
+}
+
+/// What a rule takes for the residual of a look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Residual {
+    /// What is left beyond what is left of clean images: [`Look::noise`].
+    #[default]
+    Excess,
+    /// All that is left: [`Look::plain_residual`].
+    Plain,
+}
+
+impl Residual {
+    /// The residual of a look.
+    pub fn of(self, look: &Look, adaptation: &Adaptation) -> f64 {
+        match self {
+            Residual::Excess => look.noise(&adaptation.clean),
+            Residual::Plain => look.plain_residual(),
+        }
+    }
+}
+
+/// `lambda = slope * residual + intercept`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// By residual.
+    pub slope: f64,
+    /// Where nothing is left.
+    pub intercept: f64,
 }
 
 impl LambdaRule {
-    /// One lambda for each of the normalised `images`, as [`crate::layers::Pass::lambda`] takes it; `None` where each
-    /// layer keeps its own. Statistics that belong to the lambda are the model's business.
+    /// The rule that no noise was needed for: the lambda of the training and three times the noise's estimated deviation.
+    /// It rests on clean images alone, by [`super::recalibrate::recalibrate`].
+    pub fn label_free(trained: f32) -> Self {
+        Self::Auto(Residual::Excess, Line { slope: DEVIATIONS, intercept: trained.into() })
+    }
+
+    /// One lambda for each of the normalised `images`, as [`Pass::lambda`] takes it; `None` where each layer keeps its
+    /// own.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a lambda that is negative or not finite, [`Error::OutOfMemory`].
+    /// [`Error::Argument`] for a lambda that is negative or not finite, or for a rule by residual and a model that was not
+    /// recalibrated; those of [`Classifier::look`].
     pub fn choose(&self, model: &mut dyn Classifier, images: &Tensor) -> Result<Option<Tensor>> {
+        Ok(self.prepare(model, images, Pass::eval(&Tape::idle()))?.lambda)
+    }
+
+    /// The pass with the lambda of each of the normalised `images`, and the statistics that go with it.
+    ///
+    /// # Errors
+    /// As [`LambdaRule::choose`].
+    pub fn prepare<'t>(&self, model: &mut dyn Classifier, images: &Tensor, pass: Pass<'t>) -> Result<Pass<'t>> {
+        let looks = if self.needs_look(model) { model.look(images)? } else { Vec::new() };
+        match self.decide(model, images.shape()[0], &looks)? {
+            Some(choice) => choice.apply(model.gpu(), pass),
+            None => Ok(pass),
+        }
+    }
+
+    /// Whether it takes a look to choose lambda or statistics.
+    pub(super) fn needs_look(&self, model: &dyn Classifier) -> bool {
+        let by_noise = model.adaptation().is_some_and(|a| a.statistics == Statistics::Noise);
+        match self {
+            Self::Trained => false,
+            Self::Fixed(_) => by_noise,
+            Self::Auto(..) => true,
+        }
+    }
+
+    /// What [`LambdaRule::prepare`] puts into the pass, from looks that were taken before.
+    pub(super) fn decide(&self, model: &dyn Classifier, count: usize, looks: &[Look]) -> Result<Option<Choice>> {
+        let adaptation = model.adaptation();
+        let lambdas = self.lambdas(count, looks, adaptation.as_ref())?;
+        Ok(lambdas.map(|lambdas| {
+            let statistics = adaptation.and_then(|a| statistics(&lambdas, looks, &a));
+            Choice { lambdas, statistics }
+        }))
+    }
+
+    /// The lambda of each sample.
+    fn lambdas(&self, count: usize, looks: &[Look], adaptation: Option<&Adaptation>) -> Result<Option<Vec<f32>>> {
         match *self {
             Self::Trained => Ok(None),
-            Self::Fixed(lambda) if lambda.is_finite() && lambda >= 0.0 => {
-                Ok(Some(Tensor::full(model.gpu(), &images.shape()[..1], lambda)?))
-            }
+            Self::Fixed(lambda) if lambda.is_finite() && lambda >= 0.0 => Ok(Some(vec![lambda; count])),
             Self::Fixed(lambda) => {
                 Err(Error::argument("lambda", lambda, "must be a finite number that is not negative"))
             }
+            Self::Auto(residual, line) => {
+                let reason = "needs to know what is left of clean images: run `sdnet robust recalibrate` first";
+                let a = adaptation.ok_or_else(|| Error::argument("lambda", "auto", reason))?;
+                let (least, most) = a.range;
+                let lambda = |look| (line.slope * residual.of(look, a) + line.intercept) as f32;
+                Ok(Some(looks.iter().map(|look| lambda(look).clamp(least, most)).collect()))
+            }
         }
+    }
+}
+
+/// What was chosen for each sample.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Choice {
+    /// Its lambda.
+    pub(super) lambdas: Vec<f32>,
+    /// The lambda whose statistics it gets.
+    statistics: Option<Vec<f32>>,
+}
+
+impl Choice {
+    /// The pass with it.
+    pub(super) fn apply<'t>(&self, gpu: &Gpu, mut pass: Pass<'t>) -> Result<Pass<'t>> {
+        let tensor = |values: &Vec<f32>| Tensor::from_slice(gpu, &[values.len()], values);
+        pass.lambda = Some(tensor(&self.lambdas)?);
+        pass.statistics = self.statistics.as_ref().map(tensor).transpose()?;
+        Ok(pass)
+    }
+}
+
+/// The lambda whose statistics each sample gets.
+fn statistics(lambdas: &[f32], looks: &[Look], adaptation: &Adaptation) -> Option<Vec<f32>> {
+    let below = |(lambda, look): (&f32, &Look)| {
+        let noise = (STATISTICS_BELOW * look.noise(&adaptation.clean)) as f32;
+        (lambda - noise).max(lambda.min(adaptation.trained))
+    };
+    match adaptation.statistics {
+        Statistics::Trained => None,
+        Statistics::Own => Some(lambdas.to_vec()),
+        Statistics::Noise => Some(lambdas.iter().zip(looks).map(below).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::CleanResidual;
+
+    /// A model of trained lambda 0.1 that leaves a third of clean images.
+    fn adaptation(statistics: Statistics) -> Adaptation {
+        let clean = CleanResidual { base: 1.0 / 3.0, ..CleanResidual::default() };
+        Adaptation { trained: 0.1, range: (0.1, 1.0), clean, statistics }
+    }
+
+    /// A look at noise of this deviation.
+    fn look(noise: f64) -> Look {
+        Look { signal: 300.0, residual: 100.0 + 100.0 * noise * noise, active: 0.2, size: 100 }
+    }
+
+    fn close(got: &[f32], want: &[f32]) -> bool {
+        got.len() == want.len() && got.iter().zip(want).all(|(a, b)| (a - b).abs() < 1e-6)
+    }
+
+    #[test]
+    fn a_fixed_lambda_is_that_of_every_sample_and_the_trained_one_of_none() {
+        assert_eq!(LambdaRule::Trained.lambdas(3, &[], None).unwrap(), None);
+        assert_eq!(LambdaRule::Fixed(0.25).lambdas(2, &[], None).unwrap(), Some(vec![0.25, 0.25]));
+        for bad in [-0.1, f32::NAN, f32::INFINITY] {
+            assert!(LambdaRule::Fixed(bad).lambdas(2, &[], None).is_err());
+        }
+    }
+
+    #[test]
+    fn the_label_free_rule_adds_three_deviations_within_the_range() {
+        let rule = LambdaRule::label_free(0.1);
+        let looks = [look(0.0), look(0.1), look(0.2), look(5.0)];
+        let lambdas = rule.lambdas(4, &looks, Some(&adaptation(Statistics::Noise))).unwrap().unwrap();
+        assert!(close(&lambdas, &[0.1, 0.4, 0.7, 1.0]), "{lambdas:?}");
+        let below = LambdaRule::Auto(Residual::Excess, Line { slope: 1.0, intercept: -3.0 });
+        assert_eq!(
+            below.lambdas(4, &looks, Some(&adaptation(Statistics::Own))).unwrap().unwrap(),
+            [0.1, 0.1, 0.1, 1.0]
+        );
+        let message = rule.lambdas(4, &looks, None).unwrap_err().to_string();
+        assert!(message.contains("recalibrate"), "{message}");
+    }
+
+    #[test]
+    fn the_plain_residual_is_all_that_is_left() {
+        let rule = LambdaRule::Auto(Residual::Plain, Line { slope: 0.5, intercept: 0.1 });
+        let lambdas = rule.lambdas(1, &[look(0.0)], Some(&adaptation(Statistics::Own))).unwrap().unwrap();
+        assert!(close(&lambdas, &[0.6]), "{lambdas:?}");
+    }
+
+    #[test]
+    fn statistics_follow_lambda_but_for_what_noise_gives_back() {
+        let (lambdas, looks) = ([0.05, 0.1, 0.8, 0.8, 0.8], [0.1, 0.1, 0.0, 0.1, 0.9].map(look));
+        let at = |s| statistics(&lambdas, &looks, &adaptation(s));
+        assert_eq!(at(Statistics::Trained), None);
+        assert_eq!(at(Statistics::Own), Some(lambdas.to_vec()));
+        let noise = at(Statistics::Noise).unwrap();
+        assert!(close(&noise, &[0.05, 0.1, 0.8, 0.6, 0.1]), "{noise:?}");
     }
 }

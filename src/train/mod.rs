@@ -212,8 +212,10 @@ impl Trainer {
     ///
     /// # Errors
     /// As [`Trainer::new`].
-    pub fn with_network(gpu: &Gpu, network: Network, recipe: Recipe, config: TrainConfig) -> Result<Self> {
+    pub fn with_network(gpu: &Gpu, mut network: Network, recipe: Recipe, config: TrainConfig) -> Result<Self> {
         config.check()?;
+        // Statistics for other lambdas do not belong to the weights to come.
+        network.forget_recalibration();
         let optimizer = Sgd::new(config.rule(), &network.parameters())?;
         Ok(Self { gpu: gpu.clone(), network, recipe, config, optimizer, progress: Progress::default() })
     }
@@ -401,7 +403,7 @@ impl Trainer {
         watch: &mut dyn FnMut(&mut Trainer, Event) -> Result<()>,
     ) -> Result<()> {
         let normalization = self.normalization(test);
-        let tested = evaluate(&mut self.network, test, &normalization, self.config.batch, None)?;
+        let tested = evaluate(&mut self.network, test, &normalization, self.config.batch)?;
         let tally = self.progress.tally;
         let record = EpochRecord {
             epoch: self.progress.epoch + 1,
@@ -457,35 +459,38 @@ pub fn train_step(network: &mut Network, optimizer: &Sgd, x: &Tensor, labels: &[
     step(network).map_err(|error| memory::with_largest_batch(error, network, x.shape(), memory::Use::Train))
 }
 
-/// Loss and accuracy of a network on a data set, in evaluation mode; `lambda` in place of the network's own.
+/// Loss and accuracy of a network on a data set, in evaluation mode.
 ///
 /// # Errors
 /// [`Error::Shape`] where the data do not fit the network, [`Error::Label`], [`Error::OutOfMemory`].
-pub fn evaluate(
-    network: &mut Network,
+pub fn evaluate(network: &mut Network, data: &Dataset, normalization: &Normalization, batch: usize) -> Result<Tally> {
+    check_fit(network.config(), data)?;
+    let gpu = network.gpu().clone();
+    evaluate_with(&gpu, data, normalization, batch, &mut |images| {
+        let scores = network.predict(images, None);
+        scores.map_err(|error| memory::with_largest_batch(error, network, images.shape(), memory::Use::Infer))
+    })
+}
+
+/// Loss and accuracy of whatever turns normalised images `[batch, height, width, channels]` into class scores.
+///
+/// # Errors
+/// [`Error::Argument`] for a normalisation of other channels, [`Error::OutOfMemory`], and those of `scores`.
+pub fn evaluate_with(
+    gpu: &Gpu,
     data: &Dataset,
     normalization: &Normalization,
     batch: usize,
-    lambda: Option<f32>,
+    scores: &mut dyn FnMut(&Tensor) -> Result<Tensor>,
 ) -> Result<Tally> {
-    check_fit(network.config(), data)?;
     normalization.check(data.channels)?;
-    let gpu = network.gpu().clone();
     let batch = batch.clamp(1, data.len().max(1));
-    let lambda = lambda.map(|l| Tensor::full(&gpu, &[batch], l)).transpose()?;
     let order = (0..data.len() as u32).collect::<Vec<_>>();
     let mut flight = VecDeque::new();
     let mut tally = Tally::default();
     for indices in order.chunks(batch) {
-        // The last batch is filled up with its first image, so that every batch has one shape.
-        let mut filled = indices.to_vec();
-        filled.resize(batch, indices[0]);
-        let (pixels, labels) = fill_batch(data, &filled, normalization, None, 0, 0);
-        let x = Tensor::from_slice(&gpu, &[batch, data.height, data.width, data.channels], &pixels)?;
-        let logits = network
-            .predict(&x, lambda.as_ref())
-            .map_err(|error| memory::with_largest_batch(error, network, x.shape(), memory::Use::Infer))?;
-        flight.push_back((logits.read()?, labels, indices.len()));
+        let (x, labels) = filled_batch(gpu, data, indices, normalization, batch)?;
+        flight.push_back((scores(&x)?.read()?, labels, indices.len()));
         while flight.len() > STEPS_IN_FLIGHT {
             count(&mut tally, flight.pop_front())?;
         }
@@ -494,6 +499,23 @@ pub fn evaluate(
         count(&mut tally, flight.pop_front())?;
     }
     Ok(tally)
+}
+
+/// Images on the device, filled up with the first of them, so that every batch has one shape, and their labels.
+///
+/// # Errors
+/// [`Error::OutOfMemory`].
+pub(crate) fn filled_batch(
+    gpu: &Gpu,
+    data: &Dataset,
+    indices: &[u32],
+    normalization: &Normalization,
+    batch: usize,
+) -> Result<(Tensor, Vec<u32>)> {
+    let mut filled = indices.to_vec();
+    filled.resize(batch, indices[0]);
+    let (pixels, labels) = fill_batch(data, &filled, normalization, None, 0, 0);
+    Ok((Tensor::from_slice(gpu, &[batch, data.height, data.width, data.channels], &pixels)?, labels))
 }
 
 /// Adds the first samples of a batch of logits to the tally, on the host.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sdnet::layers::{Pass, StepRule};
+use sdnet::layers::{Measures, Pass, StepRule};
 use sdnet::models::{Kind, ModelConfig, Network, Stem};
 use sdnet::reference::fill::fill;
 use sdnet::tape::Tape;
@@ -75,7 +75,7 @@ fn formula_network(config: &ModelConfig, seed: u64) -> Network {
 }
 
 /// The parameters that a narrow golden file holds.
-fn stored_network(golden: &Golden) -> Network {
+pub fn stored_network(golden: &Golden) -> Network {
     let mut tensors = BTreeMap::new();
     for (name, tensor) in &golden.tensors {
         if let Some(name) = name.strip_prefix("param.").or(name.strip_prefix("bn.")) {
@@ -93,7 +93,7 @@ fn input(golden: &Golden, tag: u64, batch: usize) -> Tensor {
 }
 
 /// Every sparse coding layer at the step that the golden values were computed with.
-fn fix_steps(network: &mut Network, golden: &Golden) {
+pub fn fix_steps(network: &mut Network, golden: &Golden) {
     let steps: BTreeMap<String, f32> = serde_json::from_str(&golden.metadata["step"]).unwrap();
     for csc in network.sparse_layers_mut() {
         let step = steps[csc.weight.name.trim_end_matches(".weight")];
@@ -123,7 +123,7 @@ fn check(name: &str, bound: f64) {
     let labels = golden.values("labels").iter().map(|l| *l as u32).collect::<Vec<_>>();
 
     let tape = Tape::idle();
-    let pass = Pass::eval(&tape).with_residuals();
+    let pass = Pass::eval(&tape).with_measures();
     let logits = network.forward(&pass, &tape.constant(&x)).unwrap();
     assert_close(
         &format!("{name}: eval logits"),
@@ -131,7 +131,7 @@ fn check(name: &str, bound: f64) {
         golden.values("eval.logits"),
         1e-4,
     );
-    for (layer, residual) in pass.residuals() {
+    for Measures { layer, residual, .. } in pass.measures() {
         let key = format!("eval.residual.{}", layer.trim_end_matches(".weight"));
         assert_close(&format!("{name}: {key}"), &residual.to_vec().unwrap(), golden.values(&key), 1e-4);
     }

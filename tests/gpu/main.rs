@@ -4,6 +4,7 @@
 mod determinism;
 mod golden_csc;
 mod golden_networks;
+mod golden_robust;
 mod golden_trajectory;
 mod gradients;
 mod harness;
@@ -11,5 +12,6 @@ mod memory;
 mod networks;
 mod parity;
 mod profile;
+mod robust;
 mod support;
 mod twin;

@@ -61,7 +61,7 @@ impl Training {
     /// A step on a batch of so many images.
     fn step(&mut self, batch: usize) -> Result<Tensor> {
         let images = Tensor::full(&self.gpu, &[batch, 8, 8, 1], 0.5)?;
-        train_step(&mut self.network, &mut self.optimizer, &images, &vec![0; batch], &self.rate)
+        train_step(&mut self.network, &self.optimizer, &images, &vec![0; batch], &self.rate)
     }
 
     /// Bytes held after so many steps on images of this size.
@@ -69,7 +69,7 @@ impl Training {
         let shape = [2, size, size, 1];
         let images = tensor(&self.gpu, &shape, &filled(&shape, 1));
         for _ in 0..steps {
-            train_step(&mut self.network, &mut self.optimizer, &images, &[0, 1], &self.rate).unwrap();
+            train_step(&mut self.network, &self.optimizer, &images, &[0, 1], &self.rate).unwrap();
             self.gpu.submit().unwrap();
         }
         self.gpu.wait().unwrap();

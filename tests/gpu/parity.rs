@@ -416,13 +416,19 @@ fn sgd(gpu: &Gpu) -> Vec<Row> {
 /// Samples of less than a workgroup, of one part, and of several.
 fn sum_samples(gpu: &Gpu) -> Vec<Row> {
     let one = |&(n, size): &(usize, usize)| {
-        let a = values(n * size, 1);
+        let mut a = values(n * size, 1);
+        a.iter_mut().step_by(3).for_each(|v| *v = 0.0);
         let sum = |f: fn(f64) -> f64| a.chunks_exact(size).map(|s| s.iter().map(|v| f(*v)).sum()).collect::<Vec<f64>>();
         let t = tensor(gpu, &[n, size], &a);
         // A thread adds up every 64th value of a part of at most 8,192; then come six halvings and the parts.
         let terms = size.min(8192).div_ceil(64) + 6 + size / 4096 + 1;
         let (squares, magnitudes) = (ops::sum_of_squares(&t).unwrap(), ops::sum_of_magnitudes(&t).unwrap());
-        [Row::rounded(&squares, sum(|v| v * v), terms), Row::rounded(&magnitudes, sum(f64::abs), terms)]
+        let counted = sum(|v| f64::from(u8::from(v != 0.0)));
+        [
+            Row::rounded(&squares, sum(|v| v * v), terms),
+            Row::rounded(&magnitudes, sum(f64::abs), terms),
+            Row::exact(&ops::count_active(&t).unwrap(), counted),
+        ]
     };
     [(3, 1), (2, 63), (5, 300), (3, 9001)].iter().flat_map(one).collect()
 }

@@ -1,0 +1,289 @@
+//! The best lambda by residual: straight lines through what a sweep over known noise has found.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::corrupt::Noise;
+use super::sweep::Level;
+use super::{Adaptation, LambdaRule, Line, Residual};
+use crate::checkpoint::Recipe;
+use crate::error::{Error, Result};
+
+/// Where a recipe keeps a calibration.
+const NOTE: &str = "calibration";
+
+/// Levels of one noise that a line takes at least, clean images not counted.
+const LEVELS: usize = 3;
+
+/// A line through points, by least squares.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fit {
+    /// The line.
+    #[serde(flatten)]
+    pub line: Line,
+    /// Standard deviation of lambda about the line, over `points - 2` degrees of freedom.
+    pub spread: f64,
+    /// Share of the variance of lambda that the line explains; 0 where lambda does not vary.
+    pub r2: f64,
+    /// How many points.
+    pub points: usize,
+}
+
+/// One noise at one level.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// The noise; none for clean images.
+    pub noise: Option<Noise>,
+    /// Its level; 0 for clean images.
+    pub level: f32,
+    /// Mean residual over images.
+    pub residual: f64,
+    /// Standard deviation of the residual from image to image.
+    pub deviation: f64,
+    /// The best lambda.
+    pub lambda: f32,
+}
+
+/// `lambda*(residual) = slope * residual + intercept` for each noise, and one for all of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// What is taken for the residual.
+    pub residual: Residual,
+    /// By noise, clean images included in each.
+    pub by_noise: BTreeMap<Noise, Fit>,
+    /// Of all of them.
+    pub all: Fit,
+    /// What was fitted.
+    pub points: Vec<Point>,
+}
+
+impl Calibration {
+    /// Fits a sweep whose rules were these fixed lambdas, in this order.
+    ///
+    /// The best lambda of a level is where its accuracy, averaged with that of the neighbours on the grid (weights 1, 2, 1),
+    /// is highest: near the peak accuracy is flat, and a few images would decide.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] where a noise has fewer than three levels, or residuals that are all the same; or where the
+    /// levels were not swept with looks over these lambdas.
+    pub fn fit(levels: &[Level], lambdas: &[f32], adaptation: &Adaptation, residual: Residual) -> Result<Self> {
+        let points = levels.iter().map(|level| point(level, lambdas, adaptation, residual));
+        let points = points.collect::<Result<Vec<_>>>()?;
+        let mut by_noise = BTreeMap::new();
+        for noise in points.iter().filter_map(|p| p.noise) {
+            let own = points.iter().filter(|p| p.noise == Some(noise)).count();
+            if own < LEVELS {
+                let reason = format!("{noise}: a line takes {LEVELS} levels or more");
+                return Err(Error::argument("levels", own, reason));
+            }
+            let with_clean = points.iter().filter(|p| p.noise.is_none_or(|n| n == noise));
+            by_noise.insert(noise, line(noise.name(), with_clean)?);
+        }
+        if by_noise.is_empty() {
+            return Err(Error::argument("noise", "none", "a calibration takes one noise or more"));
+        }
+        Ok(Self { residual, all: line("all", points.iter())?, by_noise, points })
+    }
+
+    /// The rule of one noise, or of all.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a noise that was not calibrated for.
+    pub fn rule(&self, noise: Option<Noise>) -> Result<LambdaRule> {
+        let fit = match noise {
+            None => &self.all,
+            Some(noise) => self.by_noise.get(&noise).ok_or_else(|| {
+                let known = self.by_noise.keys().map(|n| n.name()).collect::<Vec<_>>().join(", ");
+                Error::argument("lambda", format!("auto-{noise}"), format!("the calibration has {known}"))
+            })?,
+        };
+        Ok(LambdaRule::Auto(self.residual, fit.line))
+    }
+
+    /// Keeps it with a network.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for numbers that JSON cannot hold.
+    pub fn store(&self, recipe: &mut Recipe) -> Result<()> {
+        let value = serde_json::to_value(self).map_err(|e| Error::argument("calibration", "", e.to_string()))?;
+        recipe.notes.insert(NOTE.to_owned(), value);
+        Ok(())
+    }
+
+    /// What is kept with a network.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a note that is something else.
+    pub fn of(recipe: &Recipe) -> Result<Option<Self>> {
+        let read = |value: &serde_json::Value| serde_json::from_value(value.clone());
+        let found = recipe.notes.get(NOTE).map(read).transpose();
+        found.map_err(|e| Error::argument("calibration", e.to_string(), "the weights file is damaged: calibrate again"))
+    }
+
+    /// Drops what is kept with a network.
+    pub fn forget(recipe: &mut Recipe) {
+        recipe.notes.remove(NOTE);
+    }
+}
+
+fn point(level: &Level, lambdas: &[f32], adaptation: &Adaptation, residual: Residual) -> Result<Point> {
+    if level.outcomes.len() != lambdas.len() || lambdas.is_empty() || level.looks.is_empty() {
+        let reason = format!("each of {} lambdas needs its outcome, and each image its look", lambdas.len());
+        return Err(Error::argument("lambdas", level.outcomes.len(), reason));
+    }
+    let residuals = level.looks.iter().map(|look| residual.of(look, adaptation)).collect::<Vec<_>>();
+    let (mean, deviation) = moments(&residuals);
+    let accuracies = level.outcomes.iter().map(|o| o.accuracy()).collect::<Vec<_>>();
+    Ok(Point {
+        noise: level.corruption.map(|c| c.noise()),
+        level: level.corruption.map_or(0.0, |c| c.level()),
+        residual: mean,
+        deviation,
+        lambda: lambdas[peak(&accuracies)],
+    })
+}
+
+/// Where a curve, smoothed, is highest; the first of equals.
+fn peak(values: &[f64]) -> usize {
+    let smooth = |i: usize| {
+        let near = [(i.checked_sub(1), 1.0), (Some(i), 2.0), (Some(i + 1), 1.0)];
+        let near = near.into_iter().filter_map(|(at, weight)| Some((values.get(at?)?, weight)));
+        let (sum, weights) = near.fold((0.0, 0.0), |(sum, all), (v, weight)| (sum + weight * v, all + weight));
+        sum / weights
+    };
+    (1..values.len()).fold(0, |best, i| if smooth(i) > smooth(best) { i } else { best })
+}
+
+fn line<'a>(name: &str, points: impl Iterator<Item = &'a Point>) -> Result<Fit> {
+    let points = points.map(|p| (p.residual, f64::from(p.lambda))).collect::<Vec<_>>();
+    let ((center, width), (middle, height)) = (
+        moments(&points.iter().map(|p| p.0).collect::<Vec<_>>()),
+        moments(&points.iter().map(|p| p.1).collect::<Vec<_>>()),
+    );
+    if width <= 1e-9 * center.abs() {
+        let reason = format!("{name}: a line takes residuals that differ, not all {center:.4}");
+        return Err(Error::argument("levels", points.len(), reason));
+    }
+    let count = points.len() as f64;
+    let product = points.iter().map(|p| (p.0 - center) * (p.1 - middle)).sum::<f64>() / count;
+    let slope = product / (width * width);
+    let intercept = middle - slope * center;
+    let left = points.iter().map(|p| (p.1 - slope * p.0 - intercept).powi(2)).sum::<f64>();
+    let r2 = if height > 0.0 { 1.0 - left / (count * height * height) } else { 0.0 };
+    Ok(Fit { line: Line { slope, intercept }, spread: (left / (count - 2.0)).sqrt(), r2, points: points.len() })
+}
+
+/// Mean and standard deviation.
+fn moments(values: &[f64]) -> (f64, f64) {
+    let mean = |f: &dyn Fn(f64) -> f64| values.iter().map(|v| f(*v)).sum::<f64>() / values.len() as f64;
+    let center = mean(&|v| v);
+    (center, mean(&|v| (v - center).powi(2)).sqrt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::{CleanResidual, Statistics};
+    use crate::robust::Look;
+    use crate::robust::corrupt::Corruption;
+    use crate::robust::sweep::Outcome;
+
+    const LAMBDAS: [f32; 5] = [0.1, 0.2, 0.3, 0.4, 0.5];
+
+    fn adaptation() -> Adaptation {
+        let clean = CleanResidual { base: 0.5, ..CleanResidual::default() };
+        Adaptation { trained: 0.1, range: (0.1, 0.5), clean, statistics: Statistics::Noise }
+    }
+
+    /// A level with this noise estimate in both of its images, whose accuracy peaks at this index.
+    fn level(corruption: Option<(Noise, f32)>, noise: f64, peak: usize) -> Level {
+        let look = Look { signal: 200.0, residual: 100.0 + 100.0 * noise * noise, active: 0.1, size: 100 };
+        let right = |i: usize| 100 - 20 * i.abs_diff(peak);
+        let outcome = |i: usize| Outcome { correct: (0..100).map(|n| n < right(i)).collect(), ..Outcome::default() };
+        Level {
+            corruption: corruption.map(|(noise, level)| Corruption::new(noise, level).unwrap()),
+            outcomes: (0..5).map(outcome).collect(),
+            baseline: None,
+            looks: vec![look; 2],
+        }
+    }
+
+    fn levels() -> Vec<Level> {
+        let gaussian = |l: f32, noise, peak| level(Some((Noise::Gaussian, l)), noise, peak);
+        let shot = |l: f32, noise, peak| level(Some((Noise::Shot, l)), noise, peak);
+        vec![
+            level(None, 0.0, 0),
+            gaussian(0.02, 0.1, 1),
+            gaussian(0.04, 0.2, 2),
+            gaussian(0.06, 0.3, 3),
+            shot(60.0, 0.2, 1),
+            shot(30.0, 0.4, 2),
+            shot(10.0, 0.8, 4),
+        ]
+    }
+
+    #[test]
+    fn lines_are_found_by_noise_and_for_all() {
+        let calibration = Calibration::fit(&levels(), &LAMBDAS, &adaptation(), Residual::Excess).unwrap();
+        let gaussian = calibration.by_noise[&Noise::Gaussian];
+        assert!((gaussian.line.slope - 1.0).abs() < 1e-6 && (gaussian.line.intercept - 0.1).abs() < 1e-6);
+        assert!(gaussian.r2 > 0.999999 && gaussian.spread < 1e-6 && gaussian.points == 4);
+        let shot = calibration.by_noise[&Noise::Shot];
+        assert!((shot.line.slope - 0.5).abs() < 1e-6 && (shot.line.intercept - 0.1).abs() < 1e-6);
+        assert!(calibration.all.points == 7 && calibration.all.r2 < 0.95 && calibration.all.spread > 0.02);
+        assert!((0.4..1.0).contains(&calibration.all.line.slope));
+        assert!(calibration.points[0].noise.is_none() && calibration.points[6].level == 10.0);
+        assert_eq!(calibration.rule(None).unwrap(), LambdaRule::Auto(Residual::Excess, calibration.all.line));
+        assert_eq!(calibration.rule(Some(Noise::Shot)).unwrap(), LambdaRule::Auto(Residual::Excess, shot.line));
+        let message = calibration.rule(Some(Noise::Impulse)).unwrap_err().to_string();
+        assert!(message.contains("auto-impulse") && message.contains("gaussian, shot"), "{message}");
+    }
+
+    #[test]
+    fn too_few_points_are_refused() {
+        let fit = |levels: &[Level]| Calibration::fit(levels, &LAMBDAS, &adaptation(), Residual::Excess);
+        let refused = |levels: &[Level], words: &[&str]| {
+            let message = fit(levels).unwrap_err().to_string();
+            assert!(words.iter().all(|word| message.contains(word)), "{message}");
+        };
+        refused(&levels()[..3], &["levels = 2", "gaussian", "3 levels"]);
+        refused(&levels()[..6], &["levels = 2", "shot"]);
+        refused(&levels()[..1], &["noise"]);
+        let alike = [0.0, 0.1, 0.2].map(|l| level(Some((Noise::Speckle, l)), 0.2, 1));
+        refused(&alike, &["speckle", "differ"]);
+        assert!(fit(&levels()[..4]).is_ok());
+        let mut blind = levels();
+        blind[2].looks.clear();
+        refused(&blind, &["look"]);
+        blind[2].outcomes.pop();
+        refused(&blind, &["5 lambdas"]);
+    }
+
+    #[test]
+    fn one_lucky_image_does_not_move_the_peak() {
+        assert_eq!(peak(&[0.80, 0.84, 0.86, 0.84, 0.70, 0.861, 0.6]), 2);
+        assert_eq!(peak(&[0.9, 0.8, 0.7]), 0);
+        assert_eq!(peak(&[0.7, 0.8, 0.9]), 2);
+        assert_eq!(peak(&[0.5]), 0);
+    }
+
+    #[test]
+    fn a_recipe_keeps_it() {
+        let calibration = Calibration::fit(&levels(), &LAMBDAS, &adaptation(), Residual::Plain).unwrap();
+        let mut recipe = Recipe::default();
+        assert_eq!(Calibration::of(&recipe).unwrap(), None);
+        calibration.store(&mut recipe).unwrap();
+        let recipe: Recipe = serde_json::from_str(&serde_json::to_string(&recipe).unwrap()).unwrap();
+        let found = Calibration::of(&recipe).unwrap().unwrap();
+        assert_eq!((found.residual, found.points.len()), (Residual::Plain, 7));
+        assert!(found.by_noise.keys().eq(calibration.by_noise.keys()));
+        assert!((found.all.line.slope - calibration.all.line.slope).abs() < 1e-9);
+        let mut damaged = recipe.clone();
+        damaged.notes.insert(NOTE.into(), serde_json::json!({"slope": "steep"}));
+        assert!(Calibration::of(&damaged).unwrap_err().to_string().contains("calibrate again"));
+        let mut empty = recipe;
+        Calibration::forget(&mut empty);
+        assert_eq!(Calibration::of(&empty).unwrap(), None);
+    }
+}

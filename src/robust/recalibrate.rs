@@ -1,0 +1,142 @@
+//! What a network sees of clean images at other lambdas: batch-norm statistics, and what the first layer leaves.
+//!
+//! Changing lambda changes the codes, and with them what every batch norm sees; the published code leaves its statistics as
+//! they were trained. Here they are estimated again for each lambda of a grid, on clean training images. No noise is seen,
+//! no label, and no weight changes.
+
+use super::look::clean_residual;
+use super::{Classifier, Look};
+use crate::data::{Augment, Dataset, Normalization, fill_batch};
+use crate::error::{Error, Result};
+use crate::layers::Pass;
+use crate::models::{CleanResidual, Network, Recalibration};
+use crate::ops::RunningStatistics;
+use crate::tape::Tape;
+use crate::tensor::Tensor;
+use crate::train::check_fit;
+
+/// How to recalibrate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecalibrateConfig {
+    /// The grid, ascending.
+    pub lambdas: Vec<f32>,
+    /// Images that are looked at, spread evenly over the data.
+    pub images: usize,
+    /// Images a pass.
+    pub batch: usize,
+    /// What training did to its images.
+    pub augment: Option<Augment>,
+    /// Seed of the augmentation.
+    pub seed: u64,
+}
+
+impl Default for RecalibrateConfig {
+    /// Lambda 0.1, 0.2 .. 1.4; 2,000 images as they are.
+    fn default() -> Self {
+        let lambdas = (1..=14).map(|i| i as f32 / 10.0).collect();
+        Self { lambdas, images: 2000, batch: 100, augment: None, seed: 0 }
+    }
+}
+
+/// Estimates all batch-norm statistics of a network for each lambda of a grid in the layers that take one
+/// ([`Network::set_lambda_layers`]), and what its first layer leaves of clean images at its own lambda; from then on the
+/// network uses them.
+///
+/// Images come as in training. Each statistic is the mean over batches of the batch's mean or unbiased variance, every
+/// batch norm further on having seen its input normalised by the batch as in training: what running statistics move
+/// towards. Images that fill no batch are left out. `watch` is told of each pass.
+///
+/// # Errors
+/// [`Error::Argument`] for a grid that does not ascend, or where there are no images or no sparse coding layers;
+/// [`Error::Shape`] where the data do not fit the network, [`Error::OutOfMemory`].
+pub fn recalibrate(
+    network: &mut Network,
+    data: &Dataset,
+    normalization: &Normalization,
+    config: &RecalibrateConfig,
+    watch: &mut dyn FnMut(),
+) -> Result<Recalibration> {
+    if data.is_empty() || config.images == 0 || config.batch == 0 {
+        return Err(Error::argument("images", data.len().min(config.images), "at least one image is needed"));
+    }
+    check_fit(network.config(), data)?;
+    normalization.check(data.channels)?;
+    let data = data.subset(config.images);
+    let batch = config.batch.min(data.len());
+    let mut recalibration = Recalibration {
+        lambdas: config.lambdas.clone(),
+        layers: network.lambda_layers(),
+        images: data.len() / batch * batch,
+        clean: CleanResidual::default(),
+    };
+    recalibration.check()?;
+    let batches = (0..data.len() as u32).collect::<Vec<_>>();
+    let batches = batches.chunks_exact(batch).map(|indices| {
+        let (pixels, _) = fill_batch(&data, indices, normalization, config.augment, config.seed, 0);
+        Tensor::from_slice(network.gpu(), &[batch, data.height, data.width, data.channels], &pixels)
+    });
+    let batches = batches.collect::<Result<Vec<_>>>()?;
+    recalibration.clean = clean_looks(network, &batches)?;
+    let trained = network.batch_norms().iter().map(|(_, bn)| bn.running.clone()).collect::<Vec<_>>();
+    let tables = tables(network, &batches, &config.lambdas, watch);
+    for (bn, running) in network.batch_norms_mut().into_iter().zip(trained) {
+        bn.running = running;
+    }
+    network.set_recalibration(recalibration.clone(), &tables?)?;
+    Ok(recalibration)
+}
+
+/// What the first layer leaves.
+fn clean_looks(network: &mut Network, batches: &[Tensor]) -> Result<CleanResidual> {
+    let mut looks: Vec<Look> = Vec::new();
+    for images in batches {
+        looks.extend(Classifier::look(network, images)?);
+    }
+    Ok(clean_residual(&looks))
+}
+
+/// Mean and variance of every batch norm for every lambda. The running statistics are overwritten on the way.
+fn tables(
+    network: &mut Network,
+    batches: &[Tensor],
+    lambdas: &[f32],
+    watch: &mut dyn FnMut(),
+) -> Result<Vec<[Vec<f32>; 2]>> {
+    let mut tables = vec![[Vec::new(), Vec::new()]; network.batch_norms().len()];
+    for lambda in lambdas {
+        let sums = sums(network, batches, *lambda, watch)?;
+        for (table, sum) in tables.iter_mut().zip(sums) {
+            for (values, sum) in table.iter_mut().zip(sum) {
+                values.extend(sum.to_vec()?.into_iter().map(|v| v / batches.len() as f32));
+            }
+        }
+    }
+    Ok(tables)
+}
+
+/// The sums over batches of mean and variance of every batch norm.
+fn sums(network: &mut Network, batches: &[Tensor], lambda: f32, watch: &mut dyn FnMut()) -> Result<Vec<[Tensor; 2]>> {
+    let gpu = network.gpu().clone();
+    let zeros = |like: &Tensor| Tensor::full(&gpu, like.shape(), 0.0);
+    let mut sums = Vec::new();
+    for bn in network.batch_norms_mut() {
+        let RunningStatistics { mean, variance } = &bn.running;
+        sums.push([zeros(mean)?, zeros(variance)?]);
+        bn.running = RunningStatistics { mean: zeros(mean)?, variance: zeros(variance)? };
+    }
+    for images in batches {
+        let tape = Tape::idle();
+        let mut pass = Pass::eval(&tape);
+        pass.lambda = Some(Tensor::full(&gpu, &images.shape()[..1], lambda)?);
+        // With all of the way to the batch's statistics, the running ones are the batch's.
+        pass.batch_statistics = Some(1.0);
+        network.forward(&pass, &tape.constant(images))?;
+        for ([mean, variance], (_, bn)) in sums.iter_mut().zip(network.batch_norms()) {
+            *mean = mean.add(&bn.running.mean)?;
+            *variance = variance.add(&bn.running.variance)?;
+        }
+        gpu.submit()?;
+        watch();
+    }
+    Ok(sums)
+}

@@ -1,0 +1,181 @@
+//! Accuracy over lambda and noise: every rule judged on the same corrupted images.
+
+use std::collections::VecDeque;
+
+use super::corrupt::Corruption;
+use super::{Classifier, LambdaRule, Look};
+use crate::data::{Dataset, Normalization};
+use crate::error::{Error, Result};
+use crate::files::check_finite;
+use crate::gpu::Pending;
+use crate::layers::Pass;
+use crate::ops::check_labels;
+use crate::tape::Tape;
+use crate::tensor::Tensor;
+use crate::train::filled_batch;
+
+/// Passes that may be on their way before the first of them is waited for.
+const PASSES_IN_FLIGHT: usize = 16;
+
+/// What is judged, and how.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SweepConfig {
+    /// The rules.
+    pub rules: Vec<LambdaRule>,
+    /// Which of the sparse coding layers the residual is taken of, counted from 0.
+    pub layer: usize,
+    /// Images a pass.
+    pub batch: usize,
+    /// Seed of the corruptions.
+    pub seed: u64,
+    /// Look at every image even where no rule needs it.
+    pub looks: bool,
+}
+
+/// What became of every image under one rule.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// Whether its best class is right.
+    pub correct: Vec<bool>,
+    /// Its lambda; empty where each layer keeps its own.
+    pub lambda: Vec<f32>,
+    /// `|x - A z|^2`; empty for a model without sparse coding layers.
+    pub residual: Vec<f32>,
+    /// Share of codes that are not zero; likewise.
+    pub active: Vec<f32>,
+}
+
+impl Outcome {
+    /// Share of images whose best class is right.
+    pub fn accuracy(&self) -> f64 {
+        self.correct.iter().filter(|c| **c).count() as f64 / self.correct.len() as f64
+    }
+}
+
+/// One pass over the images, corrupted alike for all rules.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Level {
+    /// The corruption; none for clean images.
+    pub corruption: Option<Corruption>,
+    /// By rule.
+    pub outcomes: Vec<Outcome>,
+    /// Of another model, on the same images.
+    pub baseline: Option<Outcome>,
+    /// The looks at the images, where they were taken.
+    pub looks: Vec<Look>,
+}
+
+/// Runs a model over corrupted images, once for each rule. Corrupted pixels, their upload and the first look are shared by
+/// the rules; `baseline` sees the same images. `watch` is told of each batch.
+///
+/// # Errors
+/// [`Error::Argument`] where there are no images, or for what a rule refuses; [`Error::Label`], [`Error::Shape`],
+/// [`Error::NotFinite`] for scores that are not finite, [`Error::OutOfMemory`].
+pub fn sweep(
+    model: &mut dyn Classifier,
+    baseline: Option<&mut dyn Classifier>,
+    data: &Dataset,
+    normalization: &Normalization,
+    corruption: Option<Corruption>,
+    config: &SweepConfig,
+    watch: &mut dyn FnMut(),
+) -> Result<Level> {
+    if data.is_empty() || config.batch == 0 {
+        return Err(Error::argument("images", data.len().min(config.batch), "at least one image is needed"));
+    }
+    normalization.check(data.channels)?;
+    let noisy = corruption.map(|c| c.dataset(data, config.seed));
+    let images = Images { data: noisy.as_ref().unwrap_or(data), normalization, batch: config.batch.min(data.len()) };
+    let (outcomes, looks) = run(model, &images, config, watch)?;
+    let as_trained = SweepConfig { rules: vec![LambdaRule::Trained], layer: 0, looks: false, ..*config };
+    let baseline = baseline.map(|other| run(other, &images, &as_trained, &mut || ()));
+    let baseline = baseline.transpose()?.and_then(|(outcomes, _)| outcomes.into_iter().next());
+    Ok(Level { corruption, outcomes, baseline, looks })
+}
+
+/// What a pass goes over.
+struct Images<'a> {
+    data: &'a Dataset,
+    normalization: &'a Normalization,
+    batch: usize,
+}
+
+fn run(
+    model: &mut dyn Classifier,
+    images: &Images,
+    config: &SweepConfig,
+    watch: &mut dyn FnMut(),
+) -> Result<(Vec<Outcome>, Vec<Look>)> {
+    let (gpu, rules) = (model.gpu().clone(), &config.rules);
+    let order = (0..images.data.len() as u32).collect::<Vec<_>>();
+    let (mut outcomes, mut looks) = (vec![Outcome::default(); rules.len()], Vec::new());
+    let mut flight = VecDeque::new();
+    for indices in order.chunks(images.batch) {
+        let (x, labels) = filled_batch(&gpu, images.data, indices, images.normalization, images.batch)?;
+        let needed = config.looks || rules.iter().any(|rule| rule.needs_look(model));
+        let seen = if needed { model.look(&x)? } else { Vec::new() };
+        for (index, rule) in rules.iter().enumerate() {
+            let reads = InFlight::new(model, rule, &x, &seen, config.layer)?;
+            flight.push_back((index, reads, labels.clone(), indices.len()));
+            if flight.len() > PASSES_IN_FLIGHT {
+                land(&mut outcomes, flight.pop_front())?;
+            }
+        }
+        looks.extend(seen.into_iter().take(indices.len()));
+        watch();
+    }
+    while !flight.is_empty() {
+        land(&mut outcomes, flight.pop_front())?;
+    }
+    Ok((outcomes, looks))
+}
+
+/// What is yet to come back of one pass.
+struct InFlight {
+    scores: Pending,
+    lambdas: Vec<f32>,
+    residual: Option<Pending>,
+    active: Option<(Pending, usize)>,
+}
+
+impl InFlight {
+    fn new(model: &mut dyn Classifier, rule: &LambdaRule, x: &Tensor, looks: &[Look], layer: usize) -> Result<Self> {
+        let tape = Tape::idle();
+        let choice = rule.decide(model, x.shape()[0], looks)?;
+        let mut pass = Pass::eval(&tape).with_measures();
+        if let Some(choice) = &choice {
+            pass = choice.apply(model.gpu(), pass)?;
+        }
+        let scores = model.scores(&pass, &tape.constant(x))?.value().read()?;
+        let measures = pass.measures().into_iter().nth(layer);
+        Ok(Self {
+            scores,
+            lambdas: choice.map(|c| c.lambdas).unwrap_or_default(),
+            residual: measures.as_ref().map(|m| m.residual.read()).transpose()?,
+            active: measures.map(|m| Ok::<_, Error>((m.active.read()?, m.sizes[1]))).transpose()?,
+        })
+    }
+}
+
+/// Adds the first samples of a pass to the outcome of its rule.
+fn land(outcomes: &mut [Outcome], landed: Option<(usize, InFlight, Vec<u32>, usize)>) -> Result<()> {
+    let Some((index, pass, labels, samples)) = landed else { return Ok(()) };
+    let outcome = &mut outcomes[index];
+    let scores = pass.scores.wait()?;
+    check_finite("the class scores", &scores, "the images or the weights are far outside of what was trained on")?;
+    let classes = scores.len() / labels.len();
+    check_labels(&labels, classes)?;
+    let rows = scores.chunks_exact(classes).zip(&labels).take(samples);
+    outcome.correct.extend(rows.map(|(row, label)| best(row) == *label as usize));
+    let all = |pending: Option<Pending>| pending.map_or(Ok(Vec::new()), Pending::wait);
+    outcome.lambda.extend(pass.lambdas.into_iter().take(samples));
+    outcome.residual.extend(all(pass.residual)?.into_iter().take(samples));
+    let (active, codes) = pass.active.map_or((None, 1), |(pending, codes)| (Some(pending), codes));
+    outcome.active.extend(all(active)?.into_iter().take(samples).map(|count| count / codes as f32));
+    Ok(())
+}
+
+/// The class of the highest score; the first of equals.
+fn best(scores: &[f32]) -> usize {
+    (1..scores.len()).fold(0, |best, c| if scores[c] > scores[best] { c } else { best })
+}

@@ -1,0 +1,123 @@
+//! A sweep over lambda and noise, and recalibration, against values computed elsewhere in float64.
+
+use sdnet::data::{Dataset, Normalization};
+use sdnet::layers::Pass;
+use sdnet::models::{Network, Statistics};
+use sdnet::robust::LambdaRule;
+use sdnet::robust::recalibrate::{RecalibrateConfig, recalibrate};
+use sdnet::robust::sweep::{Outcome, SweepConfig, sweep};
+use sdnet::tape::Tape;
+use sdnet::tensor::Tensor;
+
+use crate::golden_networks::{fix_steps, stored_network};
+use crate::support::{Golden, assert_close, gpu};
+
+fn numbers(golden: &Golden, key: &str) -> Vec<f32> {
+    serde_json::from_str(&golden.metadata[key]).unwrap()
+}
+
+/// The narrow network with the bias of this file, at the step of its values.
+fn network(golden: &Golden) -> Network {
+    let mut parameters = Golden::open("net_sdnet18_narrow");
+    parameters.tensors.insert("param.linear.bias".into(), golden.tensors["linear.bias"].clone());
+    let mut network = stored_network(&parameters);
+    fix_steps(&mut network, golden);
+    network
+}
+
+fn images(golden: &Golden, kind: &str) -> Dataset {
+    let (shape, pixels) = &golden.tensors[&format!("pixels.{kind}")];
+    Dataset {
+        name: kind.into(),
+        images: pixels.iter().map(|p| *p as u8).collect(),
+        labels: golden.values("labels").iter().map(|l| *l as u16).collect(),
+        height: shape[2],
+        width: shape[3],
+        channels: 1,
+        classes: 10,
+        class_names: (0..10).map(|c| c.to_string()).collect(),
+    }
+}
+
+fn normalization(golden: &Golden) -> Normalization {
+    Normalization { mean: vec![0.0], std: vec![golden.number("std")] }
+}
+
+/// Normalised images on the device.
+fn tensor(golden: &Golden, kind: &str) -> Tensor {
+    let (shape, pixels) = &golden.tensors[&format!("pixels.{kind}")];
+    let std: f32 = golden.number("std");
+    let values = pixels.iter().map(|p| p / 255.0 / std).collect::<Vec<_>>();
+    Tensor::from_slice(gpu(), &[shape[0], shape[2], shape[3], 1], &values).unwrap()
+}
+
+#[test]
+fn a_sweep_gives_the_golden_scores_residuals_and_accuracies() {
+    let golden = Golden::open("robust_sweep");
+    let (mut network, normalization) = (network(&golden), normalization(&golden));
+    let lambdas = numbers(&golden, "lambdas");
+    let fixed = lambdas.iter().map(|l| LambdaRule::Fixed(*l));
+    let rules = std::iter::once(LambdaRule::Trained).chain(fixed).collect::<Vec<_>>();
+    // Five images a pass leave two for the last.
+    let config = SweepConfig { rules, layer: 0, batch: 5, seed: 0, looks: false };
+    let mut accuracies = Vec::new();
+    for kind in ["clean", "gaussian", "impulse"] {
+        let data = images(&golden, kind);
+        let level = sweep(&mut network, None, &data, &normalization, None, &config, &mut || ()).unwrap();
+        assert_eq!(level.outcomes[0].correct, level.outcomes[1].correct, "the trained lambda is 0.1");
+        for (lambda, outcome) in lambdas.iter().zip(&level.outcomes[1..]) {
+            check(&golden, &mut network, kind, *lambda, outcome);
+            accuracies.push((outcome.accuracy() * 100.0) as i32);
+        }
+    }
+    accuracies.sort_unstable();
+    accuracies.dedup();
+    assert!(accuracies.len() >= 4, "the case is degenerate: {accuracies:?}");
+}
+
+fn check(golden: &Golden, network: &mut Network, kind: &str, lambda: f32, outcome: &Outcome) {
+    let what = |name: &str| format!("{kind}.{lambda}.{name}");
+    let x = tensor(golden, kind);
+    let lambdas = Tensor::full(gpu(), &x.shape()[..1], lambda).unwrap();
+    let logits = network.predict(&x, Some(&lambdas)).unwrap().to_vec().unwrap();
+    assert_close(&what("logits"), &logits, golden.values(&what("logits")), 1e-4);
+    assert_close(&what("residual"), &outcome.residual, golden.values(&what("residual")), 1e-4);
+    let codes = 8.0 * 28.0 * 28.0;
+    for (got, want) in outcome.active.iter().zip(golden.values(&what("active"))) {
+        // Rounding may move a code across the threshold.
+        assert!((got * codes - want).abs() < 3.5, "{}: {} codes, not {want}", what("active"), got * codes);
+    }
+    let classes = golden.values(&what("logits")).chunks_exact(10);
+    let best = |row: &[f32]| (0..10).fold(0, |best, c| if row[c] > row[best] { c } else { best });
+    let correct = classes.zip(golden.values("labels")).map(|(row, label)| best(row) == *label as usize);
+    assert_eq!(outcome.correct, correct.collect::<Vec<_>>(), "{}", what("accuracy"));
+}
+
+#[test]
+fn recalibration_gives_the_golden_statistics_and_scores_between_them() {
+    let golden = Golden::open("robust_sweep");
+    let mut network = network(&golden);
+    let grid = numbers(&golden, "grid");
+    let batch = golden.number("batch");
+    let config = RecalibrateConfig { lambdas: grid.clone(), images: 99, batch, augment: None, seed: 0 };
+    let (data, mut passes) = (images(&golden, "train"), 0);
+    let found = recalibrate(&mut network, &data, &normalization(&golden), &config, &mut || passes += 1).unwrap();
+    assert_eq!((passes, found.images, found.layers), (2 * 3, 12, vec!["layer0.0".to_owned()]));
+    for (name, bn) in network.batch_norms() {
+        let table = &bn.by_lambda.as_ref().unwrap().statistics;
+        for (what, got) in [("running_mean", &table.mean), ("running_var", &table.variance)] {
+            let want = grid.iter().flat_map(|l| golden.values(&format!("recalibrated.{name}.{what}.{l}")));
+            let want = want.copied().collect::<Vec<_>>();
+            assert_close(&format!("{name}.{what}"), &got.to_vec().unwrap(), &want, 1e-4);
+        }
+    }
+    let clean = [found.clean.base, found.clean.slope, found.clean.spread].map(|v| v as f32);
+    assert_close("what is left of clean images", &clean, golden.values("clean_residual"), 1e-3);
+
+    network.set_statistics(Statistics::Own);
+    let (x, tape) = (tensor(&golden, "gaussian"), Tape::idle());
+    let rule = LambdaRule::Fixed(golden.number("between"));
+    let pass = rule.prepare(&mut network, &x, Pass::eval(&tape)).unwrap();
+    let logits = network.forward(&pass, &tape.constant(&x)).unwrap().value().to_vec().unwrap();
+    assert_close("scores between two sets", &logits, golden.values("gaussian.between.logits"), 1e-4);
+}

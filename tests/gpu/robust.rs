@@ -1,0 +1,312 @@
+//! Robust inference on the device: every image for itself, what is kept in files, and what is refused.
+
+use sdnet::checkpoint::{self, Recipe};
+use sdnet::data::{Augment, Dataset, Normalization};
+use sdnet::layers::Pass;
+use sdnet::models::{Kind, LambdaLayers, ModelConfig, Network, Statistics};
+use sdnet::reference::fill::fill;
+use sdnet::robust::corrupt::{Corruption, Noise};
+use sdnet::robust::recalibrate::{RecalibrateConfig, recalibrate};
+use sdnet::robust::sweep::{SweepConfig, sweep};
+use sdnet::robust::{Classifier, LambdaRule};
+use sdnet::tape::Tape;
+use sdnet::tensor::Tensor;
+use sdnet::train::{TrainConfig, Trainer};
+
+use crate::support::{assert_close, gpu};
+
+fn config(kind: Kind) -> ModelConfig {
+    ModelConfig { kind, width: 4, in_channels: 1, classes: 5, ..ModelConfig::default() }
+}
+
+fn network(kind: Kind) -> Network {
+    Network::new(gpu(), &config(kind), 3).unwrap()
+}
+
+/// Smooth spots of different brightness on an empty background.
+fn spots(n: usize) -> Dataset {
+    let pixel = |i: usize| {
+        let (image, y, x) = (i / 144, (i / 12 % 12) as f64 - 5.5, (i % 12) as f64 - 5.5);
+        let wide = 4.0 + 5.0 * (image % 4) as f64;
+        (60.0 + 30.0 * (image % 7) as f64) * (1.0 - (x * x + 0.5 * y * y) / wide).max(0.0)
+    };
+    Dataset {
+        name: "spots".into(),
+        images: (0..n * 144).map(|i| pixel(i) as u8).collect(),
+        labels: (0..n).map(|i| (i % 5) as u16).collect(),
+        height: 12,
+        width: 12,
+        channels: 1,
+        classes: 5,
+        class_names: (0..5).map(|c| c.to_string()).collect(),
+    }
+}
+
+fn normalization() -> Normalization {
+    Normalization { mean: vec![0.0], std: vec![0.25] }
+}
+
+fn grid() -> RecalibrateConfig {
+    RecalibrateConfig { lambdas: vec![0.1, 0.4, 0.9], images: 24, batch: 8, augment: None, seed: 0 }
+}
+
+fn recalibrated(kind: Kind) -> Network {
+    let mut network = network(kind);
+    recalibrate(&mut network, &spots(24), &normalization(), &grid(), &mut || ()).unwrap();
+    network
+}
+
+/// Images of growing noise, from none on, normalised, on the device.
+fn mixed(n: usize) -> Tensor {
+    let data = spots(n);
+    let noisy = (0..n).flat_map(|i| Corruption::new(Noise::Gaussian, 0.05 * i as f32).unwrap().image(&data, i, 1));
+    let values = noisy.map(|p| f32::from(p) / 255.0 / 0.25).collect::<Vec<_>>();
+    Tensor::from_slice(gpu(), &[n, 12, 12, 1], &values).unwrap()
+}
+
+fn one(images: &Tensor, index: usize) -> Tensor {
+    let size = images.len() / images.shape()[0];
+    let values = images.to_vec().unwrap()[index * size..][..size].to_vec();
+    Tensor::from_slice(gpu(), &[1, 12, 12, 1], &values).unwrap()
+}
+
+/// Class scores under a rule, and the lambdas it chose.
+fn scores(network: &mut Network, rule: &LambdaRule, images: &Tensor) -> (Vec<f32>, Vec<f32>) {
+    let tape = Tape::idle();
+    let pass = rule.prepare(network, images, Pass::eval(&tape)).unwrap();
+    let scores = network.forward(&pass, &tape.constant(images)).unwrap().value().to_vec().unwrap();
+    (scores, pass.lambda.map_or(Vec::new(), |l| l.to_vec().unwrap()))
+}
+
+#[test]
+fn every_image_of_a_mixed_batch_is_served_as_if_it_were_alone() {
+    let (mut network, images) = (recalibrated(Kind::Sdnet), mixed(7));
+    for statistics in [Statistics::Noise, Statistics::Own, Statistics::Trained] {
+        network.set_statistics(statistics);
+        let (together, lambdas) = scores(&mut network, &LambdaRule::label_free(0.1), &images);
+        assert!(lambdas[6] > lambdas[0] + 0.3, "the case is degenerate: {lambdas:?}");
+        for (i, row) in together.chunks_exact(5).enumerate() {
+            let image = one(&images, i);
+            let (alone, lambda) = scores(&mut network, &LambdaRule::label_free(0.1), &image);
+            assert_close(&format!("image {i}, {statistics:?}"), row, &alone, 1e-5);
+            assert_close("its lambda", &lambda, &lambdas[i..=i], 1e-5);
+            let (fixed, _) = scores(&mut network, &LambdaRule::Fixed(lambda[0]), &image);
+            assert_close("the same lambda for all", &fixed, &alone, 1e-5);
+        }
+    }
+}
+
+#[test]
+fn statistics_make_the_difference_that_they_should() {
+    let (mut network, images) = (recalibrated(Kind::Sdnet), mixed(3));
+    let mut at = |statistics, rule| {
+        network.set_statistics(statistics);
+        scores(&mut network, &rule, &images).0
+    };
+    let [trained, own, noise] =
+        [Statistics::Trained, Statistics::Own, Statistics::Noise].map(|s| at(s, LambdaRule::Fixed(0.7)));
+    assert!(trained != own && own != noise);
+    // The first image has no noise on it, so its own statistics are those that fit, but for what clean images differ by.
+    let far = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(far(&noise[..5], &own[..5]) < far(&noise[..5], &trained[..5]));
+    // Without another lambda there is nothing to adapt.
+    let plain = network.predict(&images, None).unwrap().to_vec().unwrap();
+    assert_eq!(scores(&mut network, &LambdaRule::Trained, &images).0, plain);
+}
+
+#[test]
+fn the_statistics_of_the_first_batch_norm_are_those_of_the_codes() {
+    let mut network = recalibrated(Kind::Sdnet);
+    let (data, tape) = (spots(24), Tape::idle());
+    let values = data.images.iter().map(|p| f32::from(*p) / 255.0 / 0.25).collect::<Vec<_>>();
+    for (place, lambda) in [0.1, 0.4, 0.9].into_iter().enumerate() {
+        let mut want = [vec![0.0; 4], vec![0.0; 4]];
+        for images in values.chunks_exact(8 * 144) {
+            let x = Tensor::from_slice(gpu(), &[8, 12, 12, 1], images).unwrap();
+            let mut pass = Pass::eval(&tape);
+            pass.lambda = Some(Tensor::full(gpu(), &[8], lambda).unwrap());
+            let csc = network.sparse_layers_mut().swap_remove(0);
+            let codes = csc.forward(&pass, &tape.constant(&x)).unwrap().value().to_vec().unwrap();
+            let [means, variances] = &mut want;
+            for (c, (mean_of_batches, variance_of_batches)) in means.iter_mut().zip(variances).enumerate() {
+                let of = codes.iter().skip(c).step_by(4).map(|v| f64::from(*v)).collect::<Vec<_>>();
+                let mean = of.iter().sum::<f64>() / of.len() as f64;
+                let squares = of.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
+                *mean_of_batches += mean / 3.0;
+                *variance_of_batches += squares / (of.len() - 1) as f64 / 3.0;
+            }
+        }
+        let table = &network.batch_norms()[0].1.by_lambda.as_ref().unwrap().statistics;
+        for (got, want) in [&table.mean, &table.variance].into_iter().zip(want) {
+            let want = want.iter().map(|v| *v as f32).collect::<Vec<_>>();
+            assert_close(&format!("lambda {lambda}"), &got.to_vec().unwrap()[place * 4..][..4], &want, 1e-5);
+        }
+    }
+}
+
+#[test]
+fn recalibration_changes_no_weight_and_travels_with_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.safetensors");
+    let mut network = network(Kind::Sdnet);
+    let before = network.tensors().unwrap();
+    recalibrate(&mut network, &spots(24), &normalization(), &grid(), &mut || ()).unwrap();
+    let after = network.tensors().unwrap();
+    assert!(before.iter().all(|(name, tensor)| after[name] == *tensor), "a weight or a running statistic has changed");
+    assert_eq!(after.len(), before.len() + 2 * network.batch_norms().len());
+    assert_eq!(after["recalibrated.layer0.1.running_mean"].0, [3, 4]);
+
+    let recipe = Recipe { model: config(Kind::Sdnet), ..Recipe::default() };
+    checkpoint::save(&path, &network, &recipe).unwrap();
+    let (mut loaded, _) = checkpoint::load(&path, gpu(), None).unwrap();
+    assert_eq!(loaded.recalibration(), network.recalibration());
+    let (images, rule) = (mixed(4), LambdaRule::label_free(0.1));
+    assert_eq!(scores(&mut loaded, &rule, &images), scores(&mut network, &rule, &images));
+
+    // Further training makes it stale.
+    let mut trainer = Trainer::with_network(gpu(), loaded, recipe, TrainConfig::default()).unwrap();
+    assert!(trainer.network().recalibration().is_none());
+    assert_eq!(trainer.network().tensors().unwrap().len(), before.len());
+}
+
+#[test]
+fn augmented_images_are_seen_as_training_sees_them() {
+    let mut network = network(Kind::Sdnet);
+    let table = |network: &Network| {
+        let table = network.batch_norms()[0].1.by_lambda.as_ref().unwrap().statistics.clone();
+        table.mean.to_vec().unwrap()
+    };
+    let mut at = |augment, seed| {
+        let config = RecalibrateConfig { augment, seed, ..grid() };
+        recalibrate(&mut network, &spots(24), &normalization(), &config, &mut || ()).unwrap();
+        table(&network)
+    };
+    let shifted = Some(Augment { pad: 4, flip: true });
+    let (plain, a, b, c) = (at(None, 0), at(shifted, 0), at(shifted, 0), at(shifted, 1));
+    assert!(a == b && a != c && a != plain);
+}
+
+#[test]
+fn lambda_goes_to_the_layers_that_are_chosen() {
+    let mut network = recalibrated(Kind::SdnetAll);
+    let names = network.layer_names();
+    assert_eq!((names.len(), &*names[0], &*names[1]), (17, "layer0.0", "layer1.layers.0.conv1"));
+    assert_eq!(network.lambda_layers(), names);
+    assert_eq!(network.recalibration().unwrap().layers, names);
+    let images = mixed(2);
+    let mut at = |layers: LambdaLayers| {
+        network.set_lambda_layers(&layers).unwrap();
+        (network.lambda_layers(), scores(&mut network, &LambdaRule::Fixed(0.5), &images).0)
+    };
+    let (_, all) = at(LambdaLayers::All);
+    let (first, only_first) = at(LambdaLayers::First);
+    let (named, only_named) = at(LambdaLayers::Named(vec!["layer2.layers.1.conv2".into()]));
+    assert_eq!((first, named), (vec!["layer0.0".to_owned()], vec!["layer2.layers.1.conv2".to_owned()]));
+    assert!(all != only_first && only_first != only_named);
+    assert!(network.recalibration().is_none(), "statistics of other layers' lambdas are of no use");
+    let message = network.set_lambda_layers(&LambdaLayers::Named(vec!["layer9".into()])).unwrap_err().to_string();
+    assert!(message.contains("layer9") && message.contains("layer0.0"), "{message}");
+    let message = self::network(Kind::Resnet).set_lambda_layers(&LambdaLayers::All).unwrap_err().to_string();
+    assert!(message.contains("resnet18"), "{message}");
+}
+
+#[test]
+fn gradients_go_through_statistics_of_each_sample() {
+    let (mut network, images) = (recalibrated(Kind::Sdnet), mixed(3));
+    let direction = fill(images.len(), 9, 1.0).iter().map(|v| *v as f32).collect::<Vec<_>>();
+    let upstream = fill(15, 8, 1.0).iter().map(|v| *v as f32).collect::<Vec<_>>();
+    let tape = Tape::new();
+    let leaf = tape.leaf(&images);
+    let pass = LambdaRule::label_free(0.1).prepare(&mut network, &images, Pass::eval(&tape)).unwrap();
+    let (lambda, statistics) = (pass.lambda.clone(), pass.statistics.clone());
+    let output = network.forward(&pass, &leaf).unwrap();
+    let upstream_tensor = Tensor::from_slice(gpu(), &[3, 5], &upstream).unwrap();
+    let gradient =
+        tape.backward_from(&output, &upstream_tensor).unwrap().of("images", &leaf).unwrap().to_vec().unwrap();
+    let along = gradient.iter().zip(&direction).map(|(g, d)| f64::from(g * d)).sum::<f64>();
+    let mut value = |step: f32| {
+        let moved = images.to_vec().unwrap().iter().zip(&direction).map(|(x, d)| x + step * d).collect::<Vec<_>>();
+        let (x, tape) = (Tensor::from_slice(gpu(), images.shape(), &moved).unwrap(), Tape::idle());
+        let mut pass = Pass::eval(&tape);
+        (pass.lambda, pass.statistics) = (lambda.clone(), statistics.clone());
+        let scores = network.forward(&pass, &tape.constant(&x)).unwrap().value().to_vec().unwrap();
+        scores.iter().zip(&upstream).map(|(s, u)| f64::from(s * u)).sum::<f64>()
+    };
+    let difference = (value(5e-5) - value(-5e-5)) / 1e-4;
+    assert!((along - difference).abs() < 0.02 * along.abs().max(difference.abs()), "{along} and {difference}");
+}
+
+#[test]
+fn what_a_sweep_says_is_what_single_runs_say() {
+    let (mut network, mut other) = (recalibrated(Kind::Sdnet), self::network(Kind::Resnet));
+    let rules = vec![LambdaRule::Trained, LambdaRule::Fixed(0.6), LambdaRule::label_free(0.1)];
+    let config = SweepConfig { rules: rules.clone(), layer: 0, batch: 4, seed: 5, looks: false };
+    let (data, corruption) = (spots(10), Corruption::new(Noise::Impulse, 0.2).unwrap());
+    let (baseline, mut batches) = (Some(&mut other as &mut dyn Classifier), 0);
+    let level = sweep(&mut network, baseline, &data, &normalization(), Some(corruption), &config, &mut || batches += 1)
+        .unwrap();
+    assert_eq!((batches, level.looks.len(), level.outcomes.len()), (3, 10, 3));
+    let noisy = corruption.dataset(&data, 5).images;
+    let values = noisy.iter().map(|p| f32::from(*p) / 255.0 / 0.25).collect::<Vec<_>>();
+    let x = Tensor::from_slice(gpu(), &[10, 12, 12, 1], &values).unwrap();
+    let right = |scores: &[f32]| {
+        let best = |row: &[f32]| (0..5).fold(0, |best, c| if row[c] > row[best] { c } else { best });
+        scores.chunks_exact(5).enumerate().map(|(i, row)| best(row) == i % 5).collect::<Vec<_>>()
+    };
+    for (rule, outcome) in rules.iter().zip(&level.outcomes) {
+        let (found, lambdas) = scores(&mut network, rule, &x);
+        assert_eq!(outcome.correct, right(&found), "{rule:?}");
+        assert_close(
+            "lambdas",
+            &[0.0].iter().chain(&outcome.lambda).copied().collect::<Vec<_>>(),
+            &[0.0].iter().chain(&lambdas).copied().collect::<Vec<_>>(),
+            1e-5,
+        );
+        assert_eq!((outcome.residual.len(), outcome.active.len()), (10, 10));
+    }
+    assert!(level.outcomes[1].residual.iter().zip(&level.outcomes[0].residual).all(|(high, low)| high > low));
+    assert!(level.outcomes[1].active.iter().zip(&level.outcomes[0].active).all(|(high, low)| high < low));
+    let baseline = level.baseline.unwrap();
+    let tape = Tape::idle();
+    let plain = other.forward(&Pass::eval(&tape), &tape.constant(&x)).unwrap().value().to_vec().unwrap();
+    assert_eq!((baseline.correct, baseline.residual.len()), (right(&plain), 0));
+}
+
+#[test]
+fn bad_arguments_are_refused() {
+    let (data, normalization) = (spots(8), normalization());
+    let mut network = network(Kind::Sdnet);
+    let mut refused = |config: RecalibrateConfig, data: &Dataset, word: &str| {
+        let message = recalibrate(&mut network, data, &normalization, &config, &mut || ()).unwrap_err().to_string();
+        assert!(message.contains(word), "{message}");
+        assert!(network.recalibration().is_none());
+    };
+    refused(RecalibrateConfig { images: 0, ..grid() }, &data, "images");
+    refused(RecalibrateConfig { batch: 0, ..grid() }, &data, "images");
+    for lambdas in [vec![], vec![0.2, 0.1], vec![0.1, 0.1], vec![-0.1, 0.1], vec![f32::NAN]] {
+        refused(RecalibrateConfig { lambdas, ..grid() }, &data, "lambdas");
+    }
+    refused(grid(), &data.subset(0), "images");
+    refused(grid(), &Dataset { channels: 2, width: 6, ..data.clone() }, "channels");
+    refused(grid(), &Dataset { labels: vec![9; 8], ..data.clone() }, "label 9");
+
+    let images = mixed(2);
+    let message = LambdaRule::label_free(0.1).choose(&mut network, &images).unwrap_err().to_string();
+    assert!(message.contains("recalibrate"), "{message}");
+    assert!(LambdaRule::Fixed(-1.0).choose(&mut network, &images).is_err());
+    assert_eq!(LambdaRule::Fixed(0.3).choose(&mut network, &images).unwrap().unwrap().to_vec().unwrap(), [0.3; 2]);
+    let message = Classifier::look(&mut self::network(Kind::Resnet), &images).unwrap_err().to_string();
+    assert!(message.contains("resnet18"), "{message}");
+    let wide = Tensor::full(gpu(), &[1, 12, 12, 3], 0.0).unwrap();
+    assert!(Classifier::look(&mut network, &wide).is_err());
+
+    let sweep_of = |data: &Dataset, rules: Vec<LambdaRule>, batch| {
+        let config = SweepConfig { rules, layer: 0, batch, seed: 0, looks: false };
+        sweep(&mut self::network(Kind::Sdnet), None, data, &normalization, None, &config, &mut || ()).map(drop)
+    };
+    sweep_of(&data, vec![LambdaRule::Trained], 4).unwrap();
+    assert!(sweep_of(&data, vec![LambdaRule::Trained], 0).is_err());
+    assert!(sweep_of(&data.subset(0), vec![LambdaRule::Trained], 4).is_err());
+    assert!(sweep_of(&data, vec![LambdaRule::Fixed(f32::NAN)], 4).is_err());
+    assert!(sweep_of(&Dataset { labels: vec![9; 8], ..data.clone() }, vec![LambdaRule::Trained], 4).is_err());
+}
