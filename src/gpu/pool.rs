@@ -1,6 +1,6 @@
 //! Device buffers that are used again instead of being made again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use super::{Gpu, lock};
@@ -52,8 +52,6 @@ pub struct MemoryReport {
     pub held: u64,
     /// The most that was ever held since the last [`Gpu::reset_peak`].
     pub peak: u64,
-    /// The largest buffer asked for since then.
-    pub largest: u64,
 }
 
 #[derive(Default)]
@@ -62,7 +60,8 @@ pub(super) struct Pool {
     live: u64,
     held: u64,
     peak: u64,
-    largest: u64,
+    /// Sizes asked for since the last [`Gpu::reset_peak`].
+    sizes: BTreeSet<u64>,
     next_id: u64,
     submissions: u64,
 }
@@ -70,7 +69,7 @@ pub(super) struct Pool {
 impl Pool {
     /// An idle buffer of this size, the one used last first.
     fn take(&mut self, size: u64, bytes: u64) -> Option<(wgpu::Buffer, u64)> {
-        self.largest = self.largest.max(bytes);
+        self.sizes.insert(bytes);
         let found = self.idle.get_mut(&size)?.pop()?;
         self.live += size;
         Some((found.raw, found.id))
@@ -161,14 +160,19 @@ impl Gpu {
     /// Bytes on the device now and at most.
     pub fn memory(&self) -> MemoryReport {
         let pool = lock(&self.0.pool);
-        MemoryReport { live: pool.live, held: pool.held, peak: pool.peak, largest: pool.largest }
+        MemoryReport { live: pool.live, held: pool.held, peak: pool.peak }
+    }
+
+    /// Sizes of the buffers asked for since the last [`Gpu::reset_peak`], in bytes.
+    pub(crate) fn sizes_asked_for(&self) -> BTreeSet<u64> {
+        lock(&self.0.pool).sizes.clone()
     }
 
     /// Starts the count of [`MemoryReport::peak`] anew.
     pub fn reset_peak(&self) {
         let mut pool = lock(&self.0.pool);
         pool.peak = pool.held;
-        pool.largest = 0;
+        pool.sizes.clear();
     }
 
     /// Gives every idle buffer back to the driver.

@@ -1,5 +1,7 @@
 //! How large a batch may be.
 
+use std::collections::BTreeSet;
+
 use crate::error::{Error, Result};
 use crate::layers::Pass;
 use crate::models::Network;
@@ -29,15 +31,16 @@ pub(super) fn with_largest_batch(error: Error, network: &mut Network, images: &[
 fn largest_batch(network: &mut Network, images: &[usize], purpose: Use, bytes: u64) -> Result<usize> {
     let gpu = network.gpu().clone();
     if bytes > gpu.largest_buffer() {
-        // The largest buffer grows with the batch.
-        let each = largest_buffer(network, images, 4, purpose)? / 4;
-        return Ok((gpu.largest_buffer() / each.max(1)) as usize);
+        // The sizes that double with the batch are those of the maps.
+        let (two, four) = (sizes(network, images, 2, purpose)?, sizes(network, images, 4, purpose)?);
+        let each = four.iter().rev().find(|bytes| two.contains(&(*bytes / 2))).map_or(1, |bytes| bytes / 4);
+        return Ok((gpu.largest_buffer() / each) as usize);
     }
     // What a step needs depends on what the pool can use again, so it is tried, to a sixteenth.
     let (mut fits, mut fails) = (0, images[0]);
     while fails - fits > 1 + fits / 16 {
         let batch = (fits + fails) / 2;
-        match largest_buffer(network, images, batch, purpose) {
+        match sizes(network, images, batch, purpose) {
             Ok(_) => fits = batch,
             Err(_) => fails = batch,
         }
@@ -45,8 +48,8 @@ fn largest_batch(network: &mut Network, images: &[usize], purpose: Use, bytes: u
     Ok(fits)
 }
 
-/// Bytes of the largest buffer of a step on a batch of so many images.
-fn largest_buffer(network: &mut Network, images: &[usize], batch: usize, purpose: Use) -> Result<u64> {
+/// The sizes of the buffers of one step on a batch of so many images.
+fn sizes(network: &mut Network, images: &[usize], batch: usize, purpose: Use) -> Result<BTreeSet<u64>> {
     let gpu = network.gpu().clone();
     gpu.wait()?;
     gpu.release_idle();
@@ -62,5 +65,5 @@ fn largest_buffer(network: &mut Network, images: &[usize], batch: usize, purpose
             tape.backward(&loss).map(drop)?;
         }
     }
-    Ok(gpu.memory().largest)
+    Ok(gpu.sizes_asked_for())
 }
