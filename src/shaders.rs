@@ -68,6 +68,8 @@ kernels! {
     BATCH_NORM_GRADIENT_SUMS = "batch_norm_gradient_sums", "common/rows";
     BATCH_NORM_MERGE = "batch_norm_merge";
     BATCH_NORM_STATISTICS = "batch_norm_statistics";
+    CLIP_RESIDUAL = "clip_residual";
+    CLIP_RESIDUAL_GRADIENT = "clip_residual_gradient";
     CROSS_ENTROPY = "cross_entropy";
     CROSS_ENTROPY_MEAN = "cross_entropy_mean", "common/total";
     FILL = "fill";
@@ -80,6 +82,7 @@ kernels! {
     MAX_POOL_GRADIENT = "max_pool_gradient";
     MOMENTUM = "momentum";
     NORMALIZE_ATOMS = "normalize_atoms", "common/total";
+    RECONSTRUCTION_SCALE = "reconstruction_scale", "common/total";
     RELU = "relu";
     RELU_GRADIENT = "relu_gradient";
     SCALE = "scale";

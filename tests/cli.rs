@@ -329,6 +329,8 @@ fn robust_commands_work_from_training_to_prediction() {
     let (own, trained) = (["--lambda", "0.7", "--statistics", "own"], ["--lambda", "0.7", "--no-recalibrate"]);
     assert_ne!(eval(&own)["loss"], eval(&trained)["loss"]);
     assert_eq!(eval(&own)["lambda"], 0.7_f32 as f64);
+    let clip = |limit| eval(&["--lambda", "0.7", "--clip", limit])["loss"].clone();
+    assert!(clip("0.1") != clip("off") && clip("1e9") == clip("off") && clip("clean") != clip("off"));
 
     // One file of images, and the same images in batches of one: every image for itself.
     let input = images(folder.path(), [5, 1, 12, 12], |v| v.iter_mut().for_each(|v| *v = v.abs()));
@@ -397,6 +399,9 @@ fn robust_commands_refuse_what_cannot_work() {
     sweep(&["--lambdas", "0.2,0.1"], &["lambdas"]);
     sweep(&["--lambdas", "nan"], &["lambdas"]);
     sweep(&["--layers", "layer7"], &["layer7", "layer0.0"]);
+    sweep(&["--clip", "-1"], &["clip", "-1"]);
+    sweep(&["--clip", "hard"], &["clip", "hard"]);
+    sweep(&["--clip", "0.5"], &["clip", "recalibrate"]);
     sweep(&["--images", "0"], &["images"]);
     sweep(&["--batch", "0"], &["images"]);
     sweep(&["--baseline", &at(folder.path(), "missing.safetensors")], &["missing.safetensors"]);

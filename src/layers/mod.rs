@@ -58,6 +58,9 @@ pub struct Pass<'t> {
     /// One lambda a sample whose batch-norm statistics it gets, where there are statistics for other lambdas than that of
     /// the training; without, everything is normalised as in training.
     pub statistics: Option<Tensor>,
+    /// How far pixels of the images may be from what the first sparse coding layer makes of them; beyond, they are clipped
+    /// before anything else is done ([`Csc::clip`]).
+    pub clip: Option<f32>,
     leaves: RefCell<Vec<(Parameter, Var)>>,
     measures: Option<RefCell<Vec<Measures>>>,
 }
@@ -71,6 +74,7 @@ impl<'t> Pass<'t> {
             batch_statistics: Some(MOMENTUM),
             lambda: None,
             statistics: None,
+            clip: None,
             leaves: RefCell::default(),
             measures: None,
         }

@@ -3,6 +3,7 @@
 
 mod activation;
 mod batch_norm;
+mod clip_residual;
 mod convolution;
 mod cross_entropy;
 mod elementwise;

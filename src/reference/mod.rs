@@ -10,6 +10,7 @@
 //! The networks are those of SDNet, arXiv 2210.12945.
 
 pub mod batch_norm;
+pub mod clip_residual;
 pub mod correlation;
 pub mod cross_entropy;
 pub mod csc;

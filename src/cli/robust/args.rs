@@ -44,8 +44,13 @@ pub struct AdaptArgs {
     /// Batch-norm statistics at another lambda, where the file has been recalibrated
     #[arg(long, value_enum, default_value_t = StatisticsName::Noise)]
     pub statistics: StatisticsName,
-    /// The statistics of the training at every lambda, as published
-    #[arg(long, conflicts_with = "statistics")]
+    /// How far pixels may be from what the first layer makes of them before they are clipped, where the file has been
+    /// recalibrated and the lambda is not that of the training: clean (what 99 of 100 pixels of clean images keep), off,
+    /// or a number in units of normalised pixels
+    #[arg(long, value_name = "clean|off|NUMBER", default_value = "clean", allow_negative_numbers = true)]
+    pub clip: String,
+    /// The statistics of the training at every lambda, and no clipping, as published
+    #[arg(long, conflicts_with_all = ["statistics", "clip"])]
     pub no_recalibrate: bool,
 }
 
@@ -197,7 +202,23 @@ impl AdaptArgs {
                 return Err(Error::argument("layers", self.layers.join(","), reason));
             }
         }
+        network.set_clip(self.clip(&network)?);
         Ok((network, recipe))
+    }
+
+    fn clip(&self, network: &Network) -> Result<Option<f32>> {
+        match (&*self.clip, self.clip.parse::<f32>()) {
+            _ if self.no_recalibrate => Ok(None),
+            ("off", _) => Ok(None),
+            ("clean", _) => Ok(network.recalibration().map(|r| r.clean.limit)),
+            (_, Ok(limit)) if limit >= 0.0 && network.recalibration().is_none() => Err(Error::argument(
+                "clip",
+                limit,
+                "the file has not been recalibrated: run `sdnet robust recalibrate` first",
+            )),
+            (_, Ok(limit)) if limit.is_finite() && limit >= 0.0 => Ok(Some(limit)),
+            _ => Err(Error::argument("clip", &self.clip, "must be clean, off, or a number that is not negative")),
+        }
     }
 
     fn statistics(&self) -> Statistics {

@@ -110,8 +110,9 @@ fn announce(network: &Network, data: &Dataset, lambdas: &[f32], levels: usize) {
         Some(_) => format!("{:?}", network.statistics()).to_lowercase(),
         None => "trained (the file has not been recalibrated)".into(),
     };
+    let clip = network.adaptation().and_then(|a| a.clip).map_or("nowhere".into(), |limit| format!("at {limit:.3}"));
     println!(
-        "{} at {} lambdas in {}, {levels} levels of {} images of {}, statistics {statistics}",
+        "{} at {} lambdas in {}, {levels} levels of {} images of {}, statistics {statistics}, clipped {clip}",
         network.config().name(),
         lambdas.len(),
         network.lambda_layers().join(", "),
