@@ -349,7 +349,10 @@ fn robust_commands_work_from_training_to_prediction() {
     let flags =
         ["--levels", "severities", "--noise", "gaussian,shot", "--baseline", &resnet, "--samples", "--out", &out];
     let said = succeeds(&with(&[&["robust", "sweep"], &small[..], &flags].concat(), &files));
-    assert!(said.contains("| auto-free |") && said.contains("**shot, mean**"), "{said}");
+    assert!(
+        said.contains("| auto-free |") && said.contains("**shot, mean**") && said.contains("auto: clean "),
+        "{said}"
+    );
     check_sweep(Path::new(&out));
 }
 

@@ -143,7 +143,7 @@ fn write_all(options: &SweepArgs, data: &Dataset, swept: &Swept) -> Result<()> {
     });
     write(&out.join("sweep.json"), to_json(&figures)?.as_bytes())?;
     write(&out.join("sweep.csv"), table::csv(&rows).as_bytes())?;
-    let markdown = table::markdown(swept);
+    let markdown = format!("{}\n{}", table::markdown(swept), table::gains(swept));
     write(&out.join("table.md"), markdown.as_bytes())?;
     for (noise, indices) in by_noise(&swept.levels) {
         let path = out.join(format!("{noise}.svg"));
