@@ -72,6 +72,8 @@ kernels! {
     BATCH_NORM_STATISTICS = "batch_norm_statistics";
     CEILING_COPY = "ceiling_copy";
     CEILING_MULTIPLY_ADD = "ceiling_multiply_add";
+    CLIP_RESIDUAL = "clip_residual";
+    CLIP_RESIDUAL_GRADIENT = "clip_residual_gradient";
     CROSS_ENTROPY = "cross_entropy";
     CROSS_ENTROPY_MEAN = "cross_entropy_mean", "common/total";
     FILL = "fill";
@@ -84,6 +86,7 @@ kernels! {
     MAX_POOL_GRADIENT = "max_pool_gradient";
     MOMENTUM = "momentum";
     NORMALIZE_ATOMS = "normalize_atoms", "common/total";
+    RECONSTRUCTION_SCALE = "reconstruction_scale", "common/total";
     RELU = "relu";
     RELU_GRADIENT = "relu_gradient";
     SCALE = "scale";

@@ -52,3 +52,19 @@ fn sparse_code_lowers_the_objective_and_writes_the_reconstruction() {
     let reconstruction = image::open(output).unwrap();
     assert_eq!((reconstruction.width(), reconstruction.height()), (40, 32));
 }
+
+#[test]
+fn robust_recognises_more_at_lambdas_of_its_own_and_writes_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = run("robust", &[folder.path()]);
+    let right = |guess: &dyn Fn(&str) -> Option<String>| {
+        said.lines().filter(|line| guess(line).as_deref() == line.get(..11).map(str::trim)).count()
+    };
+    let trained = right(&|line| Some(line.split("as trained ").nth(1)?.split(" at lambda").next()?.trim().to_owned()));
+    let auto = right(&|line| Some(line.split(" at lambda ").nth(1)?.get(5..)?.trim().to_owned()));
+    assert!(said.lines().count() == 8 && auto >= 5 && auto > trained, "{said}");
+    for name in ["noisy", "denoised", "reconstruction"] {
+        let picture = image::open(folder.path().join(format!("{name}.png"))).unwrap();
+        assert_eq!((picture.width(), picture.height()), (112, 896), "{name}");
+    }
+}

@@ -251,25 +251,44 @@ impl Csc {
     /// [`Error::Shape`], [`Error::OutOfMemory`].
     pub fn forward(&mut self, pass: &Pass, x: &Var) -> Result<Var> {
         let x = &self.repeat(pass.tape, x)?;
-        let shape = self.shape(x.value())?;
-        let weight = &self.weight.value;
-        let step = if pass.training {
-            normalize_atoms(weight)?;
-            self.step.follow(weight, &shape)?
-        } else {
-            self.step.converge(weight, &shape)?
-        };
-        let lambda = self.lambda(pass.lambda.as_ref().filter(|_| self.takes_lambda), &shape)?;
-        let weight = pass.parameter(&self.weight);
-        let codes = if pass.tape.records() && self.config.iterations >= LONG {
-            self.config.solve_again(pass.tape, x, &weight, &step, &lambda)?
-        } else {
-            self.config.solve(pass.tape, x, &weight, &step, &lambda)?
-        };
+        let codes = self.codes(pass, x, &pass.parameter(&self.weight))?;
         if let Some(measures) = &pass.measures {
             measures.borrow_mut().push(self.measure(x.value(), codes.value())?);
         }
         Ok(codes)
+    }
+
+    /// The codes of a signal that has been repeated already.
+    fn codes(&mut self, pass: &Pass, x: &Var, weight: &Var) -> Result<Var> {
+        let shape = self.shape(x.value())?;
+        let step = if pass.training {
+            normalize_atoms(weight.value())?;
+            self.step.follow(weight.value(), &shape)?
+        } else {
+            self.step.converge(weight.value(), &shape)?
+        };
+        let lambda = self.lambda(pass.lambda.as_ref().filter(|_| self.takes_lambda), &shape)?;
+        if pass.tape.records() && self.config.iterations >= LONG {
+            self.config.solve_again(pass.tape, x, weight, &step, &lambda)
+        } else {
+            self.config.solve(pass.tape, x, weight, &step, &lambda)
+        }
+    }
+
+    /// `x` with every value that is farther than `limit` from its scaled reconstruction moved there: outliers, such as
+    /// salt and pepper, that no sparse code explains. See [`Tape::clip_residual`]. The weights are held constant.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a limit that is negative or not finite, or a layer that repeats its signal;
+    /// [`Error::Shape`], [`Error::OutOfMemory`].
+    pub fn clip(&mut self, pass: &Pass, x: &Var, limit: f32) -> Result<Var> {
+        if self.config.dictionaries > 1 {
+            return Err(Error::argument("clip", limit, "is for layers with one dictionary"));
+        }
+        let weight = pass.tape.constant(&self.weight.value);
+        let codes = self.codes(pass, x, &weight)?;
+        let left = pass.tape.residual(x, &codes, &weight, self.config.stride, self.config.padding)?;
+        pass.tape.clip_residual(x, &left, limit)
     }
 
     fn measure(&self, x: &Tensor, codes: &Tensor) -> Result<Measures> {

@@ -58,6 +58,10 @@ pub struct Pass<'t> {
     /// One lambda a sample whose batch-norm statistics it gets, where there are statistics for other lambdas than that of
     /// the training; without, everything is normalised as in training.
     pub statistics: Option<Tensor>,
+    /// How far pixels of the images may be from what the first sparse coding layer makes of them; beyond, they are clipped
+    /// before anything else is done ([`Csc::clip`]).
+    pub clip: Option<f32>,
+    frozen: bool,
     leaves: RefCell<Vec<(Parameter, Var)>>,
     measures: Option<RefCell<Vec<Measures>>>,
 }
@@ -71,6 +75,8 @@ impl<'t> Pass<'t> {
             batch_statistics: Some(MOMENTUM),
             lambda: None,
             statistics: None,
+            clip: None,
+            frozen: false,
             leaves: RefCell::default(),
             measures: None,
         }
@@ -86,8 +92,16 @@ impl<'t> Pass<'t> {
         Self { measures: Some(RefCell::default()), ..self }
     }
 
-    /// The leaf of a parameter on this pass's tape.
+    /// Takes the parameters as constants: the tape then computes the gradient of the input alone.
+    pub fn frozen(self) -> Self {
+        Self { frozen: true, ..self }
+    }
+
+    /// A parameter on this pass's tape: a leaf, unless the pass is frozen.
     pub fn parameter(&self, parameter: &Parameter) -> Var {
+        if self.frozen {
+            return self.tape.constant(&parameter.value);
+        }
         let leaf = self.tape.leaf(&parameter.value);
         self.leaves.borrow_mut().push((parameter.clone(), leaf.clone()));
         leaf

@@ -61,6 +61,8 @@ pub struct CleanResidual {
     pub slope: f64,
     /// Standard deviation of what images have beyond that.
     pub spread: f64,
+    /// What 99 of 100 pixels are nearer to than to their scaled reconstruction ([`crate::layers::Csc::clip`]).
+    pub limit: f32,
 }
 
 impl Recalibration {
@@ -119,7 +121,8 @@ impl Network {
         Ok(())
     }
 
-    /// Uses statistics that were estimated for the lambdas of `recalibration`, wherever a pass has lambdas of its own.
+    /// Uses statistics that were estimated for the lambdas of `recalibration`, and its limit for clipping, wherever a rule
+    /// chooses another lambda.
     ///
     /// # Errors
     /// [`Error::Argument`] for a grid that does not ascend or layers that there are not, [`Error::Shape`] for tables
@@ -144,13 +147,15 @@ impl Network {
         for (bn, statistics) in self.batch_norms_mut().into_iter().zip(all) {
             bn.by_lambda = Some(statistics);
         }
+        self.set_clip((recalibration.clean.limit > 0.0).then_some(recalibration.clean.limit));
         self.remember_recalibration(Some(recalibration));
         Ok(())
     }
 
-    /// Uses the statistics of the training at every lambda, as the published code does.
+    /// Uses the statistics of the training at every lambda, and no clipping, as the published code does.
     pub fn forget_recalibration(&mut self) {
         self.batch_norms_mut().into_iter().for_each(|bn| bn.by_lambda = None);
+        self.set_clip(None);
         self.remember_recalibration(None);
     }
 

@@ -83,6 +83,7 @@ pub struct Network {
     linear: Linear,
     recalibration: Option<Recalibration>,
     statistics: Statistics,
+    clip: Option<f32>,
 }
 
 impl Network {
@@ -121,6 +122,11 @@ impl Network {
     pub fn forward(&mut self, pass: &Pass, images: &Var) -> Result<Var> {
         self.check(images.value())?;
         let tape = pass.tape;
+        let clipped = match (&mut self.stem, pass.clip) {
+            (Site::Csc(csc), Some(limit)) => Some(csc.clip(pass, images, limit)?),
+            _ => None,
+        };
+        let images = clipped.as_ref().unwrap_or(images);
         let x = self.stem.forward(pass, images)?;
         let mut x = match self.stem {
             Site::Conv(_) => self.stem_bn.forward_relu(pass, &x)?,
@@ -255,6 +261,16 @@ impl Network {
         self.statistics = statistics;
     }
 
+    /// How far pixels may be from what the first sparse coding layer makes of them, at other lambdas than the trained one.
+    pub fn clip(&self) -> Option<f32> {
+        self.clip
+    }
+
+    /// Changes [`Network::clip`].
+    pub fn set_clip(&mut self, limit: Option<f32>) {
+        self.clip = limit;
+    }
+
     pub(super) fn remember_recalibration(&mut self, recalibration: Option<Recalibration>) {
         self.recalibration = recalibration;
     }
@@ -328,7 +344,17 @@ impl Builder<'_> {
             bias: self.parameter("linear.bias".into(), &[classes], role)?,
         };
         let (config, statistics) = (self.config.clone(), Statistics::default());
-        Ok(Network { config, stem: first, stem_bn, stem_csc, blocks, linear, recalibration: None, statistics })
+        Ok(Network {
+            config,
+            stem: first,
+            stem_bn,
+            stem_csc,
+            blocks,
+            linear,
+            recalibration: None,
+            statistics,
+            clip: None,
+        })
     }
 
     fn block(&mut self, name: &str, channels: usize, planes: usize, stride: usize) -> Result<Block> {

@@ -4,6 +4,7 @@
 mod activation;
 mod batch_norm;
 mod ceiling;
+mod clip_residual;
 mod convolution;
 mod cross_entropy;
 mod elementwise;

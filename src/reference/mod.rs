@@ -11,6 +11,7 @@
 
 pub mod batch_norm;
 pub mod ceiling;
+pub mod clip_residual;
 pub mod correlation;
 pub mod cross_entropy;
 pub mod csc;

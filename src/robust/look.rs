@@ -52,7 +52,8 @@ impl Look {
     }
 }
 
-/// What is left of clean images, from looks at them, by least squares. Black images say nothing and are left out.
+/// What is left of clean images, but for its limit, from looks at them, by least squares. Black images say nothing and are
+/// left out.
 pub(super) fn clean_residual(looks: &[Look]) -> CleanResidual {
     let points = looks.iter().filter(|l| l.signal > 0.0).map(|l| (l.active, l.residual / l.signal)).collect::<Vec<_>>();
     let count = points.len().max(1) as f64;
@@ -61,7 +62,7 @@ pub(super) fn clean_residual(looks: &[Look]) -> CleanResidual {
     let spread = mean(&|p| (p.0 - center).powi(2));
     let slope = if spread > 0.0 { mean(&|p| (p.0 - center) * (p.1 - ratio)) / spread } else { 0.0 };
     let base = ratio - slope * center;
-    CleanResidual { base, slope, spread: mean(&|p| (p.1 - base - slope * p.0).powi(2)).sqrt() }
+    CleanResidual { base, slope, spread: mean(&|p| (p.1 - base - slope * p.0).powi(2)).sqrt(), limit: 0.0 }
 }
 
 #[cfg(test)]
@@ -89,7 +90,7 @@ mod tests {
 
     #[test]
     fn noise_is_what_is_left_beyond_that() {
-        let clean = CleanResidual { base: 0.3, slope: 0.5, spread: 0.0 };
+        let clean = CleanResidual { base: 0.3, slope: 0.5, ..CleanResidual::default() };
         assert!(look(10.0, 3.5, 0.1).noise(&clean) < 1e-7);
         assert_eq!(look(10.0, 2.0, 0.1).noise(&clean), 0.0);
         assert!((look(10.0, 3.5 + 4.0, 0.1).noise(&clean) - 0.2).abs() < 1e-12);

@@ -12,6 +12,7 @@
 //!
 //! [`corrupt`] makes noisy images, [`sweep`] judges all lambdas and rules on them.
 
+pub mod attack;
 mod calibrate;
 pub mod corrupt;
 mod look;
@@ -67,6 +68,8 @@ pub struct Adaptation {
     pub clean: CleanResidual,
     /// The batch-norm statistics it is to use.
     pub statistics: Statistics,
+    /// How far pixels may be from what the first layer makes of them.
+    pub clip: Option<f32>,
 }
 
 impl Classifier for Network {
@@ -91,7 +94,12 @@ impl Classifier for Network {
     fn adaptation(&self) -> Option<Adaptation> {
         let recalibration = self.recalibration()?;
         let (first, last) = (recalibration.lambdas.first()?, recalibration.lambdas.last()?);
-        let clean = recalibration.clean;
-        Some(Adaptation { trained: self.config().lambda, range: (*first, *last), clean, statistics: self.statistics() })
+        Some(Adaptation {
+            trained: self.config().lambda,
+            range: (*first, *last),
+            clean: recalibration.clean,
+            statistics: self.statistics(),
+            clip: self.clip(),
+        })
     }
 }

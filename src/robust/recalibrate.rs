@@ -15,6 +15,9 @@ use crate::tape::Tape;
 use crate::tensor::Tensor;
 use crate::train::check_fit;
 
+/// Share of the pixels of clean images that would be clipped.
+const CLIPPED: f64 = 0.01;
+
 /// How to recalibrate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RecalibrateConfig {
@@ -92,7 +95,20 @@ fn clean_looks(network: &mut Network, batches: &[Tensor]) -> Result<CleanResidua
     for images in batches {
         looks.extend(Classifier::look(network, images)?);
     }
-    Ok(clean_residual(&looks))
+    Ok(CleanResidual { limit: clean_limit(network, batches)?, ..clean_residual(&looks) })
+}
+
+/// The distance from their scaled reconstruction that all but [`CLIPPED`] of the pixels keep.
+fn clean_limit(network: &mut Network, batches: &[Tensor]) -> Result<f32> {
+    let (tape, mut distances) = (Tape::idle(), Vec::new());
+    let Some(csc) = network.sparse_layers_mut().into_iter().next() else { return Ok(0.0) };
+    for images in batches {
+        // With no limit at all, what comes out is the reconstruction.
+        let kept = csc.clip(&Pass::eval(&tape), &tape.constant(images), 0.0)?.value().to_vec()?;
+        distances.extend(images.to_vec()?.iter().zip(kept).map(|(x, kept)| (x - kept).abs()));
+    }
+    let place = ((1.0 - CLIPPED) * (distances.len() - 1) as f64) as usize;
+    Ok(*distances.select_nth_unstable_by(place, f32::total_cmp).1)
 }
 
 /// Mean and variance of every batch norm for every lambda. The running statistics are overwritten on the way.

@@ -81,7 +81,8 @@ impl LambdaRule {
         Ok(self.prepare(model, images, Pass::eval(&Tape::idle()))?.lambda)
     }
 
-    /// The pass with the lambda of each of the normalised `images`, and the statistics that go with it.
+    /// The pass with the lambda of each of the normalised `images`, the statistics that go with it, and the limit beyond
+    /// which pixels are clipped.
     ///
     /// # Errors
     /// As [`LambdaRule::choose`].
@@ -109,7 +110,7 @@ impl LambdaRule {
         let lambdas = self.lambdas(count, looks, adaptation.as_ref())?;
         Ok(lambdas.map(|lambdas| {
             let statistics = adaptation.and_then(|a| statistics(&lambdas, looks, &a));
-            Choice { lambdas, statistics }
+            Choice { lambdas, statistics, clip: adaptation.and_then(|a| a.clip) }
         }))
     }
 
@@ -139,6 +140,7 @@ pub(super) struct Choice {
     pub(super) lambdas: Vec<f32>,
     /// The lambda whose statistics it gets.
     statistics: Option<Vec<f32>>,
+    clip: Option<f32>,
 }
 
 impl Choice {
@@ -147,6 +149,7 @@ impl Choice {
         let tensor = |values: &Vec<f32>| Tensor::from_slice(gpu, &[values.len()], values);
         pass.lambda = Some(tensor(&self.lambdas)?);
         pass.statistics = self.statistics.as_ref().map(tensor).transpose()?;
+        pass.clip = self.clip;
         Ok(pass)
     }
 }
@@ -172,7 +175,7 @@ mod tests {
     /// A model of trained lambda 0.1 that leaves a third of clean images.
     fn adaptation(statistics: Statistics) -> Adaptation {
         let clean = CleanResidual { base: 1.0 / 3.0, ..CleanResidual::default() };
-        Adaptation { trained: 0.1, range: (0.1, 1.0), clean, statistics }
+        Adaptation { trained: 0.1, range: (0.1, 1.0), clean, statistics, clip: None }
     }
 
     /// A look at noise of this deviation.

@@ -39,7 +39,7 @@ pub struct Outcome {
     pub correct: Vec<bool>,
     /// Its lambda; empty where each layer keeps its own.
     pub lambda: Vec<f32>,
-    /// `|x - A z|^2`; empty for a model without sparse coding layers.
+    /// `|x - A z|^2`, of clipped images where they are clipped; empty for a model without sparse coding layers.
     pub residual: Vec<f32>,
     /// Share of codes that are not zero; likewise.
     pub active: Vec<f32>,

@@ -33,7 +33,7 @@ fn largest_batch(network: &mut Network, images: &[usize], purpose: Use, bytes: u
     if bytes > gpu.largest_buffer() {
         // The sizes that double with the batch are those of the maps.
         let (two, four) = (sizes(network, images, 2, purpose)?, sizes(network, images, 4, purpose)?);
-        let each = four.iter().rev().find(|bytes| two.contains(&(*bytes / 2))).map_or(1, |bytes| bytes / 4);
+        let each = four.difference(&two).filter(|bytes| two.contains(&(*bytes / 2))).max().map_or(1, |bytes| bytes / 4);
         return Ok((gpu.largest_buffer() / each) as usize);
     }
     // What a step needs depends on what the pool can use again, so it is tried, to a sixteenth.

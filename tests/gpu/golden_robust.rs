@@ -114,10 +114,17 @@ fn recalibration_gives_the_golden_statistics_and_scores_between_them() {
     let clean = [found.clean.base, found.clean.slope, found.clean.spread].map(|v| v as f32);
     assert_close("what is left of clean images", &clean, golden.values("clean_residual"), 1e-3);
 
-    network.set_statistics(Statistics::Own);
-    let (x, tape) = (tensor(&golden, "gaussian"), Tape::idle());
-    let rule = LambdaRule::Fixed(golden.number("between"));
-    let pass = rule.prepare(&mut network, &x, Pass::eval(&tape)).unwrap();
-    let logits = network.forward(&pass, &tape.constant(&x)).unwrap().value().to_vec().unwrap();
-    assert_close("scores between two sets", &logits, golden.values("gaussian.between.logits"), 1e-4);
+    assert_close("the limit of clean pixels", &[found.clean.limit], golden.values("limit"), 1e-4);
+
+    let mut scores = |kind, lambda, statistics, clip| {
+        network.set_statistics(statistics);
+        network.set_clip(clip);
+        let (x, tape) = (tensor(&golden, kind), Tape::idle());
+        let pass = LambdaRule::Fixed(lambda).prepare(&mut network, &x, Pass::eval(&tape)).unwrap();
+        network.forward(&pass, &tape.constant(&x)).unwrap().value().to_vec().unwrap()
+    };
+    let between = scores("gaussian", golden.number("between"), Statistics::Own, None);
+    assert_close("scores between two sets", &between, golden.values("gaussian.between.logits"), 1e-4);
+    let clipped = scores("impulse", 0.3, Statistics::Trained, Some(found.clean.limit));
+    assert_close("scores of clipped images", &clipped, golden.values("impulse.clipped.logits"), 1e-3);
 }

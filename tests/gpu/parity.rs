@@ -23,7 +23,7 @@ const CONVOLUTIONS: [(&str, Convolution); 5] = [
     ("weight_gradient", weight_gradient),
 ];
 
-const PLAIN: [(&str, Plain); 33] = [
+const PLAIN: [(&str, Plain); 36] = [
     ("fill", fill),
     ("add", add),
     ("add_bias", add_bias),
@@ -51,6 +51,9 @@ const PLAIN: [(&str, Plain); 33] = [
     ("batch_norm_merge", batch_norm_merge),
     ("batch_norm_gradient", batch_norm_gradient),
     ("batch_norm_gradient_sums", batch_norm_gradient_sums),
+    ("reconstruction_scale", clip_residual),
+    ("clip_residual", clip_residual),
+    ("clip_residual_gradient", clip_residual_gradient),
     ("cross_entropy", cross_entropy),
     ("cross_entropy_mean", cross_entropy_mean),
     ("unfold", unfold),
@@ -793,6 +796,49 @@ fn batch_norm_gradient_sums(gpu: &Gpu) -> Vec<Row> {
     };
     let cases = |s| [(s, false, false), (s, false, true), (s, true, false)];
     GRADIENT_MAPS.iter().flat_map(cases).flat_map(one).collect()
+}
+
+// Outliers.
+
+/// A signal, and what a reconstruction of some half of it leaves, for samples of less than a workgroup and of more.
+const SIGNALS: [[usize; 4]; 3] = [[2, 3, 3, 1], [3, 7, 5, 3], [1, 20, 30, 2]];
+
+fn left_of(shape: &[usize; 4]) -> (Vec<f64>, Vec<f64>) {
+    let (x, off) = (filled(shape, 1), filled(shape, 2));
+    let left = zip(&x, &off, |x, off| f64::from((0.5 * x + 0.25 * off) as f32));
+    (x, left)
+}
+
+/// Tight limits, where what comes out is the reconstruction and so shows the scale, and limits that clip some values.
+fn clip_residual(gpu: &Gpu) -> Vec<Row> {
+    let one = |(shape, limit): (&[usize; 4], f32)| {
+        let ((x, left), tape) = (left_of(shape), Tape::idle());
+        let [tx, tleft] = [&x, &left].map(|v| constant(&tape, gpu, shape, v));
+        let got = tape.clip_residual(&tx, &tleft, limit).unwrap();
+        let want = twin::clip_residual::clip_residual(&x, &left, shape[0], limit.into());
+        let clipped = want.iter().zip(&x).filter(|(a, b)| a != b).count();
+        assert!(clipped > 0 && (limit == 0.0 || clipped < x.len()), "{clipped} of {} are clipped", x.len());
+        // The scale is at most 2, of sums over a sample whose square is half of its size; twice that for the product.
+        let size = x.len() / shape[0];
+        let magnitude = zip(&x, &left, |x, left| x.abs() + 8.0 * (x.abs() + left.abs()));
+        Row::within(got.value(), want, magnitude, size.div_ceil(64) + 8 + DIVISION)
+    };
+    SIGNALS.iter().flat_map(|s| [(s, 0.0), (s, 0.25)]).map(one).collect()
+}
+
+fn clip_residual_gradient(gpu: &Gpu) -> Vec<Row> {
+    let one = |shape: &[usize; 4]| {
+        let ((x, left), tape, g) = (left_of(shape), Tape::new(), filled(shape, 6));
+        let leaves = [&x, &left].map(|v| tape.leaf(&tensor(gpu, shape, v)));
+        let out = tape.clip_residual(&leaves[0], &leaves[1], 0.25).unwrap();
+        let got = gradients(tape, &out, &g, &leaves.each_ref());
+        let (gx, gr) = twin::clip_residual::clip_residual_gradient(&x, &left, &g, shape[0], 0.25);
+        assert!(has_both_sides(&gr), "all or nothing is clipped");
+        let magnitude = times(8.0, &abs(&g));
+        let terms = x.len() / shape[0] / 64 + 9 + DIVISION;
+        [Row::within(&got[0], gx, magnitude.clone(), terms), Row::within(&got[1], gr, magnitude, terms)]
+    };
+    SIGNALS.iter().flat_map(one).collect()
 }
 
 // The loss.

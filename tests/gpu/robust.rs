@@ -213,6 +213,8 @@ fn lambda_goes_to_the_layers_that_are_chosen() {
 #[test]
 fn gradients_go_through_statistics_of_each_sample() {
     let (mut network, images) = (recalibrated(Kind::Sdnet), mixed(3));
+    // Clipping holds the scale of the reconstruction constant in its gradient, as differences do not.
+    network.set_clip(None);
     let direction = fill(images.len(), 9, 1.0).iter().map(|v| *v as f32).collect::<Vec<_>>();
     let upstream = fill(15, 8, 1.0).iter().map(|v| *v as f32).collect::<Vec<_>>();
     let tape = Tape::new();
@@ -237,8 +239,39 @@ fn gradients_go_through_statistics_of_each_sample() {
 }
 
 #[test]
+fn clipping_takes_out_what_no_code_explains() {
+    let mut network = recalibrated(Kind::Sdnet);
+    let clean = spots(6);
+    let salted = Corruption::new(Noise::Impulse, 0.05).unwrap().dataset(&clean, 2);
+    let tensor = |data: &Dataset| {
+        let values = data.images.iter().map(|p| f32::from(*p) / 255.0 / 0.25).collect::<Vec<_>>();
+        Tensor::from_slice(gpu(), &[6, 12, 12, 1], &values).unwrap()
+    };
+    let (x, noisy, tape) = (tensor(&clean), tensor(&salted), Tape::idle());
+    let limit = network.clip().unwrap();
+    let csc = network.sparse_layers_mut().swap_remove(0);
+    let mut clipped =
+        |x: &Tensor| csc.clip(&Pass::eval(&tape), &tape.constant(x), limit).unwrap().value().to_vec().unwrap();
+    let far = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
+    let (x_values, noisy_values) = (x.to_vec().unwrap(), noisy.to_vec().unwrap());
+    let (of_clean, of_noisy) = (clipped(&x), clipped(&noisy));
+    let left = far(&of_noisy, &x_values) / far(&noisy_values, &x_values);
+    assert!(left < 0.8, "{left} of the noise is left");
+    let changed = of_clean.iter().zip(&x_values).filter(|(a, b)| a != b).count();
+    assert!(changed <= x_values.len() / 50, "{changed} values of clean images have changed");
+    assert!(csc.clip(&Pass::eval(&tape), &tape.constant(&x), -1.0).is_err());
+    // Only where a rule chooses another lambda.
+    let free = |network: &mut Network| scores(network, &LambdaRule::Fixed(0.1), &noisy).0;
+    let with = free(&mut network);
+    network.set_clip(None);
+    assert_ne!(with, free(&mut network));
+}
+
+#[test]
 fn what_a_sweep_says_is_what_single_runs_say() {
     let (mut network, mut other) = (recalibrated(Kind::Sdnet), self::network(Kind::Resnet));
+    // Residuals are to be of the same images under all rules.
+    network.set_clip(None);
     let rules = vec![LambdaRule::Trained, LambdaRule::Fixed(0.6), LambdaRule::label_free(0.1)];
     let config = SweepConfig { rules: rules.clone(), layer: 0, batch: 4, seed: 5, looks: false };
     let (data, corruption) = (spots(10), Corruption::new(Noise::Impulse, 0.2).unwrap());

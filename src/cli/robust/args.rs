@@ -44,8 +44,13 @@ pub struct AdaptArgs {
     /// Batch-norm statistics at another lambda, where the file has been recalibrated
     #[arg(long, value_enum, default_value_t = StatisticsName::Noise)]
     pub statistics: StatisticsName,
-    /// The statistics of the training at every lambda, as published
-    #[arg(long, conflicts_with = "statistics")]
+    /// How far pixels may be from what the first layer makes of them before they are clipped, where the file has been
+    /// recalibrated and the lambda is not that of the training: clean (what 99 of 100 pixels of clean images keep), off,
+    /// or a number in units of normalised pixels
+    #[arg(long, value_name = "clean|off|NUMBER", default_value = "clean", allow_negative_numbers = true)]
+    pub clip: String,
+    /// The statistics of the training at every lambda, and no clipping, as published
+    #[arg(long, conflicts_with_all = ["statistics", "clip"])]
     pub no_recalibrate: bool,
 }
 
@@ -197,7 +202,23 @@ impl AdaptArgs {
                 return Err(Error::argument("layers", self.layers.join(","), reason));
             }
         }
+        network.set_clip(self.clip(&network)?);
         Ok((network, recipe))
+    }
+
+    fn clip(&self, network: &Network) -> Result<Option<f32>> {
+        match (&*self.clip, self.clip.parse::<f32>()) {
+            _ if self.no_recalibrate => Ok(None),
+            ("off", _) => Ok(None),
+            ("clean", _) => Ok(network.recalibration().map(|r| r.clean.limit)),
+            (_, Ok(limit)) if limit >= 0.0 && network.recalibration().is_none() => Err(Error::argument(
+                "clip",
+                limit,
+                "the file has not been recalibrated: run `sdnet robust recalibrate` first",
+            )),
+            (_, Ok(limit)) if limit.is_finite() && limit >= 0.0 => Ok(Some(limit)),
+            _ => Err(Error::argument("clip", &self.clip, "must be clean, off, or a number that is not negative")),
+        }
     }
 
     fn statistics(&self) -> Statistics {
@@ -216,22 +237,29 @@ impl LambdaArgs {
     /// # Errors
     /// [`Error::Argument`] for what is neither a number nor a rule, or a rule that the file has no fit for.
     pub fn rule(&self, network: &Network, recipe: &Recipe) -> Result<LambdaRule> {
-        let Some(text) = self.lambda.as_deref() else { return Ok(LambdaRule::Trained) };
-        let free = LambdaRule::label_free(network.config().lambda);
-        let calibration = || Calibration::of(recipe);
-        match (text, text.strip_prefix("auto-"), text.parse::<f32>()) {
-            ("auto", ..) => calibration()?.map_or(Ok(free), |c| c.rule(None)),
-            ("auto-free", ..) => Ok(free),
-            (_, Some(noise), _) => {
-                let reason = "the file has no fit of it: run `sdnet robust calibrate` first";
-                let noise = Noise::named(noise)?;
-                calibration()?.ok_or_else(|| Error::argument("lambda", text, reason))?.rule(Some(noise))
-            }
-            (_, _, Ok(number)) if number.is_finite() && number >= 0.0 => Ok(LambdaRule::Fixed(number)),
-            _ => {
-                let reason = "must be a finite number that is not negative, auto, auto-free, or auto-NOISE";
-                Err(Error::argument("lambda", text, reason))
-            }
+        self.lambda.as_deref().map_or(Ok(LambdaRule::Trained), |text| rule(text, network, recipe))
+    }
+}
+
+/// The rule that is called so, for this network.
+///
+/// # Errors
+/// As [`LambdaArgs::rule`].
+pub fn rule(text: &str, network: &Network, recipe: &Recipe) -> Result<LambdaRule> {
+    let free = LambdaRule::label_free(network.config().lambda);
+    let calibration = || Calibration::of(recipe);
+    match (text, text.strip_prefix("auto-"), text.parse::<f32>()) {
+        ("auto", ..) => calibration()?.map_or(Ok(free), |c| c.rule(None)),
+        ("auto-free", ..) => Ok(free),
+        (_, Some(noise), _) => {
+            let reason = "the file has no fit of it: run `sdnet robust calibrate` first";
+            let noise = Noise::named(noise)?;
+            calibration()?.ok_or_else(|| Error::argument("lambda", text, reason))?.rule(Some(noise))
+        }
+        (_, _, Ok(number)) if number.is_finite() && number >= 0.0 => Ok(LambdaRule::Fixed(number)),
+        _ => {
+            let reason = "must be a finite number that is not negative, auto, auto-free, or auto-NOISE";
+            Err(Error::argument("lambda", text, reason))
         }
     }
 }

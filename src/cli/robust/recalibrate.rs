@@ -44,10 +44,12 @@ pub fn run(options: &RecalibrateArgs) -> Result<()> {
         if augment.is_some() { "cropped and flipped" } else { "as they are" },
     );
     println!(
-        "left of a clean image: |x - A z|^2 = ({:.4} {:+.4} active) |x|^2, give or take {:.4}; written to {}",
+        "left of a clean image: |x - A z|^2 = ({:.4} {:+.4} active) |x|^2, give or take {:.4}; 99 of 100 pixels within {:.3}; \
+         written to {}",
         found.clean.base,
         found.clean.slope,
         found.clean.spread,
+        found.clean.limit,
         out.display(),
     );
     Ok(())

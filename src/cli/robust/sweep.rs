@@ -110,8 +110,9 @@ fn announce(network: &Network, data: &Dataset, lambdas: &[f32], levels: usize) {
         Some(_) => format!("{:?}", network.statistics()).to_lowercase(),
         None => "trained (the file has not been recalibrated)".into(),
     };
+    let clip = network.adaptation().and_then(|a| a.clip).map_or("nowhere".into(), |limit| format!("at {limit:.3}"));
     println!(
-        "{} at {} lambdas in {}, {levels} levels of {} images of {}, statistics {statistics}",
+        "{} at {} lambdas in {}, {levels} levels of {} images of {}, statistics {statistics}, clipped {clip}",
         network.config().name(),
         lambdas.len(),
         network.lambda_layers().join(", "),
@@ -142,7 +143,7 @@ fn write_all(options: &SweepArgs, data: &Dataset, swept: &Swept) -> Result<()> {
     });
     write(&out.join("sweep.json"), to_json(&figures)?.as_bytes())?;
     write(&out.join("sweep.csv"), table::csv(&rows).as_bytes())?;
-    let markdown = table::markdown(swept);
+    let markdown = format!("{}\n{}", table::markdown(swept), table::gains(swept));
     write(&out.join("table.md"), markdown.as_bytes())?;
     for (noise, indices) in by_noise(&swept.levels) {
         let path = out.join(format!("{noise}.svg"));

@@ -97,6 +97,22 @@ pub fn markdown(swept: &Swept) -> String {
     text
 }
 
+/// What each rule by residual costs clean images and gives noisy ones, in percentage points against the lambda of the
+/// training: one line each.
+pub fn gains(swept: &Swept) -> String {
+    let mut text = String::new();
+    for (i, name) in swept.names.iter().enumerate().skip(1 + swept.lambdas.len()) {
+        let gain = |level: &Level| 100.0 * (level.outcomes[i].accuracy() - level.outcomes[0].accuracy());
+        let mean = |noisy: bool| {
+            let all = swept.levels.iter().filter(|l| l.corruption.is_some() == noisy).map(gain).collect::<Vec<_>>();
+            all.iter().sum::<f64>() / all.len() as f64
+        };
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{name}: clean {:+.1}, noisy {:+.1} points on average", mean(false), mean(true));
+    }
+    text
+}
+
 /// The accuracies of a line of the table.
 fn figures(swept: &Swept, level: &Level, baseline: bool) -> Vec<f64> {
     let best = &level.outcomes[1 + best(swept, level)];

@@ -1,0 +1,59 @@
+//! Noisy photographs of clothes, each denoised and classified at a lambda of its own, with nothing but the library.
+//!
+//!     cargo run --release --example robust [FOLDER]
+//!
+//! Writes noisy.png (before), denoised.png (what the network gets to see) and reconstruction.png (what its codes say).
+
+use std::path::Path;
+
+use sdnet::checkpoint;
+use sdnet::data::{DataSource, Split, fill_batch, load};
+use sdnet::gpu::{Gpu, GpuOptions};
+use sdnet::layers::Pass;
+use sdnet::robust::LambdaRule;
+use sdnet::robust::corrupt::{Corruption, Noise};
+use sdnet::robust::recalibrate::{RecalibrateConfig, recalibrate};
+use sdnet::tape::Tape;
+use sdnet::tensor::Tensor;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = std::env::args().nth(1).unwrap_or_else(|| ".".into());
+    let gpu = Gpu::open(&GpuOptions::default())?;
+    let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/sdnet18-fashion.safetensors");
+    let (mut network, recipe) = checkpoint::load(weights.as_ref(), &gpu, None)?;
+    let source = DataSource { name: "fashion-mnist-small".into(), root: None };
+    let (train, mut test) = (load(&source, Split::Train)?, load(&source, Split::Test)?.subset(8));
+    let normalization = recipe.normalization.ok_or("the file does not say how pixels are normalised")?;
+
+    // Clean images teach it what to expect at other lambdas: once for a network; `sdnet robust recalibrate` keeps it.
+    let config = RecalibrateConfig { lambdas: vec![0.1, 0.4, 0.8, 1.2], images: 400, ..RecalibrateConfig::default() };
+    recalibrate(&mut network, &train, &normalization, &config, &mut || ())?;
+
+    let noises = [(Noise::Gaussian, 0.0), (Noise::Gaussian, 0.2), (Noise::Shot, 6.0), (Noise::Impulse, 0.12)];
+    let noisy = (0..8).map(|i| Ok(Corruption::new(noises[i % 4].0, noises[i % 4].1)?.image(&test, i, 1)));
+    test.images = noisy.collect::<sdnet::Result<Vec<_>>>()?.concat();
+    let (pixels, labels) = fill_batch(&test, &[0, 1, 2, 3, 4, 5, 6, 7], &normalization, None, 0, 0);
+    let (tape, x) = (Tape::idle(), Tensor::from_slice(&gpu, &[8, 28, 28, 1], &pixels)?);
+    let pass = LambdaRule::label_free(network.config().lambda).prepare(&mut network, &x, Pass::eval(&tape))?;
+
+    let trained = network.predict(&x, None)?.to_vec()?;
+    let auto = network.forward(&pass, &tape.constant(&x))?.value().to_vec()?;
+    let best = |s: &[f32]| (0..10).fold(0, |best, c| if s[c] > s[best] { c } else { best });
+    let lambdas = pass.lambda.as_ref().ok_or("no lambda")?.to_vec()?;
+    for (i, (label, lambda)) in labels.iter().zip(lambdas).enumerate() {
+        let [truth, trained, auto] = [*label as usize, best(&trained[10 * i..][..10]), best(&auto[10 * i..][..10])]
+            .map(|c| &test.class_names[c]);
+        let (noise, level) = noises[i % 4];
+        println!("{truth:11} {noise:8} {level:4}: as trained {trained:11} at lambda {lambda:.2} {auto}");
+    }
+    let (limit, std) = (network.clip().ok_or("no limit")?, normalization.std[0]);
+    let csc = network.sparse_layers_mut().swap_remove(0);
+    for (name, limit) in [("noisy", f32::MAX), ("denoised", limit), ("reconstruction", 0.0)] {
+        let values = csc.clip(&pass, &tape.constant(&x), limit)?.value().to_vec()?;
+        let bytes = values.iter().map(|v| (255.0 * v * std).round().clamp(0.0, 255.0) as u8).collect();
+        let column = image::GrayImage::from_raw(28, 8 * 28, bytes).ok_or("sizes do not match")?;
+        let large = image::imageops::resize(&column, 4 * 28, 32 * 28, image::imageops::FilterType::Nearest);
+        large.save(Path::new(&folder).join(format!("{name}.png")))?;
+    }
+    Ok(())
+}
