@@ -31,8 +31,8 @@ pub(super) fn with_largest_batch(error: Error, network: &mut Network, images: &[
 fn largest_batch(network: &mut Network, images: &[usize], purpose: Use, bytes: u64) -> Result<usize> {
     let gpu = network.gpu().clone();
     if bytes > gpu.largest_buffer() {
-        // The sizes that double with the batch are those of the maps.
-        let (two, four) = (sizes(network, images, 2, purpose)?, sizes(network, images, 4, purpose)?);
+        // What doubles with the batch are the maps, and those of the backward pass are no larger than the others.
+        let (two, four) = (sizes(network, images, 2, Use::Infer)?, sizes(network, images, 4, Use::Infer)?);
         let each = four.difference(&two).filter(|bytes| two.contains(&(*bytes / 2))).max().map_or(1, |bytes| bytes / 4);
         return Ok((gpu.largest_buffer() / each) as usize);
     }
