@@ -18,8 +18,9 @@ const DEVIATIONS: f64 = 3.0;
 
 /// Deviations of the noise that batch-norm statistics stay below lambda.
 ///
-/// A threshold takes from the codes of a clean image what noise gives back to those of a noisy one, most where the noise
-/// lives on the signal. So the statistics of clean images that fit are those of a smaller lambda.
+/// A threshold removes noise where no code is active; an active code it only moves, its noise with it. The statistics of a
+/// larger lambda turn the gain up by what the threshold took from the signal, and with it that noise, so the more noise
+/// there is the less they should. See `docs/robustness.md` for how this was found.
 const STATISTICS_BELOW: f64 = 2.0;
 
 /// How lambda is chosen.
