@@ -15,6 +15,7 @@
 //! | sparse-code something | [`layers::Csc`] |
 //! | train or run a network | [`models::Network`], [`train::Trainer`], [`checkpoint`] |
 //! | run a network on noisy images | [`robust`] |
+//! | attack a network | [`robust::attack`] |
 //! | differentiate through ops | [`tape::Tape`], [`ops`] |
 //! | check a shader | [`mod@reference`], the f64 twin of every op; [`shaders::all`] |
 //!

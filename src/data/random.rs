@@ -12,9 +12,11 @@ pub(crate) enum Purpose {
     Augment = 2,
     /// The corruption of a sample.
     Corrupt = 3,
+    /// An attack on a sample.
+    Attack = 4,
 }
 
-/// The stream of `purpose` for (`seed`, `part`, `index`), the part being an epoch or a kind of noise.
+/// The stream of `purpose` for (`seed`, `part`, `index`), the part being an epoch, a kind of noise or a restart.
 pub(crate) fn stream(purpose: Purpose, seed: u64, part: u64, index: u64) -> ChaCha8Rng {
     let mut key = [0; 32];
     for (bytes, part) in key.chunks_exact_mut(8).zip([seed, part, index, purpose as u64]) {

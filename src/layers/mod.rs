@@ -61,6 +61,7 @@ pub struct Pass<'t> {
     /// How far pixels of the images may be from what the first sparse coding layer makes of them; beyond, they are clipped
     /// before anything else is done ([`Csc::clip`]).
     pub clip: Option<f32>,
+    frozen: bool,
     leaves: RefCell<Vec<(Parameter, Var)>>,
     measures: Option<RefCell<Vec<Measures>>>,
 }
@@ -75,6 +76,7 @@ impl<'t> Pass<'t> {
             lambda: None,
             statistics: None,
             clip: None,
+            frozen: false,
             leaves: RefCell::default(),
             measures: None,
         }
@@ -90,8 +92,16 @@ impl<'t> Pass<'t> {
         Self { measures: Some(RefCell::default()), ..self }
     }
 
-    /// The leaf of a parameter on this pass's tape.
+    /// Takes the parameters as constants: the tape then computes the gradient of the input alone.
+    pub fn frozen(self) -> Self {
+        Self { frozen: true, ..self }
+    }
+
+    /// A parameter on this pass's tape: a leaf, unless the pass is frozen.
     pub fn parameter(&self, parameter: &Parameter) -> Var {
+        if self.frozen {
+            return self.tape.constant(&parameter.value);
+        }
         let leaf = self.tape.leaf(&parameter.value);
         self.leaves.borrow_mut().push((parameter.clone(), leaf.clone()));
         leaf

@@ -12,6 +12,7 @@
 //!
 //! [`corrupt`] makes noisy images, [`sweep`] judges all lambdas and rules on them.
 
+pub mod attack;
 mod calibrate;
 pub mod corrupt;
 mod look;

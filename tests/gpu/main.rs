@@ -1,6 +1,7 @@
 //! Everything that needs an adapter. The tests share one device and fail, with the hint what to install, where there
 //! is none.
 
+mod attack;
 mod determinism;
 mod golden_csc;
 mod golden_networks;

@@ -119,6 +119,14 @@ impl Twin {
         (loss, gradients)
     }
 
+    /// The gradient of the sum of the samples' losses with respect to the images, in evaluation mode.
+    pub fn image_gradient(&self, images: &Array, labels: &[usize]) -> Vec<f64> {
+        let chain = self.forward(images, false);
+        let upstream = cross_entropy_gradient(&chain.x.values, labels);
+        let mean = chain.backward(&upstream, &mut Arrays::new());
+        mean.into_iter().map(|g| g * labels.len() as f64).collect()
+    }
+
     /// One step of training, the projection of the atoms first; returns the loss before it.
     pub fn train_step(&mut self, images: &Array, labels: &[usize], rule: Sgd) -> f64 {
         self.project_atoms();

@@ -1,0 +1,254 @@
+//! Adversarial images: small changes of an image, within a ball around it and within `[0, 1]`, that a classifier falls
+//! for.
+//!
+//! Attacks work on pixels in `[0, 1]`; the normalisation is part of the [`Target`], and so is how it chooses lambda.
+//! A step's update is done on the host: it is a few operations a pixel, against some thousands of multiply-adds a pixel
+//! in the forward and backward pass that it waits for.
+//!
+//! Which question is answered depends on what an attack is made on and what it is judged by:
+//!
+//! | mode | made on | judged by |
+//! |---|---|---|
+//! | transfer to another lambda | the network at the lambda it was trained at | the same network at other lambdas: the attacker does not know the defence |
+//! | adaptive | the network as it defends itself, its choice of lambda included | the same |
+//! | transfer from a model | another model | the network |
+//!
+//! Only the adaptive one measures robustness, and only where gradients tell the truth: [`MaskCheck`] holds an attack by
+//! gradients against one without.
+
+mod ascent;
+mod ball;
+mod check;
+mod images;
+mod search;
+mod target;
+mod verdict;
+
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+pub use ascent::{Ascent, StepRule};
+pub use ball::{Ball, Norm};
+pub use check::MaskCheck;
+pub use images::Images;
+pub use target::{Found, LambdaChoice, Target, by_rule};
+pub use verdict::{Verdict, verdicts};
+
+use crate::data::random::{Purpose, stream};
+use crate::error::{Error, Result};
+use verdict::Worst;
+
+/// How adversarial images are looked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    /// One step of the size of the ball from the clean image (arXiv 1412.6572).
+    Fgsm,
+    /// Projected gradient ascent on the cross-entropy (arXiv 1706.06083), with momentum where asked for
+    /// (arXiv 1710.06081).
+    #[default]
+    Pgd,
+    /// Random search over square patches, in the manner of arXiv 1912.00049; asks for scores alone, never for
+    /// gradients.
+    Random,
+}
+
+/// An attack.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AttackConfig {
+    /// How adversarial images are looked for.
+    pub method: Method,
+    /// Where.
+    pub ball: Ball,
+    /// PGD: steps of a restart.
+    pub steps: usize,
+    /// PGD: length of a step in the ball's norm; 2.5 epsilon / steps where there is none.
+    pub step_size: Option<f32>,
+    /// PGD: share of the velocity that is kept.
+    pub momentum: f32,
+    /// PGD: how often it starts again.
+    pub restarts: usize,
+    /// PGD: starts at a random point of the ball, and not at the clean image.
+    pub random_start: bool,
+    /// PGD and FGSM: gradients that a step averages. The first is taken at the lambda chosen for the image as it is,
+    /// the others at those chosen for the image with noise of up to one step (expectation over the choice).
+    pub draws: usize,
+    /// Random search: how often it asks for scores.
+    pub queries: usize,
+    /// Of random starts, noise and random search. What a sample gets does not depend on its batch.
+    pub seed: u64,
+}
+
+impl Default for AttackConfig {
+    fn default() -> Self {
+        Self {
+            method: Method::Pgd,
+            ball: Ball { norm: Norm::Linf, epsilon: 8.0 / 255.0 },
+            steps: 10,
+            step_size: None,
+            momentum: 0.0,
+            restarts: 1,
+            random_start: true,
+            draws: 1,
+            queries: 100,
+            seed: 0,
+        }
+    }
+}
+
+impl AttackConfig {
+    /// # Errors
+    /// [`Error::Argument`] names the value that is outside its range.
+    pub fn check(&self) -> Result<()> {
+        self.ball.check()?;
+        let counts =
+            [("steps", self.steps), ("restarts", self.restarts), ("draws", self.draws), ("queries", self.queries)];
+        if let Some((name, value)) = counts.into_iter().find(|(_, value)| *value == 0) {
+            return Err(Error::argument(name, value, "at least one is needed"));
+        }
+        if !self.momentum.is_finite() || self.momentum < 0.0 {
+            return Err(Error::argument("momentum", self.momentum, "must be a finite number that is not negative"));
+        }
+        match self.step_size {
+            Some(size) if !size.is_finite() || size <= 0.0 => {
+                Err(Error::argument("step-size", size, "must be a finite positive number"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Passes forward that cost as much as the gradients: a backward pass counts as two.
+    pub fn cost_in_queries(&self) -> usize {
+        let AttackConfig { steps, restarts, draws, .. } = self.plan();
+        3 * steps * restarts * draws
+    }
+
+    /// The attack with the values that its method implies.
+    fn plan(self) -> Self {
+        let epsilon = self.ball.epsilon;
+        match self.method {
+            Method::Fgsm => {
+                Self { steps: 1, step_size: Some(epsilon), restarts: 1, momentum: 0.0, random_start: false, ..self }
+            }
+            Method::Pgd => {
+                Self { step_size: self.step_size.or(Some(2.5 * epsilon / self.steps.max(1) as f32)), ..self }
+            }
+            Method::Random => self,
+        }
+    }
+}
+
+/// What an attack has found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// The adversarial images: of all that were tried, the clean ones included, those that the target likes least.
+    pub pixels: Vec<f32>,
+    /// What the target says of them.
+    pub verdicts: Vec<Verdict>,
+}
+
+impl Outcome {
+    /// Share of the images that the target still gets right.
+    pub fn accuracy(&self) -> f64 {
+        verdict::accuracy(&self.verdicts)
+    }
+}
+
+/// Attacks images, `batch` at a time; `watch` hears after each batch how many more are done.
+///
+/// # Errors
+/// [`Error::Argument`] for values outside their ranges, [`Error::Label`], [`Error::NoGradient`] where the scores do not
+/// depend on the images, [`Error::NotFinite`], or whatever the model reports.
+pub fn run(
+    target: &mut Target,
+    images: &Images,
+    config: &AttackConfig,
+    batch: usize,
+    watch: &mut dyn FnMut(usize),
+) -> Result<Outcome> {
+    config.check()?;
+    let mut outcome = Outcome::default();
+    for (part, count) in images.batches(batch)? {
+        let worst = match config.method {
+            Method::Random => search::search(target, &part, config)?,
+            Method::Fgsm | Method::Pgd => climb(target, &part, &config.plan())?,
+        };
+        outcome.pixels.extend(&worst.pixels[..count * part.image_len()]);
+        outcome.verdicts.extend(&worst.verdicts[..count]);
+        watch(count);
+    }
+    Ok(outcome)
+}
+
+/// What the target says of other pixels in place of those of `images`, `batch` at a time.
+///
+/// # Errors
+/// As [`run`].
+pub fn judge(target: &mut Target, images: &Images, pixels: &[f32], batch: usize) -> Result<Vec<Verdict>> {
+    let images = images.with_pixels(pixels.to_vec())?;
+    let mut all = Vec::new();
+    for (part, count) in images.batches(batch)? {
+        let scores = target.scores(&part, &part.pixels)?;
+        all.extend(verdicts(&scores, &part.labels)?.into_iter().take(count));
+    }
+    Ok(all)
+}
+
+/// Gradient ascent: FGSM and PGD.
+fn climb<'a>(target: &mut Target, images: &'a Images, config: &AttackConfig) -> Result<Worst<'a>> {
+    let rule = StepRule { ball: config.ball, size: config.step_size.unwrap_or_default(), momentum: config.momentum };
+    let mut worst = Worst::new(images, &target.scores(images, &images.pixels)?)?;
+    for restart in 0..config.restarts {
+        let mut streams = streams(images, config.seed, restart);
+        let mut start = images.pixels.clone();
+        if config.random_start {
+            add_noise(&mut start, config.ball, &mut streams);
+        }
+        let mut ascent = Ascent::new(images, start, rule)?;
+        for _ in 0..config.steps {
+            let found = gradient(target, images, &ascent, config, &mut streams)?;
+            worst.offer(ascent.pixels(), &found.scores)?;
+            ascent.step(&found.gradient)?;
+        }
+        worst.offer(ascent.pixels(), &target.scores(images, ascent.pixels())?)?;
+    }
+    Ok(worst)
+}
+
+/// The gradient of each sample's cross-entropy at the lambda of the images, averaged with those at the lambdas of
+/// images nearby; the scores are those at the lambda of the images.
+fn gradient(
+    target: &mut Target,
+    images: &Images,
+    ascent: &Ascent,
+    config: &AttackConfig,
+    streams: &mut [ChaCha8Rng],
+) -> Result<Found> {
+    let at = ascent.pixels();
+    let lambda = target.lambda(images, at)?;
+    let mut found = target.gradient(images, at, lambda.as_ref())?;
+    let nearby = Ball { epsilon: config.step_size.unwrap_or_default(), ..config.ball };
+    for _ in 1..config.draws {
+        let mut noisy = at.to_vec();
+        add_noise(&mut noisy, nearby, streams);
+        noisy.iter_mut().for_each(|p| *p = p.clamp(0.0, 1.0));
+        let lambda = target.lambda(images, &noisy)?;
+        let drawn = target.gradient(images, at, lambda.as_ref())?;
+        found.gradient.iter_mut().zip(drawn.gradient).for_each(|(sum, g)| *sum += g);
+    }
+    found.gradient.iter_mut().for_each(|g| *g /= config.draws as f32);
+    Ok(found)
+}
+
+/// One stream of random numbers a sample, the same in whatever batch it is.
+fn streams(images: &Images, seed: u64, restart: usize) -> Vec<ChaCha8Rng> {
+    images.ids.iter().map(|&id| stream(Purpose::Attack, seed, restart as u64, id)).collect()
+}
+
+/// Adds to each sample a random point of the ball.
+fn add_noise(pixels: &mut [f32], ball: Ball, streams: &mut [ChaCha8Rng]) {
+    let len = pixels.len() / streams.len().max(1);
+    for (sample, rng) in pixels.chunks_exact_mut(len.max(1)).zip(streams) {
+        sample.iter_mut().zip(ball.random(len, rng)).for_each(|(p, noise)| *p += noise);
+    }
+}
