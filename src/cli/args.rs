@@ -12,6 +12,7 @@ use crate::gpu::{Gpu, GpuOptions};
 use crate::layers::Solver;
 use crate::models::{ModelConfig, Stem};
 use crate::optim::RateSchedule;
+use crate::robust::attack::{Method, Norm};
 
 /// Sparse dictionary learning networks on any GPU
 #[derive(Debug, Parser)]
@@ -34,6 +35,8 @@ pub enum Command {
     /// Choose lambda for the noise at hand, without training again
     #[command(subcommand)]
     Robust(RobustCommand),
+    /// Look for adversarial images, and count how many images a network still gets right
+    Attack(Box<AttackArgs>),
     /// Time layers and networks, each step to completion
     Bench(BenchArgs),
     /// Print or write the kernels, as assembled or translated
@@ -312,6 +315,137 @@ pub struct PredictArgs {
     /// Images a pass
     #[arg(long, default_value_t = 64)]
     pub batch: usize,
+}
+
+/// What an attack is made on, and what it is judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum AttackMode {
+    /// Made at each lambda and judged at the same: what the defence is worth
+    Adaptive,
+    /// Made at the network's own lambda, judged at others: the attacker does not know the defence
+    TransferLambda,
+    /// Made on the network of --source, judged at each lambda
+    TransferModel,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum AttackName {
+    /// One step
+    Fgsm,
+    /// Projected gradient ascent
+    Pgd,
+    /// Random search over square patches, without gradients
+    Random,
+}
+
+impl From<AttackName> for Method {
+    fn from(name: AttackName) -> Self {
+        match name {
+            AttackName::Fgsm => Self::Fgsm,
+            AttackName::Pgd => Self::Pgd,
+            AttackName::Random => Self::Random,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum NormName {
+    /// The largest change of any value
+    Linf,
+    /// The length of an image's change
+    L2,
+}
+
+impl From<NormName> for Norm {
+    fn from(name: NormName) -> Self {
+        match name {
+            NormName::Linf => Self::Linf,
+            NormName::L2 => Self::L2,
+        }
+    }
+}
+
+/// A number, or a fraction such as 8/255.
+fn fraction(text: &str) -> std::result::Result<f32, String> {
+    let number = |part: &str| part.trim().parse::<f32>().map_err(|_| format!("{part:?} is not a number"));
+    match text.split_once('/') {
+        Some((top, bottom)) => Ok(number(top)? / number(bottom)?),
+        None => number(text),
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct AttackArgs {
+    #[command(flatten)]
+    pub weights: WeightsArgs,
+    #[command(flatten)]
+    pub lambda: LambdaArgs,
+    #[command(flatten)]
+    pub data: DataArgs,
+    #[command(flatten)]
+    pub adapter: AdapterArgs,
+    /// Folder for figures and pictures
+    #[arg(long, value_name = "FOLDER")]
+    pub out: PathBuf,
+    /// What the attack is made on, and what it is judged by
+    #[arg(long, value_enum, default_value_t = AttackMode::Adaptive)]
+    pub mode: AttackMode,
+    /// How adversarial images are looked for
+    #[arg(long, value_enum, default_value_t = AttackName::Pgd)]
+    pub attack: AttackName,
+    /// How the size of a change is measured
+    #[arg(long, value_enum, default_value_t = NormName::Linf)]
+    pub norm: NormName,
+    /// Largest changes, in units of a full-scale pixel; by default 2/255, 4/255 and 8/255, or 0.125, 0.25 and 0.5 for l2
+    #[arg(long, value_name = "X[,X..]", value_delimiter = ',', value_parser = fraction, allow_negative_numbers = true)]
+    pub epsilon: Option<Vec<f32>>,
+    /// Lambdas to judge at beside that of --lambda: numbers, auto and so on, as there; by default 0.1, 0.2, 0.4, 0.6, 0.8,
+    /// 1 and 1.4
+    #[arg(long, value_name = "X[,X..]", value_delimiter = ',', allow_negative_numbers = true)]
+    pub lambdas: Option<Vec<String>>,
+    /// PGD: steps
+    #[arg(long, default_value_t = 10)]
+    pub steps: usize,
+    /// PGD: length of a step; by default 2.5 epsilon / steps
+    #[arg(long, value_name = "X", value_parser = fraction, allow_negative_numbers = true)]
+    pub step_size: Option<f32>,
+    /// PGD: how often to start again
+    #[arg(long, default_value_t = 1)]
+    pub restarts: usize,
+    /// PGD: share of the velocity that is kept
+    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
+    pub momentum: f32,
+    /// PGD: start at the clean images, not at a random point near them
+    #[arg(long)]
+    pub no_random_start: bool,
+    /// Gradients a step averages, each at the lambda chosen for the image with a little noise
+    #[arg(long, default_value_t = 1)]
+    pub draws: usize,
+    /// Random search: scores it asks for; by default three for each gradient that PGD takes
+    #[arg(long, value_name = "N")]
+    pub queries: Option<usize>,
+    /// No random search beside an adaptive attack, which finds out masked gradients
+    #[arg(long)]
+    pub no_check: bool,
+    /// Weights file of the network that --mode transfer-model makes attacks on
+    #[arg(long, value_name = "FILE")]
+    pub source: Option<PathBuf>,
+    /// Weights file of a network to compare with, attacked through its own gradients
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Images to attack, spread evenly over the test images
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub samples: usize,
+    /// Images a pass
+    #[arg(long, default_value_t = 50)]
+    pub batch: usize,
+    /// Seed of random starts, noise and random search
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// One JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What is done in a step.

@@ -2,6 +2,7 @@
 
 mod adapters;
 mod args;
+mod attack;
 mod bench;
 mod eval;
 pub mod pictures;
@@ -31,6 +32,7 @@ pub fn main() -> ExitCode {
         Command::Eval(options) => eval::run(options),
         Command::Predict(options) => predict::run(options),
         Command::Robust(command) => robust::run(command),
+        Command::Attack(options) => attack::run(options),
         Command::Bench(options) => bench::run(options),
         Command::Shaders(options) => shaders::run(options),
     };

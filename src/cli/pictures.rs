@@ -1,6 +1,9 @@
-//! The pictures that training writes: its curves (SVG), the atoms it learned and some predictions (both PNG).
+//! The pictures that the program writes: curves (SVG), atoms, predictions and adversarial images (PNG).
 //!
 //! Everything here takes plain numbers and returns a string or pixels; nothing touches a file or a GPU.
+
+mod adversarial;
+mod chart;
 
 use std::io::Cursor;
 
@@ -8,6 +11,9 @@ use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
 use plotters::coord::Shift;
 use plotters::prelude::*;
+
+pub use adversarial::{Pair, adversarial};
+pub use chart::{Chart, ChartCurve, chart_svg};
 
 /// A colour: red, green, blue.
 type Rgb = [u8; 3];

@@ -264,16 +264,20 @@ fn spread(len: usize, count: usize) -> Vec<u32> {
 }
 
 /// The best class and its probability.
-fn best_class(scores: &[f32]) -> (usize, f32) {
+pub(super) fn best_class(scores: &[f32]) -> (usize, f32) {
     let best = (0..scores.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap_or(0);
     let total = scores.iter().map(|s| (s - scores[best]).exp()).sum::<f32>();
     (best, 1.0 / total)
 }
 
-fn write_png(path: &Path, picture: &Picture) -> Result<()> {
+/// # Errors
+/// [`Error::Io`] where the file cannot be written, [`Error::File`] where the picture cannot be encoded.
+pub(super) fn write_png(path: &Path, picture: &Picture) -> Result<()> {
     write(path, &picture.png().map_err(|e| Error::file(path, e))?)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+/// # Errors
+/// [`Error::Io`] where the file cannot be written.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     write_atomic(path, |file| file.write_all(bytes).map_err(|e| Error::io(path, e)))
 }

@@ -8,13 +8,12 @@ use sdnet::data::Normalization;
 use sdnet::error::Error;
 use sdnet::gpu::Gpu;
 use sdnet::layers::{Pass, StepRule};
-use sdnet::models::{ModelConfig, Network};
+use sdnet::models::{CleanResidual, ModelConfig, Network, Statistics};
 use sdnet::reference::fill::fill;
 use sdnet::robust::attack::{
-    Ascent, AttackConfig, Ball, Images, MaskCheck, Method, Norm, Outcome, StepRule as Ascending, Target, by_rule,
-    judge, run,
+    Ascent, AttackConfig, Ball, Images, MaskCheck, Method, Norm, Outcome, StepRule as Ascending, Target, judge, run,
 };
-use sdnet::robust::{Classifier, LambdaRule};
+use sdnet::robust::{Adaptation, Classifier, LambdaRule, Line, Look, Residual};
 use sdnet::tape::{Tape, Var};
 use sdnet::tensor::{Tensor, nchw_to_nhwc};
 use serde::Deserialize;
@@ -72,7 +71,7 @@ fn pgd_takes_the_golden_steps() {
     assert!(golden.number::<f64>("least_sign_margin") > 1e-3);
     let (mut network, normalization, images) =
         (golden_network(&golden), normalization(&golden), golden_images(&golden));
-    let mut target = Target::new(&mut network, &normalization, by_rule(LambdaRule::Trained));
+    let mut target = Target::new(&mut network, &normalization, LambdaRule::Trained);
     let cases: BTreeMap<String, Case> = serde_json::from_str(&golden.metadata["cases"]).unwrap();
     assert_eq!(cases.len(), 4);
     for (name, Case { norm, epsilon, step_size, momentum }) in cases {
@@ -81,7 +80,7 @@ fn pgd_takes_the_golden_steps() {
         let rule = Ascending { ball: Ball { norm, epsilon }, size: step_size, momentum };
         let mut ascent = Ascent::new(&images, start, rule).unwrap();
         for step in 0..golden.number("steps") {
-            let found = target.gradient(&images, ascent.pixels(), None).unwrap();
+            let found = target.gradient(&images, ascent.pixels(), ascent.pixels()).unwrap();
             ascent.step(&found.gradient).unwrap();
             let want = golden.values(&format!("{name}.{step}"));
             let errors = ascent.pixels().iter().zip(want).map(|(a, b)| (a - b).abs());
@@ -97,8 +96,8 @@ fn scores_and_gradient_of_pixels_are_the_golden_ones() {
     let golden = Golden::open("attack_pgd");
     let (mut network, normalization, images) =
         (golden_network(&golden), normalization(&golden), golden_images(&golden));
-    let mut target = Target::new(&mut network, &normalization, by_rule(LambdaRule::Trained));
-    let found = target.gradient(&images, images.pixels(), None).unwrap();
+    let mut target = Target::new(&mut network, &normalization, LambdaRule::Trained);
+    let found = target.gradient(&images, images.pixels(), images.pixels()).unwrap();
     assert_close("scores", &found.scores, golden.values("logits"), 1e-5);
     assert_close("gradient", &found.gradient, golden.values("gradient"), 1e-3);
     assert_close("scores without a tape", &target.scores(&images, images.pixels()).unwrap(), &found.scores, 1e-6);
@@ -129,8 +128,8 @@ fn the_gradient_of_the_images_is_the_twins_and_that_of_finite_differences() {
     let mut network = Network::from_tensors(gpu(), &config, &mut tensors).unwrap();
     fix_steps(&mut network, converged_step(&twin.parameters[DICTIONARY]));
     let normalization = plain();
-    let mut target = Target::new(&mut network, &normalization, by_rule(LambdaRule::Trained));
-    let found = target.gradient(&images, images.pixels(), None).unwrap();
+    let mut target = Target::new(&mut network, &normalization, LambdaRule::Trained);
+    let found = target.gradient(&images, images.pixels(), images.pixels()).unwrap();
     assert_close("gradient", &found.gradient, &want.iter().map(|v| *v as f32).collect::<Vec<_>>(), 1e-3);
 
     // Along random directions, in f64, with a step that crosses few of the kinks.
@@ -168,7 +167,7 @@ const SMALL: AttackConfig = AttackConfig {
 };
 
 fn attack(model: &mut dyn Classifier, normalization: &Normalization, images: &Images, config: AttackConfig) -> Outcome {
-    run(&mut Target::new(model, normalization, by_rule(LambdaRule::Trained)), images, &config, 12, &mut |_| {}).unwrap()
+    run(&mut Target::new(model, normalization, LambdaRule::Trained), images, &config, 12, &mut |_| {}).unwrap()
 }
 
 #[test]
@@ -187,7 +186,7 @@ fn attacks_stay_in_the_ball_and_the_judge_agrees() {
                 };
                 assert!(size <= f64::from(ball.epsilon) + 1e-5, "{method:?} {ball:?}: {size}");
             }
-            let mut target = Target::new(&mut network, &normalization, by_rule(LambdaRule::Trained));
+            let mut target = Target::new(&mut network, &normalization, LambdaRule::Trained);
             let clean = judge(&mut target, &images, images.pixels(), 12).unwrap();
             let judged = judge(&mut target, &images, &outcome.pixels, 12).unwrap();
             for ((said, judged), clean) in outcome.verdicts.iter().zip(&judged).zip(&clean) {
@@ -216,7 +215,7 @@ fn equal_seeds_give_equal_attacks_in_batches_of_any_size() {
     for method in [Method::Pgd, Method::Random] {
         let config = AttackConfig { method, restarts: 2, draws: 2, ..SMALL };
         let mut with = |seed, batch| {
-            let mut target = Target::new(&mut network, &normalization, by_rule(LambdaRule::Trained));
+            let mut target = Target::new(&mut network, &normalization, LambdaRule::Trained);
             let mut done = Vec::new();
             let config = AttackConfig { seed, ..config };
             let outcome = run(&mut target, &images, &config, batch, &mut |count| done.push(count)).unwrap();
@@ -231,48 +230,72 @@ fn equal_seeds_give_equal_attacks_in_batches_of_any_size() {
     }
 }
 
-/// What `auto` may be: a lambda that depends on the image.
-fn brightness_choice(calls: &std::cell::Cell<usize>) -> Box<sdnet::robust::attack::LambdaChoice<'_>> {
-    Box::new(move |model, x| {
-        calls.set(calls.get() + 1);
-        let values = x.to_vec()?;
-        let len = x.len() / x.shape()[0];
-        let mean = |sample: &[f32]| sample.iter().sum::<f32>() / len as f32;
-        let lambda = values.chunks(len).map(|sample| if mean(sample) > 0.7 { 0.2 } else { 0.1 }).collect::<Vec<_>>();
-        Ok(Some(Tensor::from_slice(model.gpu(), &x.shape()[..1], &lambda)?))
-    })
+/// A network whose first look sees nothing but brightness, and counts how often it looks.
+struct Looking {
+    network: Network,
+    looks: usize,
 }
+
+impl Classifier for Looking {
+    fn gpu(&self) -> &Gpu {
+        self.network.gpu()
+    }
+
+    fn scores(&mut self, pass: &Pass, images: &Var) -> Result<Var> {
+        self.network.forward(pass, images)
+    }
+
+    fn look(&mut self, images: &Tensor) -> Result<Vec<Look>> {
+        self.looks += 1;
+        let size = images.len() / images.shape()[0];
+        let look = |sample: &[f32]| {
+            let bright = sample.iter().sum::<f32>() / size as f32 > 0.7;
+            Look { signal: 1.0, residual: if bright { size as f64 } else { 0.0 }, active: 0.5, size }
+        };
+        Ok(images.to_vec()?.chunks(size).map(look).collect())
+    }
+
+    fn adaptation(&self) -> Option<Adaptation> {
+        let (trained, range) = (0.1, (0.1, 1.0));
+        let (clean, statistics) = (CleanResidual::default(), Statistics::Trained);
+        Some(Adaptation { trained, range, clean, statistics, clip: None })
+    }
+}
+
+/// 0.1 for dark images, 0.2 for bright ones.
+const BY_BRIGHTNESS: LambdaRule = LambdaRule::Auto(Residual::Plain, Line { slope: 0.1, intercept: 0.1 });
 
 #[test]
 fn a_lambda_that_depends_on_the_image_is_chosen_anew_at_every_step_and_for_every_draw() {
-    let (mut network, normalization, images) = trained();
-    let calls = std::cell::Cell::new(0);
-    let mut scores = |choice| {
-        let mut target = Target::new(&mut network, &normalization, choice);
-        target.scores(&images, images.pixels()).unwrap()
-    };
-    let (low, high) = (scores(by_rule(LambdaRule::Fixed(0.1))), scores(by_rule(LambdaRule::Fixed(0.2))));
-    let chosen = scores(brightness_choice(&calls));
-    let rows = chosen.chunks(10).zip(low.chunks(10).zip(high.chunks(10)));
+    let (network, normalization, images) = trained();
+    let mut model = Looking { network, looks: 0 };
+    let mut scores = |rule| Target::new(&mut model, &normalization, rule).scores(&images, images.pixels()).unwrap();
+    let [low, high, chosen] = [LambdaRule::Fixed(0.1), LambdaRule::Fixed(0.2), BY_BRIGHTNESS].map(&mut scores);
     let (mut lows, mut highs) = (0, 0);
-    for (row, (low, high)) in rows {
+    for (row, (low, high)) in chosen.chunks(10).zip(low.chunks(10).zip(high.chunks(10))) {
         assert!(row == low || row == high);
         if row == low { lows += 1 } else { highs += 1 }
     }
     assert!(lows > 0 && highs > 0, "{lows} at 0.1 and {highs} at 0.2");
+    // The gradient is that at the lambda of the images that were seen.
+    let dark = vec![0.0; images.pixels().len()];
+    let mut gradient = |rule, seen: &[f32]| {
+        Target::new(&mut model, &normalization, rule).gradient(&images, images.pixels(), seen).unwrap().gradient
+    };
+    assert!(gradient(BY_BRIGHTNESS, &dark) == gradient(LambdaRule::Fixed(0.1), images.pixels()));
+    assert!(gradient(BY_BRIGHTNESS, images.pixels()) != gradient(LambdaRule::Fixed(0.1), images.pixels()));
 
-    calls.set(0);
-    let mut target = Target::new(&mut network, &normalization, brightness_choice(&calls));
+    model.looks = 0;
     let config = AttackConfig { steps: 2, draws: 3, ..SMALL };
-    run(&mut target, &images, &config, 12, &mut |_| {}).unwrap();
-    assert_eq!(calls.get(), 1 + 2 * 3 + 1, "the clean images, each draw of each step, and the end");
+    run(&mut Target::new(&mut model, &normalization, BY_BRIGHTNESS), &images, &config, 12, &mut |_| {}).unwrap();
+    assert_eq!(model.looks, 1 + 2 * 3 + 1, "the clean images, each draw of each step, and the end");
 }
 
 #[test]
 fn transfer_to_another_lambda_is_weaker_than_the_attack_on_it() {
     let (mut network, normalization, images) = trained();
     fn at<'a>(model: &'a mut Network, normalization: &'a Normalization, lambda: f32) -> Target<'a> {
-        Target::new(model, normalization, by_rule(LambdaRule::Fixed(lambda)))
+        Target::new(model, normalization, LambdaRule::Fixed(lambda))
     }
     let mut margin = |made: f32| {
         let config = AttackConfig { steps: 6, ..SMALL };
@@ -382,7 +405,7 @@ fn what_cannot_be_attacked_is_refused() {
     let images = near_the_boundary();
     let normalization = plain();
     let refused = |model: &mut dyn Classifier, images: &Images, config: AttackConfig| {
-        let mut target = Target::new(model, &normalization, by_rule(LambdaRule::Trained));
+        let mut target = Target::new(model, &normalization, LambdaRule::Trained);
         run(&mut target, images, &config, 4, &mut |_| {}).unwrap_err()
     };
     assert!(matches!(refused(&mut Detached, &images, SMALL), Error::NoGradient { .. }));
@@ -408,12 +431,12 @@ fn what_cannot_be_attacked_is_refused() {
     assert_eq!(argument(|c| c.step_size = Some(0.0)), "step-size");
     assert_eq!(argument(|c| c.ball.epsilon = 2.0), "epsilon");
     let mut model = halves();
-    let mut target = Target::new(&mut model, &normalization, by_rule(LambdaRule::Trained));
+    let mut target = Target::new(&mut model, &normalization, LambdaRule::Trained);
     assert!(matches!(run(&mut target, &images, &SMALL, 0, &mut |_| {}), Err(Error::Argument { name: "batch", .. })));
     assert!(matches!(judge(&mut target, &images, &[0.5; 3], 4), Err(Error::Shape { .. })));
     let wide = Normalization { mean: vec![0.0; 3], std: vec![1.0; 3] };
     let mut model = halves();
-    let mut target = Target::new(&mut model, &wide, by_rule(LambdaRule::Trained));
+    let mut target = Target::new(&mut model, &wide, LambdaRule::Trained);
     assert!(matches!(run(&mut target, &images, &SMALL, 4, &mut |_| {}), Err(Error::Argument { name: "mean", .. })));
 }
 

@@ -237,22 +237,29 @@ impl LambdaArgs {
     /// # Errors
     /// [`Error::Argument`] for what is neither a number nor a rule, or a rule that the file has no fit for.
     pub fn rule(&self, network: &Network, recipe: &Recipe) -> Result<LambdaRule> {
-        let Some(text) = self.lambda.as_deref() else { return Ok(LambdaRule::Trained) };
-        let free = LambdaRule::label_free(network.config().lambda);
-        let calibration = || Calibration::of(recipe);
-        match (text, text.strip_prefix("auto-"), text.parse::<f32>()) {
-            ("auto", ..) => calibration()?.map_or(Ok(free), |c| c.rule(None)),
-            ("auto-free", ..) => Ok(free),
-            (_, Some(noise), _) => {
-                let reason = "the file has no fit of it: run `sdnet robust calibrate` first";
-                let noise = Noise::named(noise)?;
-                calibration()?.ok_or_else(|| Error::argument("lambda", text, reason))?.rule(Some(noise))
-            }
-            (_, _, Ok(number)) if number.is_finite() && number >= 0.0 => Ok(LambdaRule::Fixed(number)),
-            _ => {
-                let reason = "must be a finite number that is not negative, auto, auto-free, or auto-NOISE";
-                Err(Error::argument("lambda", text, reason))
-            }
+        self.lambda.as_deref().map_or(Ok(LambdaRule::Trained), |text| rule(text, network, recipe))
+    }
+}
+
+/// The rule that is called so, for this network.
+///
+/// # Errors
+/// As [`LambdaArgs::rule`].
+pub fn rule(text: &str, network: &Network, recipe: &Recipe) -> Result<LambdaRule> {
+    let free = LambdaRule::label_free(network.config().lambda);
+    let calibration = || Calibration::of(recipe);
+    match (text, text.strip_prefix("auto-"), text.parse::<f32>()) {
+        ("auto", ..) => calibration()?.map_or(Ok(free), |c| c.rule(None)),
+        ("auto-free", ..) => Ok(free),
+        (_, Some(noise), _) => {
+            let reason = "the file has no fit of it: run `sdnet robust calibrate` first";
+            let noise = Noise::named(noise)?;
+            calibration()?.ok_or_else(|| Error::argument("lambda", text, reason))?.rule(Some(noise))
+        }
+        (_, _, Ok(number)) if number.is_finite() && number >= 0.0 => Ok(LambdaRule::Fixed(number)),
+        _ => {
+            let reason = "must be a finite number that is not negative, auto, auto-free, or auto-NOISE";
+            Err(Error::argument("lambda", text, reason))
         }
     }
 }

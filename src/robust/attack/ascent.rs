@@ -14,8 +14,8 @@ pub struct StepRule {
     pub momentum: f32,
 }
 
-/// Images on their way up: `v <- momentum v + g / |g|_1`, then a step along `v` (its sign for L-inf, its unit vector for
-/// L2), back into the ball and into `[0, 1]` (arXiv 1710.06081; without momentum arXiv 1706.06083).
+/// Images on their way up: `v <- momentum v + g / |g|_1`, then a step along `v` (its sign for L-inf, its unit vector
+/// for L2), back into the ball and into `[0, 1]` (arXiv 1710.06081; without momentum arXiv 1706.06083).
 #[derive(Clone, Debug)]
 pub struct Ascent<'a> {
     clean: &'a Images,

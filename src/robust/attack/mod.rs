@@ -9,7 +9,7 @@
 //!
 //! | mode | made on | judged by |
 //! |---|---|---|
-//! | transfer to another lambda | the network at the lambda it was trained at | the same network at other lambdas: the attacker does not know the defence |
+//! | transfer to another lambda | the network at its own lambda | the same at others, which the attacker does not know |
 //! | adaptive | the network as it defends itself, its choice of lambda included | the same |
 //! | transfer from a model | another model | the network |
 //!
@@ -31,8 +31,8 @@ pub use ascent::{Ascent, StepRule};
 pub use ball::{Ball, Norm};
 pub use check::MaskCheck;
 pub use images::Images;
-pub use target::{Found, LambdaChoice, Target, by_rule};
-pub use verdict::{Verdict, verdicts};
+pub use target::{Found, Target};
+pub use verdict::{Verdict, accuracy, verdicts};
 
 use crate::data::random::{Purpose, stream};
 use crate::error::{Error, Result};
@@ -150,7 +150,7 @@ pub struct Outcome {
 impl Outcome {
     /// Share of the images that the target still gets right.
     pub fn accuracy(&self) -> f64 {
-        verdict::accuracy(&self.verdicts)
+        accuracy(&self.verdicts)
     }
 }
 
@@ -225,15 +225,13 @@ fn gradient(
     streams: &mut [ChaCha8Rng],
 ) -> Result<Found> {
     let at = ascent.pixels();
-    let lambda = target.lambda(images, at)?;
-    let mut found = target.gradient(images, at, lambda.as_ref())?;
+    let mut found = target.gradient(images, at, at)?;
     let nearby = Ball { epsilon: config.step_size.unwrap_or_default(), ..config.ball };
     for _ in 1..config.draws {
-        let mut noisy = at.to_vec();
-        add_noise(&mut noisy, nearby, streams);
-        noisy.iter_mut().for_each(|p| *p = p.clamp(0.0, 1.0));
-        let lambda = target.lambda(images, &noisy)?;
-        let drawn = target.gradient(images, at, lambda.as_ref())?;
+        let mut seen = at.to_vec();
+        add_noise(&mut seen, nearby, streams);
+        seen.iter_mut().for_each(|p| *p = p.clamp(0.0, 1.0));
+        let drawn = target.gradient(images, at, &seen)?;
         found.gradient.iter_mut().zip(drawn.gradient).for_each(|(sum, g)| *sum += g);
     }
     found.gradient.iter_mut().for_each(|g| *g /= config.draws as f32);

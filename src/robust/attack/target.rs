@@ -9,19 +9,11 @@ use crate::robust::{Classifier, LambdaRule};
 use crate::tape::Tape;
 use crate::tensor::Tensor;
 
-/// Chooses one lambda a sample for normalised images `[n, height, width, channels]`; `None` leaves each layer its own.
-pub type LambdaChoice<'a> = dyn FnMut(&mut dyn Classifier, &Tensor) -> Result<Option<Tensor>> + 'a;
-
-/// The choice that a rule makes.
-pub fn by_rule(rule: LambdaRule) -> Box<LambdaChoice<'static>> {
-    Box::new(move |model, images| rule.choose(model, images))
-}
-
 /// A classifier of pixels in `[0, 1]`: a model behind its normalisation and its choice of lambda.
 pub struct Target<'a> {
     model: &'a mut dyn Classifier,
     normalization: &'a Normalization,
-    choose: Box<LambdaChoice<'a>>,
+    rule: LambdaRule,
 }
 
 /// What a pass forward and back has found.
@@ -34,42 +26,33 @@ pub struct Found {
 }
 
 impl<'a> Target<'a> {
-    /// A model that normalises and defends itself like this.
-    pub fn new(model: &'a mut dyn Classifier, normalization: &'a Normalization, choose: Box<LambdaChoice<'a>>) -> Self {
-        Self { model, normalization, choose }
+    /// A model that normalises and chooses lambda like this.
+    pub fn new(model: &'a mut dyn Classifier, normalization: &'a Normalization, rule: LambdaRule) -> Self {
+        Self { model, normalization, rule }
     }
 
-    /// Class scores `[n, classes]` of `pixels` at the lambda chosen for them.
+    /// Class scores `[n, classes]` of `pixels`, at the lambda and the statistics chosen for them.
     ///
     /// # Errors
-    /// Those of the model; [`Error::NotFinite`].
+    /// Those of the model and of the rule; [`crate::error::Error::NotFinite`].
     pub fn scores(&mut self, images: &Images, pixels: &[f32]) -> Result<Vec<f32>> {
         let x = self.normalised(images, pixels)?;
         let tape = Tape::idle();
-        let mut pass = Pass::eval(&tape);
-        pass.lambda = (self.choose)(self.model, &x)?;
+        let pass = self.rule.prepare(self.model, &x, Pass::eval(&tape))?;
         finite(self.model.scores(&pass, &tape.constant(&x))?.value())
     }
 
-    /// The lambda chosen for `pixels`.
+    /// Scores and gradients at `pixels`, at the lambda and the statistics chosen for the pixels `seen`, which are held
+    /// constant: how a first look chooses is not differentiated.
     ///
     /// # Errors
-    /// Those of the choice.
-    pub fn lambda(&mut self, images: &Images, pixels: &[f32]) -> Result<Option<Tensor>> {
-        let x = self.normalised(images, pixels)?;
-        (self.choose)(self.model, &x)
-    }
-
-    /// Scores and gradients at this lambda, which is held constant.
-    ///
-    /// # Errors
-    /// Those of the model; [`Error::Label`]; [`Error::NoGradient`] where the scores do not depend on the images;
-    /// [`Error::NotFinite`].
-    pub fn gradient(&mut self, images: &Images, pixels: &[f32], lambda: Option<&Tensor>) -> Result<Found> {
+    /// Those of the model and of the rule; [`crate::error::Error::Label`]; [`crate::error::Error::NoGradient`] where
+    /// the scores do not depend on the images; [`crate::error::Error::NotFinite`].
+    pub fn gradient(&mut self, images: &Images, pixels: &[f32], seen: &[f32]) -> Result<Found> {
+        let (x, seen) = (self.normalised(images, pixels)?, self.normalised(images, seen)?);
         let tape = Tape::new();
-        let mut pass = Pass::eval(&tape).frozen();
-        pass.lambda = lambda.cloned();
-        let x = tape.leaf(&self.normalised(images, pixels)?);
+        let pass = self.rule.prepare(self.model, &seen, Pass::eval(&tape).frozen())?;
+        let x = tape.leaf(&x);
         let logits = self.model.scores(&pass, &x)?;
         let loss = tape.cross_entropy(&logits, &images.labels)?.loss;
         let scores = finite(logits.value())?;

@@ -37,7 +37,7 @@ fn verdict(scores: &[f32], label: usize) -> Verdict {
 }
 
 /// Share of the samples that are classified correctly.
-pub(super) fn accuracy(verdicts: &[Verdict]) -> f64 {
+pub fn accuracy(verdicts: &[Verdict]) -> f64 {
     verdicts.iter().filter(|v| !v.fooled).count() as f64 / verdicts.len() as f64
 }
 

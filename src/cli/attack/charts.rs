@@ -1,0 +1,41 @@
+//! Accuracy under attack as curves.
+
+use super::report::{Line, Report};
+use super::text::{epsilon_name, method_name, mode_name};
+use crate::cli::pictures::{Chart, ChartCurve};
+use crate::robust::attack::Norm;
+
+fn chart(report: &Report, x_axis: &str, curves: Vec<ChartCurve>) -> Chart {
+    let title = format!("{} under {}: {}", report.network, method_name(report), mode_name(report));
+    Chart { title, x_axis: x_axis.into(), y_axis: "accuracy (%)".into(), curves }
+}
+
+/// One curve for each lambda, and the baseline's in grey.
+pub fn over_epsilon(report: &Report) -> Chart {
+    let curve = |line: Line| {
+        let points = report.epsilons().into_iter().filter_map(|e| Some((f64::from(e), line.accuracy(e)?)));
+        ChartCurve { name: line.name(), points: points.collect(), grey: line.is_baseline() }
+    };
+    let norm = if report.norm == Norm::Linf { "L-inf" } else { "L2" };
+    let curves = report.lines().into_iter().map(curve).collect();
+    chart(report, &format!("{norm} epsilon, in full-scale pixels"), curves)
+}
+
+/// One curve for each epsilon, where there are lambdas with values; what has none as level lines in grey.
+pub fn over_lambda(report: &Report) -> Option<Chart> {
+    let (at_values, others): (Vec<_>, Vec<_>) = report.lines().into_iter().partition(|line| line.value().is_some());
+    let ends = [at_values.first()?.value()?, at_values.last()?.value()?].map(f64::from);
+    let mut curves = Vec::new();
+    for e in report.epsilons() {
+        let points = at_values.iter().filter_map(|line| Some((line.value()?.into(), line.accuracy(e)?)));
+        curves.push(ChartCurve { name: epsilon_name(report.norm, e), points: points.collect(), grey: false });
+    }
+    for line in others {
+        for e in report.epsilons() {
+            let Some(accuracy) = line.accuracy(e) else { continue };
+            let name = format!("{}, {}", line.name(), epsilon_name(report.norm, e));
+            curves.push(ChartCurve { name, points: ends.map(|x| (x, accuracy)).to_vec(), grey: true });
+        }
+    }
+    Some(chart(report, "lambda", curves))
+}

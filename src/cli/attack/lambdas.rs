@@ -1,0 +1,78 @@
+//! Which lambdas are judged at.
+
+use super::networks::Victim;
+use super::report::TRAINED;
+use crate::cli::args::{AttackArgs, AttackMode};
+use crate::cli::robust::args::rule;
+use crate::error::{Error, Result};
+use crate::models::Network;
+use crate::robust::LambdaRule;
+
+/// Lambdas to judge at where none are given.
+const LAMBDAS: [&str; 7] = ["0.1", "0.2", "0.4", "0.6", "0.8", "1", "1.4"];
+
+/// How lambda is chosen, and what that is called.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lambda {
+    pub name: String,
+    pub rule: LambdaRule,
+    /// Its value, where it has one.
+    pub value: Option<f32>,
+}
+
+impl Lambda {
+    /// A network's own, as it was trained.
+    pub fn trained(network: &Network) -> Self {
+        let value = (!network.sparse_layers().is_empty()).then_some(network.config().lambda);
+        Self { name: TRAINED.into(), rule: LambdaRule::Trained, value }
+    }
+
+    pub fn named(text: &str, victim: &Victim) -> Result<Self> {
+        let rule = rule(text, &victim.network, &victim.recipe)?;
+        let value = if let LambdaRule::Fixed(value) = rule { Some(value) } else { None };
+        Ok(Self { name: value.map_or(text.to_owned(), |v| v.to_string()), rule, value })
+    }
+}
+
+/// The lambdas to judge at, and that of the attacks that are transferred to the others.
+pub struct Lambdas {
+    pub own: Lambda,
+    pub all: Vec<Lambda>,
+}
+
+impl Lambdas {
+    /// # Errors
+    /// [`Error::Argument`] for what is no lambda, or where the network has none.
+    pub fn new(options: &AttackArgs, victim: &Victim) -> Result<Self> {
+        let given = &options.lambda.lambda;
+        if victim.network.sparse_layers().is_empty() {
+            let refuse = |name, value: &str| {
+                let reason = format!("{} has no sparse coding layer, and so no lambda", victim.name);
+                Err(Error::argument(name, value, reason))
+            };
+            return match (&options.lambdas, given, options.mode) {
+                (Some(given), ..) => refuse("lambdas", &given.join(",")),
+                (_, Some(given), _) => refuse("lambda", given),
+                (.., AttackMode::TransferLambda) => refuse("mode", "transfer-lambda"),
+                _ => Ok(Self::of(Lambda::trained(&victim.network), Vec::new())),
+            };
+        }
+        let own = given.as_ref().map_or(Ok(Lambda::trained(&victim.network)), |text| Lambda::named(text, victim))?;
+        let others = match &options.lambdas {
+            Some(texts) => texts.iter().map(|text| Lambda::named(text, victim)).collect::<Result<_>>()?,
+            None => {
+                let all = LAMBDAS.iter().map(|text| Lambda::named(text, victim)).collect::<Result<Vec<_>>>()?;
+                all.into_iter().filter(|lambda| lambda.value != own.value).collect()
+            }
+        };
+        Ok(Self::of(own, others))
+    }
+
+    /// Numbers ascending, then the others as they came.
+    fn of(own: Lambda, others: Vec<Lambda>) -> Self {
+        let mut all = std::iter::once(own.clone()).chain(others).collect::<Vec<_>>();
+        all.sort_by(|a, b| a.value.unwrap_or(f32::INFINITY).total_cmp(&b.value.unwrap_or(f32::INFINITY)));
+        all.dedup();
+        Self { own, all }
+    }
+}

@@ -1,0 +1,134 @@
+//! What `sdnet attack` says.
+
+use super::super::args::AttackMode;
+use super::report::{Check, Report};
+use crate::robust::attack::{MaskCheck, Method, Norm};
+
+/// The mode in words.
+pub fn mode_name(report: &Report) -> &'static str {
+    match report.mode {
+        AttackMode::Adaptive => "adaptive",
+        AttackMode::TransferLambda => "transfer to another lambda",
+        AttackMode::TransferModel => "transfer from another network",
+    }
+}
+
+/// The attack in words.
+pub fn method_name(report: &Report) -> &'static str {
+    match report.attack {
+        Method::Fgsm => "FGSM",
+        Method::Pgd => "PGD",
+        Method::Random => "random search",
+    }
+}
+
+/// What a picture of attacks of this size shows.
+pub fn title(report: &Report, epsilon: f32) -> String {
+    let (method, mode) = (method_name(report), mode_name(report));
+    format!("{method}, {}, {mode}, {}", epsilon_name(report.norm, epsilon), report.own_name())
+}
+
+/// All of it.
+pub fn text(report: &Report) -> String {
+    let head = format!("{} on {} images of {}, on {}", report.network, report.images, report.data, report.adapter);
+    let mut lines = vec![head, format!("attack: {}", attack(report)), format!("mode: {}", mode(report))];
+    lines.push(table(report));
+    lines.extend(checks(report));
+    lines.join("\n")
+}
+
+fn attack(report: &Report) -> String {
+    let Report { steps, restarts, momentum, draws, seed, .. } = report;
+    let start = if report.random_start { "random points" } else { "the clean images" };
+    let more = match report.attack {
+        Method::Fgsm => format!("one step, gradients a step {draws}"),
+        Method::Pgd => format!(
+            "{steps} steps from {start}, restarts {restarts}, momentum {momentum}, gradients a step {draws}, seed {seed}"
+        ),
+        Method::Random => format!("seed {seed}"),
+    };
+    format!("{}, norm {}, {more}", method_name(report), norm_name(report.norm))
+}
+
+fn norm_name(norm: Norm) -> &'static str {
+    match norm {
+        Norm::Linf => "linf",
+        Norm::L2 => "l2",
+    }
+}
+
+fn mode(report: &Report) -> String {
+    let name = mode_name(report);
+    match report.mode {
+        AttackMode::Adaptive => format!("{name}: made on the network as it is judged, its choice of lambda included"),
+        AttackMode::TransferLambda => format!(
+            "{name}: made at {}, judged at each; no measure of robustness, since an attacker who knows the lambda does \
+             better (--mode adaptive)",
+            report.own_name()
+        ),
+        AttackMode::TransferModel => format!(
+            "{name}: made on {}, judged at each lambda; no measure of robustness, since an attacker who knows the \
+             network does better (--mode adaptive)",
+            report.source.as_deref().unwrap_or_default()
+        ),
+    }
+}
+
+fn table(report: &Report) -> String {
+    let lines = report.lines();
+    let width = lines.iter().map(|line| line.name().len()).max().unwrap_or(0).max(10);
+    let heads = report.epsilons().into_iter().map(|e| format!("{:>9}", epsilon_name(report.norm, e)));
+    let mut text = format!("{:width$}{}", "accuracy %", heads.collect::<String>());
+    for line in &lines {
+        let cells = report.epsilons().into_iter().map(|e| match line.accuracy(e) {
+            Some(accuracy) => format!("{accuracy:>9.2}"),
+            None => format!("{:>9}", "-"),
+        });
+        text += &format!("\n{:width$}{}", line.name(), cells.collect::<String>());
+    }
+    text
+}
+
+/// Whether the random search has found masked gradients.
+fn checks(report: &Report) -> Vec<String> {
+    let Some(Check { queries, .. }) = report.checks.first() else { return Vec::new() };
+    let masked = report.checks.iter().filter(|check| check.found.masked).map(|check| {
+        let MaskCheck { only_gradient, only_search, .. } = check.found;
+        format!(
+            "MASKED GRADIENTS at lambda {}, {}: the search alone broke {only_search} images, the gradients alone \
+             {only_gradient}; the accuracy above is no measure of robustness",
+            check.lambda,
+            epsilon_name(report.norm, check.epsilon)
+        )
+    });
+    let masked = masked.collect::<Vec<_>>();
+    let head = format!("check for masked gradients, random search of {queries} queries:");
+    match masked.is_empty() {
+        true => vec![format!("{head} nowhere better than the gradients")],
+        false => std::iter::once(head).chain(masked).collect(),
+    }
+}
+
+/// A radius as one says it: `8/255`, `0.5`, `clean`.
+pub fn epsilon_name(norm: Norm, epsilon: f32) -> String {
+    let levels = 255.0 * epsilon;
+    if epsilon == 0.0 {
+        "clean".into()
+    } else if norm == Norm::Linf && (levels - levels.round()).abs() < 1e-3 {
+        format!("{levels:.0}/255")
+    } else {
+        format!("{epsilon:.4}").trim_end_matches('0').trim_end_matches('.').to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn radii_are_named_as_one_says_them() {
+        let names = [0.0, 8.0 / 255.0, 0.01].map(|e| epsilon_name(Norm::Linf, e));
+        assert_eq!(names, ["clean", "8/255", "0.01"]);
+        assert_eq!([8.0 / 255.0, 1.0].map(|e| epsilon_name(Norm::L2, e)), ["0.0314", "1"]);
+    }
+}
