@@ -397,11 +397,11 @@ pub struct AttackArgs {
     /// How the size of a change is measured
     #[arg(long, value_enum, default_value_t = NormName::Linf)]
     pub norm: NormName,
-    /// Largest changes, in units of a full-scale pixel; by default 2/255, 4/255 and 8/255, or 0.125, 0.25 and 0.5 for l2
+    /// Largest changes, in units of a full-scale pixel; by default 2/255, 4/255 and 8/255, or for l2 0.125, 0.25 and 0.5
     #[arg(long, value_name = "X[,X..]", value_delimiter = ',', value_parser = fraction, allow_negative_numbers = true)]
     pub epsilon: Option<Vec<f32>>,
-    /// Lambdas to judge at beside that of --lambda: numbers, auto and so on, as there; by default 0.1, 0.2, 0.4, 0.6, 0.8,
-    /// 1 and 1.4
+    /// Lambdas to judge at beside that of --lambda: numbers, auto and so on, as there; by default 0.1, 0.2, 0.4, 0.6,
+    /// 0.8, 1 and 1.4
     #[arg(long, value_name = "X[,X..]", value_delimiter = ',', allow_negative_numbers = true)]
     pub lambdas: Option<Vec<String>>,
     /// PGD: steps

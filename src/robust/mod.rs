@@ -10,7 +10,8 @@
 //! 3. A [`LambdaRule`] turns this into a lambda: by a fit to best lambdas ([`Calibration`]), or by a rule that needs no
 //!    noise to learn from ([`LambdaRule::label_free`]).
 //!
-//! [`corrupt`] makes noisy images, [`sweep`] judges all lambdas and rules on them.
+//! [`corrupt`] makes noisy images, [`sweep`] judges all lambdas and rules on them. [`attack`] looks for images that a
+//! network falls for all the same.
 
 pub mod attack;
 mod calibrate;

@@ -43,7 +43,8 @@ fn attack(report: &Report) -> String {
     let more = match report.attack {
         Method::Fgsm => format!("one step, gradients a step {draws}"),
         Method::Pgd => format!(
-            "{steps} steps from {start}, restarts {restarts}, momentum {momentum}, gradients a step {draws}, seed {seed}"
+            "{steps} steps from {start}, restarts {restarts}, momentum {momentum}, gradients a step {draws}, \
+             seed {seed}"
         ),
         Method::Random => format!("seed {seed}"),
     };

@@ -9,12 +9,32 @@
 //!
 //! | mode | made on | judged by |
 //! |---|---|---|
-//! | transfer to another lambda | the network at its own lambda | the same at others, which the attacker does not know |
+//! | transfer to another lambda | the network at its own lambda | it at others, which the attacker does not know |
 //! | adaptive | the network as it defends itself, its choice of lambda included | the same |
 //! | transfer from a model | another model | the network |
 //!
 //! Only the adaptive one measures robustness, and only where gradients tell the truth: [`MaskCheck`] holds an attack by
 //! gradients against one without.
+//!
+//! ```no_run
+//! use sdnet::checkpoint;
+//! use sdnet::data::{Normalization, Split, bundled};
+//! use sdnet::gpu::{Gpu, GpuOptions};
+//! use sdnet::robust::LambdaRule;
+//! use sdnet::robust::attack::{AttackConfig, Images, Target, run};
+//!
+//! # fn main() -> sdnet::Result<()> {
+//! let gpu = Gpu::open(&GpuOptions::default())?;
+//! let (mut network, recipe) = checkpoint::load("assets/sdnet18-fashion.safetensors".as_ref(), &gpu, None)?;
+//! let normalization = recipe.normalization.unwrap_or_else(|| Normalization::default_for("fashion-mnist", 1));
+//! let images = Images::from_dataset(&bundled(Split::Test)?.subset(100))?;
+//!
+//! let mut target = Target::new(&mut network, &normalization, LambdaRule::Fixed(0.4));
+//! let outcome = run(&mut target, &images, &AttackConfig::default(), 50, &mut |_| {})?;
+//! println!("{:.1} % withstand 8/255", 100.0 * outcome.accuracy());
+//! # Ok(())
+//! # }
+//! ```
 
 mod ascent;
 mod ball;
