@@ -1,10 +1,8 @@
 //! Noisy photographs of clothes, each denoised and classified at a lambda of its own, with nothing but the library.
 //!
-//!     cargo run --release --example robust [FOLDER]
+//!     cargo run --release --example robust [FOLDER [WEIGHTS]]
 //!
 //! Writes noisy.png (before), denoised.png (what the network gets to see) and reconstruction.png (what its codes say).
-
-use std::path::Path;
 
 use sdnet::checkpoint;
 use sdnet::data::{DataSource, Split, fill_batch, load};
@@ -19,7 +17,8 @@ use sdnet::tensor::Tensor;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args().nth(1).unwrap_or_else(|| ".".into());
     let gpu = Gpu::open(&GpuOptions::default())?;
-    let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/sdnet18-fashion.safetensors");
+    let bundled = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/sdnet18-fashion.safetensors");
+    let weights = std::env::args().nth(2).unwrap_or_else(|| bundled.into());
     let (mut network, recipe) = checkpoint::load(weights.as_ref(), &gpu, None)?;
     let source = DataSource { name: "fashion-mnist-small".into(), root: None };
     let (train, mut test) = (load(&source, Split::Train)?, load(&source, Split::Test)?.subset(8));
@@ -53,7 +52,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let bytes = values.iter().map(|v| (255.0 * v * std).round().clamp(0.0, 255.0) as u8).collect();
         let column = image::GrayImage::from_raw(28, 8 * 28, bytes).ok_or("sizes do not match")?;
         let large = image::imageops::resize(&column, 4 * 28, 32 * 28, image::imageops::FilterType::Nearest);
-        large.save(Path::new(&folder).join(format!("{name}.png")))?;
+        large.save(format!("{folder}/{name}.png"))?;
     }
     Ok(())
 }

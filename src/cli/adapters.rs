@@ -11,9 +11,9 @@ pub fn run(options: &AdaptersArgs) -> Result<()> {
     let chosen = gpu.adapter();
     for adapter in &all {
         if options.json {
-            println!("{}", to_json(adapter)?);
+            say!("{}", to_json(adapter)?)?;
         } else {
-            print(adapter, adapter.index == chosen.index);
+            print(adapter, adapter.index == chosen.index)?;
         }
     }
     if !options.json {
@@ -22,19 +22,19 @@ pub fn run(options: &AdaptersArgs) -> Result<()> {
         } else {
             "discrete GPUs come before integrated ones, and those before CPUs"
         };
-        println!("chosen: {} ({why}), {:?} schedule", chosen.name, gpu.schedule());
+        say!("chosen: {} ({why}), {:?} schedule", chosen.name, gpu.schedule())?;
     }
     Ok(())
 }
 
-fn print(adapter: &AdapterReport, chosen: bool) {
-    println!("{} {}: {}", if chosen { "*" } else { " " }, adapter.index, adapter.name);
-    println!("     {}, {}, driver {}", adapter.kind, adapter.backend, adapter.driver);
-    println!(
+fn print(adapter: &AdapterReport, chosen: bool) -> Result<()> {
+    say!("{} {}: {}", if chosen { "*" } else { " " }, adapter.index, adapter.name)?;
+    say!("     {}, {}, driver {}", adapter.kind, adapter.backend, adapter.driver)?;
+    say!(
         "     largest buffer {}, largest binding {}, workgroup memory {} KiB, timestamps {}",
         mebibytes(adapter.max_buffer),
         mebibytes(adapter.max_binding),
         adapter.workgroup_memory / 1024,
         if adapter.timestamps { "yes" } else { "no" },
-    );
+    )
 }

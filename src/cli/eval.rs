@@ -38,9 +38,9 @@ pub fn run(options: &EvalArgs) -> Result<()> {
             "rule": options.lambda.lambda, "lambda": lambda,
             "loss": loss, "top1": top1, "top5": top5, "images_per_s": images_per_s, "adapter": gpu.adapter().name,
         });
-        println!("{figures}");
+        say!("{figures}")?;
     } else {
-        println!(
+        say!(
             "{} on {} images of {}: top-1 {:.2} %, top-5 {:.2} %, loss {loss:.4}, {}{images_per_s:.0} images/s on {}",
             recipe.model.name(),
             tally.samples,
@@ -49,7 +49,7 @@ pub fn run(options: &EvalArgs) -> Result<()> {
             100.0 * top5,
             lambda.map_or(String::new(), |l| format!("lambda {l:.3} on average, ")),
             gpu.adapter().name,
-        );
+        )?;
     }
     Ok(())
 }

@@ -1,5 +1,8 @@
 //! The program `sdnet`. Embedding the library needs none of it: it is behind the default feature `cli`.
 
+#[macro_use]
+mod report;
+
 mod adapters;
 mod args;
 mod attack;
@@ -7,7 +10,6 @@ mod bench;
 mod eval;
 pub mod pictures;
 mod predict;
-mod report;
 mod robust;
 mod shaders;
 mod train;
@@ -39,7 +41,7 @@ pub fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("sdnet: {error}");
+            report::note(format_args!("sdnet: {error}"));
             ExitCode::FAILURE
         }
     }

@@ -35,6 +35,5 @@ pub fn run(options: &PredictArgs) -> Result<()> {
         scores.extend(network.forward(&pass, &tape.constant(&x))?.value().to_vec()?);
     }
     write_npy(&options.output, &[n, network.config().classes], &scores)?;
-    println!("{n} images, {} scores each, to {}", network.config().classes, options.output.display());
-    Ok(())
+    say!("{n} images, {} scores each, to {}", network.config().classes, options.output.display())
 }

@@ -1,10 +1,36 @@
 //! How figures are shown.
 
+use std::fmt::Arguments;
+use std::io::{ErrorKind, Write};
+
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::train::Progress;
+
+/// `println!` with a `Result`, for readers that go away: see [`say`].
+macro_rules! say {
+    ($($text:tt)*) => {
+        $crate::cli::report::say(format_args!($($text)*))
+    };
+}
+
+/// Prints a line. That nobody reads on, as after `sdnet shaders | head`, is no error: what is written to files goes on.
+///
+/// # Errors
+/// [`Error::Io`] where the line cannot be written, as on a full disk.
+pub fn say(line: Arguments) -> Result<()> {
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::io("(standard output)", error)),
+        _ => Ok(()),
+    }
+}
+
+/// Prints a line to standard error; that it cannot be written is nothing that could be said anywhere.
+pub fn note(line: Arguments) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
 
 /// One line of JSON.
 ///

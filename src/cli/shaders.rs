@@ -17,8 +17,8 @@ pub fn run(options: &ShadersArgs) -> Result<()> {
                 let path = folder.join(format!("{}.{}", kernel.name, options.target.extension()));
                 write_atomic(&path, |file| file.write_all(&text).map_err(|e| Error::io(&path, e)))?;
             }
-            None if options.target == Target::Wgsl => println!("// ---- {} ----\n{}", kernel.name, kernel.source),
-            None => println!("{}: {} bytes of {:?}", kernel.name, text.len(), options.target),
+            None if options.target == Target::Wgsl => say!("// ---- {} ----\n{}", kernel.name, kernel.source)?,
+            None => say!("{}: {} bytes of {:?}", kernel.name, text.len(), options.target)?,
         }
     }
     Ok(())

@@ -60,7 +60,7 @@ pub fn run(options: &TrainArgs) -> Result<()> {
     if stop.load(Ordering::Relaxed) {
         trainer.save(&options.out.join(TRAINING))?;
         let progress = trainer.progress();
-        println!("stopped after {} steps; `--resume` goes on from there", progress.step);
+        say!("stopped after {} steps; `--resume` goes on from there", progress.step)?;
         return Ok(());
     }
     write_pictures(&options.out, &mut trainer, &test)?;
@@ -116,7 +116,7 @@ fn announce(options: &TrainArgs, gpu: &Gpu, trainer: &mut Trainer, train: &Datas
     }
     let parameters = trainer.network().parameter_count();
     let model = &trainer.recipe().model;
-    println!(
+    say!(
         "{} of width {} ({parameters} parameters) on {} ({} training, {} test images of {}x{}x{}), {} on {}",
         model.name(),
         model.width,
@@ -128,8 +128,7 @@ fn announce(options: &TrainArgs, gpu: &Gpu, trainer: &mut Trainer, train: &Datas
         train.channels,
         if trainer.progress().step > 0 { "resumed" } else { "from the start" },
         gpu.adapter().name,
-    );
-    Ok(())
+    )
 }
 
 /// What is seen of the training while it runs.
@@ -159,7 +158,8 @@ impl Screen {
         if bar.is_hidden() && self.last_line.elapsed() > Duration::from_secs(SECONDS_A_LINE) {
             self.last_line = Instant::now();
             let (epoch, step) = (progress.epoch + 1, progress.step_of_epoch);
-            println!("epoch {epoch}/{} step {step}/{steps} {}", config.epochs, so_far(progress, rate));
+            // The line of the epoch will fail where this one does.
+            let _ = say!("epoch {epoch}/{} step {step}/{steps} {}", config.epochs, so_far(progress, rate));
         }
     }
 
@@ -167,10 +167,9 @@ impl Screen {
         self.clear();
         self.last_line = Instant::now();
         if self.json {
-            println!("{}", to_json(record)?);
-            return Ok(());
+            return say!("{}", to_json(record)?);
         }
-        println!(
+        say!(
             "epoch {}/{}: training loss {:.4} accuracy {:.2} %, test loss {:.4} accuracy {:.2} %, {:.0} images/s",
             record.epoch,
             config.epochs,
@@ -179,8 +178,7 @@ impl Screen {
             record.test_loss,
             100.0 * record.test_accuracy,
             record.images_per_s,
-        );
-        Ok(())
+        )
     }
 
     fn clear(&mut self) {
@@ -244,9 +242,9 @@ fn finish(options: &TrainArgs, trainer: &Trainer) -> Result<()> {
     let best = trainer.progress().history.iter().map(|r| r.test_accuracy).fold(0.0, f64::max);
     if !options.json {
         let out = options.out.display();
-        println!("test accuracy {:.2} % (best {:.2} %)", 100.0 * last.test_accuracy, 100.0 * best);
-        println!("weights {out}/best.safetensors and {out}/last.safetensors, figures {out}/metrics.jsonl");
-        println!("pictures {out}/curves.svg, {out}/predictions.png{}", atoms_too(trainer, &options.out));
+        say!("test accuracy {:.2} % (best {:.2} %)", 100.0 * last.test_accuracy, 100.0 * best)?;
+        say!("weights {out}/best.safetensors and {out}/last.safetensors, figures {out}/metrics.jsonl")?;
+        say!("pictures {out}/curves.svg, {out}/predictions.png{}", atoms_too(trainer, &options.out))?;
     }
     Ok(())
 }

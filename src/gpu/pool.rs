@@ -1,6 +1,6 @@
 //! Device buffers that are used again instead of being made again.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use super::{Gpu, lock};
@@ -8,6 +8,8 @@ use crate::error::{Error, Result};
 
 /// Submissions after which a buffer that nobody asked for again is given back to the driver.
 const IDLE_SUBMISSIONS: u64 = 64;
+/// How many times larger than what is asked for a buffer may be that is used again.
+const LARGER: u64 = 2;
 
 /// A storage buffer on the device; it returns to the pool when dropped.
 ///
@@ -56,7 +58,8 @@ pub struct MemoryReport {
 
 #[derive(Default)]
 pub(super) struct Pool {
-    idle: HashMap<u64, Vec<Idle>>,
+    /// By size; none of the lists is empty.
+    idle: BTreeMap<u64, Vec<Idle>>,
     live: u64,
     held: u64,
     peak: u64,
@@ -67,10 +70,14 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// An idle buffer of this size, the one used last first.
+    /// The smallest idle buffer that will do and is at most [`LARGER`] times too large, the one used last first.
     fn take(&mut self, size: u64, bytes: u64) -> Option<(wgpu::Buffer, u64)> {
         self.sizes.insert(bytes);
-        let found = self.idle.get_mut(&size)?.pop()?;
+        let (&size, buffers) = self.idle.range_mut(size..=LARGER * size).next()?;
+        let found = buffers.pop()?;
+        if buffers.is_empty() {
+            self.idle.remove(&size);
+        }
         self.live += size;
         Some((found.raw, found.id))
     }

@@ -98,7 +98,7 @@ fn distinct_bytes(buffers: &[&Buffer]) -> u64 {
 
 impl Gpu {
     /// Runs `work` and reports what each kernel cost on the device, the dearest first; an empty list where the
-    /// adapter has no timestamps inside passes.
+    /// adapter has no timestamps inside passes. What other threads do on this device meanwhile is counted too.
     ///
     /// # Errors
     /// Those of `work`, and whatever the device reports.

@@ -1,12 +1,15 @@
 //! Time and traffic of kernels.
 
-use sdnet::gpu::KernelTime;
+use sdnet::gpu::{Gpu, GpuOptions, KernelTime};
 
-use crate::harness::{Lane, tensor, values};
+use crate::harness::{tensor, values};
 
 /// What adding costs, and what the tensors hold: 1030 values, off the size of any buffer of the pool.
+///
+/// On a device of its own: a profile takes in whatever other threads do on the same device.
 fn cost_of_adding(calls: usize, to_itself: bool) -> (Vec<KernelTime>, u64) {
-    let (gpu, v) = (Lane::Register.gpu(), values(1030, 1));
+    let gpu = &Gpu::open(&GpuOptions::default()).unwrap();
+    let v = values(1030, 1);
     let (a, b) = (tensor(gpu, &[1030], &v), tensor(gpu, &[1030], &v));
     let add = || (0..calls).try_for_each(|_| a.add(if to_itself { &a } else { &b }).map(drop));
     (gpu.profile(add).unwrap().1, 4 * 1030)

@@ -61,10 +61,10 @@ pub fn run(options: &AttackArgs) -> Result<()> {
         gallery.write(&options.out, &mut networks.target.at(&lambdas.own))?;
     }
     if options.json {
-        println!("{}", to_json(&report)?);
+        say!("{}", to_json(&report)?)?;
     } else {
-        println!("{}", text::text(&report));
-        println!("{:.0} s; figures and pictures in {}", report.seconds, options.out.display());
+        say!("{}", text::text(&report))?;
+        say!("{:.0} s; figures and pictures in {}", report.seconds, options.out.display())?;
     }
     Ok(())
 }

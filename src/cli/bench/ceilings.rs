@@ -33,14 +33,14 @@ pub(super) struct Ceilings {
 }
 
 impl Ceilings {
-    pub(super) fn print(&self) {
-        println!(
+    pub(super) fn print(&self) -> Result<()> {
+        say!(
             "{}: {:.1} GFLOP/s of fused multiply-adds and {:.1} GB/s of a copy at most, by {}",
             self.adapter,
             self.multiply_add_gflops,
             self.copy_gb_per_s,
             if self.timestamps { "timestamps" } else { "the wall clock" },
-        );
+        )
     }
 
     /// Takes about half a second; longer on a slow device.

@@ -69,8 +69,8 @@ impl<'a> Figures<'a> {
         })
     }
 
-    pub(super) fn print(&self) {
-        println!(
+    pub(super) fn print(&self) -> Result<()> {
+        say!(
             "{:12} {:7} batch {:3}: {:9.2} ms (least {:.2}), {:7.1} GFLOP/s, {:7.1} images/s, {:6.1} MiB, first {:.2} s",
             self.case,
             self.mode.name(),
@@ -81,6 +81,6 @@ impl<'a> Figures<'a> {
             self.images_per_s,
             self.peak_device_mib,
             self.first_s,
-        );
+        )
     }
 }

@@ -33,9 +33,9 @@ pub fn run(options: &BenchArgs) -> Result<()> {
             let mut work = Work::new(&gpu, &case, mode)?;
             let figures = Figures::take(&gpu, name, &case, mode, options.steps, &mut work)?;
             if options.json {
-                println!("{}", to_json(&figures)?);
+                say!("{}", to_json(&figures)?)?;
             } else {
-                figures.print();
+                figures.print()?;
             }
             if let Some(ceilings) = &ceilings {
                 profile::run(&gpu, &mut work, &figures, ceilings, options.json)?;
@@ -60,9 +60,9 @@ fn modes(name: &str, case: &Case, wanted: Option<Mode>) -> Result<Vec<Mode>> {
 fn measure_ceilings(gpu: &Gpu, json: bool) -> Result<Ceilings> {
     let ceilings = Ceilings::measure(gpu)?;
     if json {
-        println!("{}", to_json(&ceilings)?);
+        say!("{}", to_json(&ceilings)?)?;
     } else {
-        ceilings.print();
+        ceilings.print()?;
     }
     Ok(ceilings)
 }

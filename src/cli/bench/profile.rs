@@ -6,7 +6,7 @@ use super::cases::Work;
 use super::ceilings::Ceilings;
 use super::figures::Figures;
 use crate::cli::args::Mode;
-use crate::cli::report::to_json;
+use crate::cli::report::{note, to_json};
 use crate::error::Result;
 use crate::gpu::{Gpu, KernelTime};
 
@@ -44,18 +44,18 @@ impl Step {
 /// Prints calls, time, share and speed of every kernel and shape, of the step of median time.
 pub(super) fn run(gpu: &Gpu, work: &mut Work, of: &Figures, ceilings: &Ceilings, json: bool) -> Result<()> {
     if !ceilings.timestamps {
-        eprintln!("{} has no timestamps inside of passes: times of kernels are not known", of.adapter);
+        note(format_args!("{} has no timestamps inside of passes: times of kernels are not known", of.adapter));
         return Ok(());
     }
     let step = median_step(gpu, work, of.steps)?;
     if !json {
-        println!("  {:34} calls         ms  share  GFLOP/s   of max    GB/s   of max", "kernel");
+        say!("  {:34} calls         ms  share  GFLOP/s   of max    GB/s   of max", "kernel")?;
     }
     for line in lines(&step, of, ceilings) {
         if json {
-            println!("{}", to_json(&line)?);
+            say!("{}", to_json(&line)?)?;
         } else {
-            print(&line);
+            print(&line)?;
         }
     }
     Ok(())
@@ -107,12 +107,12 @@ fn lines<'a>(step: &'a Step, of: &'a Figures, ceilings: &Ceilings) -> Vec<Line<'
     lines
 }
 
-fn print(line: &Line) {
+fn print(line: &Line) -> Result<()> {
     let computed = match (line.gflops, line.multiply_add_percent) {
         (Some(speed), Some(percent)) => format!("{speed:8.1} {percent:6.1} %"),
         _ => " ".repeat(17),
     };
-    println!(
+    say!(
         "  {:34} {:5} {:10.3} {:4.1} % {computed} {:7.2} {:6.1} %  {}",
         line.kernel,
         line.calls,
@@ -121,7 +121,7 @@ fn print(line: &Line) {
         line.gb_per_s,
         line.copy_percent,
         line.shape,
-    );
+    )
 }
 
 /// The sizes of a convolution kernel, in words, and the operations of all its calls.

@@ -47,9 +47,9 @@ pub(super) fn run(gpu: &Gpu, options: &BenchArgs) -> Result<()> {
                 adapter: typical.adapter,
             };
             if options.json {
-                println!("{}", to_json(&line)?);
+                say!("{}", to_json(&line)?)?;
             } else {
-                print(&line);
+                print(&line)?;
             }
         }
     }
@@ -64,8 +64,8 @@ fn figures<'a>(gpu: &'a Gpu, name: &'static str, mode: Mode, options: &BenchArgs
     Figures::take(gpu, name, &case, mode, options.steps, &mut work)
 }
 
-fn print(line: &Line) {
-    println!(
+fn print(line: &Line) -> Result<()> {
+    say!(
         "{:12} {:7} {:7.1} GFLOP/s, {:.2} of {} ({:.1}){}",
         line.case,
         line.mode.name(),
@@ -74,5 +74,5 @@ fn print(line: &Line) {
         line.typical,
         line.typical_gflops,
         if line.holds { String::new() } else { format!(": less than {LEAST}") },
-    );
+    )
 }

@@ -32,26 +32,25 @@ pub fn run(options: &CalibrateArgs) -> Result<()> {
         ResidualName::Plain => Residual::Plain,
     };
     let calibration = Calibration::fit(&levels, &lambdas, &adaptation, residual)?;
-    print(&calibration);
+    print(&calibration)?;
     calibration.store(&mut recipe)?;
     let out = options.out.as_ref().unwrap_or(&options.weights.weights);
     checkpoint::save(out, &network, &recipe)?;
-    println!("fitted on {} training images of {}; written to {}", data.len(), data.name, out.display());
-    Ok(())
+    say!("fitted on {} training images of {}; written to {}", data.len(), data.name, out.display())
 }
 
-fn print(calibration: &Calibration) {
-    println!("noise        level  residual (from image to image)  best lambda");
+fn print(calibration: &Calibration) -> Result<()> {
+    say!("noise        level  residual (from image to image)  best lambda")?;
     for Point { noise, level, residual, deviation, lambda } in &calibration.points {
         let name = noise.map_or("none", |n| n.name());
-        println!("{name:10} {level:7}  {residual:8.4} ({deviation:.4})               {lambda:6}");
+        say!("{name:10} {level:7}  {residual:8.4} ({deviation:.4})               {lambda:6}")?;
     }
     let line = |name: &str, Fit { line, spread, r2, points }: &Fit| {
         let (slope, intercept) = (line.slope, line.intercept);
-        println!(
+        say!(
             "{name:10} lambda = {slope:.3} residual {intercept:+.3}, give or take {spread:.3}, R2 {r2:.3}, {points} points"
-        );
+        )
     };
-    calibration.by_noise.iter().for_each(|(noise, fit)| line(noise.name(), fit));
-    line("all", &calibration.all);
+    calibration.by_noise.iter().try_for_each(|(noise, fit)| line(noise.name(), fit))?;
+    line("all", &calibration.all)
 }

@@ -34,7 +34,7 @@ pub fn run(options: &RecalibrateArgs) -> Result<()> {
     Calibration::forget(&mut recipe);
     let out = options.out.as_ref().unwrap_or(path);
     checkpoint::save(out, &network, &recipe)?;
-    println!(
+    say!(
         "statistics of {} batch norms at lambda {:?} in {}, on {} clean training images of {}, {}",
         network.batch_norms().len(),
         found.lambdas,
@@ -42,8 +42,8 @@ pub fn run(options: &RecalibrateArgs) -> Result<()> {
         found.images,
         data.name,
         if augment.is_some() { "cropped and flipped" } else { "as they are" },
-    );
-    println!(
+    )?;
+    say!(
         "left of a clean image: |x - A z|^2 = ({:.4} {:+.4} active) |x|^2, give or take {:.4}; 99 of 100 pixels within {:.3}; \
          written to {}",
         found.clean.base,
@@ -51,6 +51,5 @@ pub fn run(options: &RecalibrateArgs) -> Result<()> {
         found.clean.spread,
         found.clean.limit,
         out.display(),
-    );
-    Ok(())
+    )
 }

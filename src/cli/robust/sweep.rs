@@ -38,7 +38,7 @@ pub fn run(options: &SweepArgs) -> Result<()> {
         looks: false,
     };
     create_dir(&options.out)?;
-    announce(&network, &data, &lambdas, corruptions.len());
+    announce(&network, &data, &lambdas, corruptions.len())?;
     let bar = bar(corruptions.len() * data.len().div_ceil(options.batch.max(1)));
     let levels = corruptions.iter().map(|corruption| {
         bar.set_prefix(corruption.map_or("clean".into(), |c| format!("{} {}", c.noise(), c.level())));
@@ -105,20 +105,20 @@ fn baseline(
     Ok(Some(other))
 }
 
-fn announce(network: &Network, data: &Dataset, lambdas: &[f32], levels: usize) {
+fn announce(network: &Network, data: &Dataset, lambdas: &[f32], levels: usize) -> Result<()> {
     let statistics = match network.recalibration() {
         Some(_) => format!("{:?}", network.statistics()).to_lowercase(),
         None => "trained (the file has not been recalibrated)".into(),
     };
     let clip = network.adaptation().and_then(|a| a.clip).map_or("nowhere".into(), |limit| format!("at {limit:.3}"));
-    println!(
+    say!(
         "{} at {} lambdas in {}, {levels} levels of {} images of {}, statistics {statistics}, clipped {clip}",
         network.config().name(),
         lambdas.len(),
         network.lambda_layers().join(", "),
         data.len(),
         data.name,
-    );
+    )
 }
 
 /// The noises that were swept, in order, with the numbers of their levels.
@@ -153,9 +153,7 @@ fn write_all(options: &SweepArgs, data: &Dataset, swept: &Swept) -> Result<()> {
     if options.samples {
         write_safetensors(&out.join("samples.safetensors"), &samples(swept))?;
     }
-    print!("{markdown}");
-    println!("figures {0}/sweep.csv, {0}/sweep.json and {0}/table.md, pictures {0}/NOISE.svg", out.display());
-    Ok(())
+    say!("{markdown}figures {0}/sweep.csv, {0}/sweep.json and {0}/table.md, pictures {0}/NOISE.svg", out.display())
 }
 
 /// By level and quantity a tensor `[rules, images]`, the rules in the order of the metadata.

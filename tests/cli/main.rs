@@ -1,0 +1,9 @@
+//! The program from the command line: what it does, and what it refuses.
+
+mod attack;
+mod basics;
+mod bench;
+mod harness;
+mod predict;
+mod robust;
+mod train;

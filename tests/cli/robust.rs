@@ -1,0 +1,145 @@
+//! `sdnet robust`, and other commands at another lambda.
+
+use crate::harness::*;
+
+/// A network that was trained for a few steps on 12 x 12 pixels.
+fn tiny_network(folder: &Path, data: &str, model: &str) -> String {
+    let out = at(folder, model);
+    let flags = ["--data", data, "--width", "2", "--batch", "16", "--epochs", "1", "--lr", "0.02", "--steps", "10"];
+    succeeds(&[&["train", "--model", model, "--out", &out], &flags[..]].concat());
+    at(Path::new(&out), "last.safetensors")
+}
+
+fn figures(said: &str) -> serde_json::Value {
+    serde_json::from_str(said).unwrap_or_else(|e| panic!("{e}: {said}"))
+}
+
+#[test]
+fn robust_commands_work_from_training_to_prediction() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = tiny_data(folder.path());
+    let weights = tiny_network(folder.path(), &data, "sdnet18");
+    let resnet = tiny_network(folder.path(), &data, "resnet18");
+    let files = ["--weights", &weights, "--data", &data];
+    fn with<'a>(arguments: &[&'a str], files: &[&'a str]) -> Vec<&'a str> {
+        [arguments, files].concat()
+    }
+    refuses(&with(&["eval", "--lambda", "auto"], &files), &["auto", "sdnet robust recalibrate"]);
+    refuses(&with(&["robust", "calibrate"], &files), &["last.safetensors", "sdnet robust recalibrate"]);
+
+    let recalibrate = ["robust", "recalibrate", "--lambdas", "0.1,0.5,1.0", "--images", "40", "--batch", "20"];
+    let said = succeeds(&with(&recalibrate, &files));
+    assert!(said.contains("[0.1, 0.5, 1.0]") && said.contains("40 clean") && said.contains("flipped"), "{said}");
+    assert!(succeeds(&with(&[&recalibrate[..], &["--no-augment"]].concat(), &files)).contains("as they are"));
+
+    // Sixteen images a level: the fits are of no use, but they are fits.
+    let small = ["--lambdas", "0.1,0.5,1.0", "--images", "16", "--batch", "8"];
+    let calibrate = [&["robust", "calibrate", "--noise", "gaussian,impulse"], &small[..]].concat();
+    refuses(&with(&[&calibrate[..], &["--levels", "0.1,0.2"]].concat(), &files), &["gaussian", "3 levels"]);
+    let said = succeeds(&with(&[&calibrate[..], &["--levels", "0.05,0.1,0.2"]].concat(), &files));
+    assert!(said.contains("gaussian   lambda = ") && said.contains("all        lambda = "), "{said}");
+
+    let eval = |more: &[&str]| figures(&succeeds(&with(&[&["eval", "--json"], more].concat(), &files)));
+    assert!(eval(&[])["lambda"].is_null());
+    for rule in ["auto", "auto-free", "auto-impulse"] {
+        let lambda = eval(&["--lambda", rule])["lambda"].as_f64().unwrap();
+        assert!((0.1..=1.0).contains(&lambda), "{rule}: {lambda}");
+    }
+    let (own, trained) = (["--lambda", "0.7", "--statistics", "own"], ["--lambda", "0.7", "--no-recalibrate"]);
+    assert_ne!(eval(&own)["loss"], eval(&trained)["loss"]);
+    assert_eq!(eval(&own)["lambda"], 0.7_f32 as f64);
+    let clip = |limit| eval(&["--lambda", "0.7", "--clip", limit])["loss"].clone();
+    assert!(clip("0.1") != clip("off") && clip("1e9") == clip("off") && clip("clean") != clip("off"));
+
+    // One file of images, and the same images in batches of one: every image for itself.
+    let input = images(folder.path(), [5, 1, 12, 12], |v| v.iter_mut().for_each(|v| *v = v.abs()));
+    let predict = |output: &str, more: &[&str]| {
+        let output = at(folder.path(), output);
+        let files = ["predict", "--weights", &weights, "--input", &input, "--output", &output];
+        succeeds(&[&files[..], more].concat());
+        read_npy(Path::new(&output)).unwrap().1
+    };
+    let (all, alone) = (predict("all.npy", &["--lambda", "auto"]), ["--lambda", "auto", "--batch", "1"]);
+    let far = all.iter().zip(predict("alone.npy", &alone)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(far < 1e-4, "{far}");
+    assert_ne!(all, predict("trained.npy", &[]));
+
+    let out = at(folder.path(), "sweep");
+    let flags =
+        ["--levels", "severities", "--noise", "gaussian,shot", "--baseline", &resnet, "--samples", "--out", &out];
+    let said = succeeds(&with(&[&["robust", "sweep"], &small[..], &flags].concat(), &files));
+    assert!(
+        said.contains("| auto-free |") && said.contains("**shot, mean**") && said.contains("auto: clean "),
+        "{said}"
+    );
+    check_sweep(Path::new(&out));
+}
+
+/// The files of a sweep of two noises at five levels, and clean images: eleven levels, as trained, three lambdas, the
+/// label-free rule, three fits and a baseline.
+fn check_sweep(out: &Path) {
+    let rules = ["trained", "0.1", "0.5", "1", "auto-free", "auto", "auto-gaussian", "auto-impulse", "baseline"];
+    let json = figures(&std::fs::read_to_string(out.join("sweep.json")).unwrap());
+    let rows = json["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 11 * rules.len());
+    assert!(rows.iter().zip(rules.iter().cycle()).all(|(row, rule)| row["rule"] == *rule && row["images"] == 16));
+    let csv = std::fs::read_to_string(out.join("sweep.csv")).unwrap();
+    assert_eq!(csv.lines().count(), rows.len() + 1);
+    assert!(csv.starts_with("noise,level,rule,images,accuracy") && csv.contains("\nshot,250,baseline,16,"), "{csv}");
+    for noise in ["gaussian", "shot"] {
+        let svg = std::fs::read_to_string(out.join(format!("{noise}.svg"))).unwrap();
+        // Six curves (clean and five levels), their peaks, and five dashed lines or more strokes of them.
+        assert_eq!(svg.matches("<circle").count(), 6, "{noise}");
+        assert!(svg.contains(&format!("{noise} noise")) && svg.matches("<polyline").count() >= 6);
+    }
+    let samples = read_safetensors(&out.join("samples.safetensors")).unwrap();
+    assert_eq!(samples.metadata["rules"].split(',').count(), rules.len() - 1);
+    let (shape, correct) = &samples.tensors["gaussian.0.06.correct"];
+    assert_eq!((&shape[..], correct.len()), (&[8, 16][..], 128));
+    let accuracy = correct[..16].iter().sum::<f32>() / 16.0;
+    assert_eq!(rows[2 * rules.len()]["accuracy"], f64::from(accuracy));
+    assert!(samples.tensors["shot.50.lambda"].1[..16].iter().all(|l| *l == 0.1));
+}
+
+#[test]
+fn robust_commands_refuse_what_cannot_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let weights = foreign_weights(folder.path(), "sdnet18_narrow");
+    let out = at(folder.path(), "never");
+    let foreign = [&["--weights", &weights, "--data", "fashion-mnist-small"][..], &NARROW].concat();
+    let run = |command: &[&str], words: &[&str]| {
+        refuses(&[command, &foreign].concat(), words);
+        assert!(!Path::new(&out).exists());
+    };
+    let sweep = |more: &[&str], words: &[&str]| {
+        run(&[&["robust", "sweep", "--images", "4", "--out", &out], more].concat(), words);
+    };
+    sweep(&["--noise", "pink"], &["pink", "speckle"]);
+    sweep(&["--levels", "loud"], &["loud", "severities"]);
+    sweep(&["--noise", "impulse", "--levels", "1.5"], &["1.5", "impulse"]);
+    sweep(&["--levels", "-0.1"], &["-0.1", "gaussian"]);
+    sweep(&["--lambdas", "0.2,0.1"], &["lambdas"]);
+    sweep(&["--lambdas", "nan"], &["lambdas"]);
+    sweep(&["--layers", "layer7"], &["layer7", "layer0.0"]);
+    sweep(&["--clip", "-1"], &["clip", "-1"]);
+    sweep(&["--clip", "hard"], &["clip", "hard"]);
+    sweep(&["--clip", "0.5"], &["clip", "recalibrate"]);
+    sweep(&["--images", "0"], &["images"]);
+    sweep(&["--batch", "0"], &["images"]);
+    sweep(&["--baseline", &at(folder.path(), "missing.safetensors")], &["missing.safetensors"]);
+    run(&["robust", "recalibrate", "--lambdas", "0.3,0.3"], &["lambdas"]);
+    run(&["robust", "recalibrate", "--layers", "conv9"], &["conv9"]);
+    run(&["robust", "recalibrate", "--images", "0"], &["images"]);
+    for lambda in ["-0.1", "nan", "loud"] {
+        run(&["eval", "--lambda", lambda], &["lambda", lambda, "auto-free"]);
+    }
+    run(&["eval", "--lambda", "auto-pink"], &["pink", "impulse"]);
+    run(&["eval", "--lambda", "auto-shot"], &["auto-shot", "sdnet robust calibrate"]);
+    assert_eq!(sdnet(&["eval", "--weights", "w", "--no-recalibrate", "--statistics", "own"]).status.code(), Some(2));
+    assert_eq!(sdnet(&["robust"]).status.code(), Some(2));
+
+    // Without a sparse layer there is no lambda.
+    let plain = ["--model", "resnet18", "--width", "64", "--in-channels", "3", "--classes", "10"];
+    let flags = ["robust", "recalibrate", "--weights", "nowhere.safetensors", "--data", "fashion-mnist-small"];
+    refuses(&[&flags[..], &plain].concat(), &["nowhere.safetensors"]);
+}

@@ -1,0 +1,114 @@
+//! `sdnet train` and `sdnet eval`
+
+use crate::harness::*;
+
+#[test]
+fn training_writes_weights_metrics_and_pictures_that_evaluation_agrees_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = at(folder.path(), "run");
+    let said = train(&out, &["--steps", "6"]);
+    assert!(said.contains("test accuracy"), "{said}");
+    for file in ["best.safetensors", "last.safetensors", "metrics.jsonl", "curves.svg", "atoms.png", "predictions.png"]
+    {
+        assert!(Path::new(&out).join(file).metadata().unwrap().len() > 50, "{file}");
+    }
+    let metrics = std::fs::read_to_string(Path::new(&out).join("metrics.jsonl")).unwrap();
+    let record: serde_json::Value = serde_json::from_str(metrics.lines().last().unwrap()).unwrap();
+    let last = at(Path::new(&out), "last.safetensors");
+    let said = succeeds(&["eval", "--weights", &last, "--data", "fashion-mnist-small", "--json"]);
+    let figures: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let (a, b) = (record["test_accuracy"].as_f64().unwrap(), figures["top1"].as_f64().unwrap());
+    assert!((a - b).abs() < 0.005, "in training {a}, on its own {b}");
+    assert_eq!(figures["images"], 2000);
+    // The file says all there is to say: prediction needs no other flag.
+    let (input, output) = (images(folder.path(), [2, 1, 28, 28], |_| ()), at(folder.path(), "y.npy"));
+    succeeds(&["predict", "--weights", &last, "--input", &input, "--output", &output]);
+    assert_eq!(read_npy(Path::new(&output)).unwrap().0, [2, 10]);
+}
+
+/// The last record of a training, without its speed.
+fn last_record(out: &str) -> serde_json::Value {
+    let metrics = std::fs::read_to_string(Path::new(out).join("metrics.jsonl")).unwrap();
+    let mut record: serde_json::Value = serde_json::from_str(metrics.lines().last().unwrap()).unwrap();
+    record["images_per_s"] = serde_json::Value::Null;
+    record
+}
+
+#[track_caller]
+fn assert_same_end(a: &str, b: &str) {
+    let weights = |out: &str| std::fs::read(Path::new(out).join("last.safetensors")).unwrap();
+    assert!(weights(a) == weights(b), "the weights differ");
+    assert_eq!(last_record(a), last_record(b));
+}
+
+#[test]
+fn a_resumed_training_is_bit_equal_to_an_uninterrupted_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, parts) = (at(folder.path(), "whole"), at(folder.path(), "parts"));
+    train(&whole, &["--steps", "9"]);
+    train(&parts, &["--steps", "4"]);
+    succeeds(&["train", "--out", &parts, "--data", "fashion-mnist-small", "--resume", "--steps", "9"]);
+    assert_same_end(&whole, &parts);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_saves_and_leaves_cleanly_and_resuming_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = tiny_data(folder.path());
+    let (whole, parts) = (at(folder.path(), "whole"), at(folder.path(), "parts"));
+    let flags = ["train", "--data", &data, "--width", "2", "--batch", "8", "--epochs", "5", "--lr", "0.02", "--out"];
+    succeeds(&[&flags[..], &[&whole]].concat());
+
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("sdnet"));
+    child.args(flags).arg(&parts).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null());
+    let child = child.spawn().unwrap();
+    // After the first epoch there are metrics; four more epochs take longer than the signal.
+    let start = std::time::Instant::now();
+    while !Path::new(&parts).join("metrics.jsonl").exists() {
+        assert!(start.elapsed().as_secs() < 120, "no epoch has ended");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    assert!(text(&output.stdout).contains("`--resume` goes on"), "{}", text(&output.stdout));
+    succeeds(&["train", "--data", &data, "--out", &parts, "--resume"]);
+    assert_same_end(&whole, &parts);
+}
+
+#[test]
+fn training_refuses_what_cannot_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = at(folder.path(), "run");
+    let run = |more: &[&str], words: &[&str]| refuses(&[&["train", "--out", &out], &SMALL[..], more].concat(), words);
+    run(&["--model", "vgg16"], &["vgg16", "sdnet18-all"]);
+    run(&["--data", "nowhere"], &["nowhere", "fashion-mnist"]);
+    run(&["--batch", "0"], &["batch"]);
+    run(&["--iterations", "0"], &["iterations"]);
+    run(&["--lambda", "nan"], &["lambda"]);
+    run(&["--std", "0"], &["std"]);
+    run(&["--no-shortcut"], &["shortcut"]);
+    run(&["--resume"], &["training.safetensors"]);
+    // A batch whose activations are over what one buffer may hold.
+    run(
+        &["--batch", "10000", "--width", "64"],
+        &["out of device memory", "bytes", "a batch of 668 fits", "smaller batch"],
+    );
+    let file = at(folder.path(), "file");
+    std::fs::write(&file, "in the way").unwrap();
+    refuses(&[&["train", "--out", &at(Path::new(&file), "run")], &SMALL[..]].concat(), &["file"]);
+}
+
+#[test]
+fn labels_out_of_range_are_refused_by_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let weights = foreign_weights(folder.path(), "sdnet18_narrow");
+    let data = folder.path().join("idx");
+    std::fs::create_dir(&data).unwrap();
+    let images = [&[0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 8, 0, 0, 0, 8][..], &[7; 128]].concat();
+    std::fs::write(data.join("t10k-images-idx3-ubyte"), images).unwrap();
+    std::fs::write(data.join("t10k-labels-idx1-ubyte"), [0, 0, 8, 1, 0, 0, 0, 2, 3, 12]).unwrap();
+    let data = data.display().to_string();
+    refuses(&[&["eval", "--weights", &weights, "--data", &data], &NARROW[..]].concat(), &["label 12", "10 classes"]);
+}
