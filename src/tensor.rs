@@ -50,6 +50,12 @@ impl Tensor {
         Ok(out)
     }
 
+    /// A tensor of one value that is made once for each device and shared, for factors such as 1 and -1. Nobody may write
+    /// to it.
+    pub(crate) fn constant(gpu: &Gpu, value: f32) -> Result<Self> {
+        Ok(Self { gpu: gpu.clone(), shape: vec![1], buffer: gpu.constant(value)? })
+    }
+
     /// The device that holds the tensor.
     pub fn gpu(&self) -> &Gpu {
         &self.gpu

@@ -11,6 +11,7 @@ mod profile;
 mod recorder;
 mod transfer;
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -63,6 +64,8 @@ struct Inner {
     most_memory: Option<u64>,
     faults: Arc<Mutex<Faults>>,
     pool: Arc<Mutex<Pool>>,
+    /// Buffers of one value, by its bits.
+    constants: Mutex<HashMap<u32, Arc<Buffer>>>,
     pipelines: Mutex<Pipelines>,
     recorder: Mutex<Recorder>,
     multiply_adds: AtomicU64,
@@ -114,6 +117,7 @@ impl Gpu {
             recorder: Mutex::new(Recorder::new(profile)),
             pipelines: Mutex::default(),
             pool: Arc::default(),
+            constants: Mutex::default(),
             multiply_adds: AtomicU64::new(0),
             bounds_checks: options.bounds_checks || std::env::var_os("SDNET_BOUNDS_CHECKS").is_some_and(|v| v == "1"),
             device,

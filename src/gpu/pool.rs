@@ -10,6 +10,8 @@ use crate::error::{Error, Result};
 const IDLE_SUBMISSIONS: u64 = 64;
 /// How many times larger than what is asked for a buffer may be that is used again.
 const LARGER: u64 = 2;
+/// Requests, a few training steps of them, after which buffers of a size that nobody asks for are no longer lent to others.
+const LENT_REQUESTS: u64 = 4096;
 
 /// A storage buffer on the device; it returns to the pool when dropped.
 ///
@@ -58,8 +60,11 @@ pub struct MemoryReport {
 
 #[derive(Default)]
 pub(super) struct Pool {
-    /// By size; none of the lists is empty.
+    /// By size.
     idle: BTreeMap<u64, Vec<Idle>>,
+    /// The number of the last request for each size.
+    asked: BTreeMap<u64, u64>,
+    requests: u64,
     live: u64,
     held: u64,
     peak: u64,
@@ -70,14 +75,15 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// The smallest idle buffer that will do and is at most [`LARGER`] times too large, the one used last first.
+    /// The smallest idle buffer that will do and is at most [`LARGER`] times too large, the one used last first. Sizes
+    /// that nobody has asked for in a while are not lent, so that they become idle and go back to the driver.
     fn take(&mut self, size: u64, bytes: u64) -> Option<(wgpu::Buffer, u64)> {
         self.sizes.insert(bytes);
-        let (&size, buffers) = self.idle.range_mut(size..=LARGER * size).next()?;
-        let found = buffers.pop()?;
-        if buffers.is_empty() {
-            self.idle.remove(&size);
-        }
+        self.requests += 1;
+        self.asked.insert(size, self.requests);
+        let oldest = self.requests.saturating_sub(LENT_REQUESTS);
+        let mut lent = self.asked.range(size..=LARGER * size).filter(|(_, at)| **at >= oldest);
+        let (size, found) = lent.find_map(|(size, _)| Some((*size, self.idle.get_mut(size)?.pop()?)))?;
         self.live += size;
         Some((found.raw, found.id))
     }

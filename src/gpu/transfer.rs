@@ -1,8 +1,9 @@
 //! Bytes to the device and back.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
-use super::{Buffer, Gpu};
+use super::{Buffer, Gpu, lock};
 use crate::error::{Error, Result};
 
 impl Gpu {
@@ -15,6 +16,20 @@ impl Gpu {
         // The queue writes before the next submission, so what is recorded and may still use this buffer goes first.
         self.submit()?;
         self.0.queue.write_buffer(&buffer.raw, 0, bytemuck::cast_slice(values));
+        Ok(buffer)
+    }
+
+    /// A buffer of one value, kept for the life of the device: for the few constants that kernels take as a factor.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub(crate) fn constant(&self, value: f32) -> Result<Arc<Buffer>> {
+        let mut constants = lock(&self.0.constants);
+        if let Some(buffer) = constants.get(&value.to_bits()) {
+            return Ok(buffer.clone());
+        }
+        let buffer = Arc::new(self.upload("a constant", &[value])?);
+        constants.insert(value.to_bits(), buffer.clone());
         Ok(buffer)
     }
 

@@ -328,7 +328,7 @@ impl Csc {
     /// # Errors
     /// [`Error::Shape`], [`Error::OutOfMemory`].
     pub fn reconstruct(&self, codes: &Tensor, size: (usize, usize)) -> Result<Tensor> {
-        let one = Tensor::full(codes.gpu(), &[1], 1.0)?;
+        let one = Tensor::constant(codes.gpu(), 1.0)?;
         ops::synthesis(codes, &self.weight.value, &one, self.config.stride, self.config.padding, size)
     }
 

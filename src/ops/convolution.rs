@@ -80,7 +80,7 @@ impl Tape {
     /// # Errors
     /// As [`correlation`].
     pub fn correlation(&self, x: &Var, weight: &Var, stride: usize, padding: usize) -> Result<Var> {
-        let one = Tensor::full(x.value().gpu(), &[1], 1.0)?;
+        let one = Tensor::constant(x.value().gpu(), 1.0)?;
         let codes = correlation(x.value(), weight.value(), &one, stride, padding)?;
         let shape = ConvShape::new("correlation", x.value().shape(), weight.value().shape(), stride, padding)?;
         let (saved, w) = (x.saved(), weight.value().clone());
@@ -104,7 +104,7 @@ impl Tape {
         padding: usize,
         size: (usize, usize),
     ) -> Result<Var> {
-        let one = Tensor::full(codes.value().gpu(), &[1], 1.0)?;
+        let one = Tensor::constant(codes.value().gpu(), 1.0)?;
         let signal = synthesis(codes.value(), weight.value(), &one, stride, padding, size)?;
         let shape = ConvShape::new("synthesis", signal.shape(), weight.value().shape(), stride, padding)?;
         let (kept_codes, kept_weight) = (codes.clone(), weight.clone());
@@ -172,7 +172,7 @@ pub(super) fn synthesise(
 ) -> Result<Tensor> {
     let gpu = codes.gpu();
     if is_narrow(shape) {
-        let one = Tensor::full(gpu, &[1], 1.0)?;
+        let one = Tensor::constant(gpu, 1.0)?;
         let patches = synthesise(&shaders::SYNTHESIS, &of_patches(shape), codes, weight, &one)?;
         return fold(shape, &patches, other, std::ptr::eq(kernel, &shaders::RESIDUAL));
     }

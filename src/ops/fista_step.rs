@@ -69,7 +69,7 @@ impl Tape {
         let (codes_kept, weight_kept) = (codes.clone(), weight.clone());
         let x_tracked = x.tracked();
         Ok(self.record(value, &[x, codes, weight], move |g| {
-            let minus = Tensor::full(g.gpu(), &[1], -1.0)?;
+            let minus = Tensor::constant(g.gpu(), -1.0)?;
             let w = weight_kept.value();
             let z_bar = codes_kept.tracked().then(|| correlation(g, w, &minus, stride, padding));
             let w_bar = weight_kept.tracked().then(|| weight_gradient(&shape, codes_kept.value(), g, &minus));

@@ -34,7 +34,7 @@ impl Tape {
         let constants = [("CHANNELS", channels as f64)];
         over(value.gpu(), &shaders::ADD_BIAS, out.len(), &constants, &[value, bias.value(), &out])?;
         Ok(self.record(out, &[x, bias], move |g| {
-            let one = Tensor::full(g.gpu(), &[1], 1.0)?;
+            let one = Tensor::constant(g.gpu(), 1.0)?;
             Ok(vec![Some(g.clone()), Some(sum_groups(g, &one, &[channels])?)])
         }))
     }

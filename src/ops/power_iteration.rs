@@ -43,7 +43,7 @@ impl PowerIteration {
     /// [`crate::error::Error::OutOfMemory`].
     pub fn run(&mut self, weight: &Tensor, rounds: usize) -> Result<Tensor> {
         let ConvShape { stride, padding, height, width, .. } = self.shape;
-        let one = Tensor::full(weight.gpu(), &[1], 1.0)?;
+        let one = Tensor::constant(weight.gpu(), 1.0)?;
         for _ in 0..rounds {
             let image = self.image(weight)?;
             self.vector = correlation(&image, weight, &one, stride, padding)?;

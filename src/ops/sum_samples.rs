@@ -41,7 +41,7 @@ fn sum_samples(a: &Tensor, power: usize) -> Result<Tensor> {
     let constants =
         [("SAMPLES", samples as f64), ("SAMPLE", sample as f64), ("PARTS", parts as f64), ("POWER", power as f64)];
     a.gpu().run(&shaders::SUM_SAMPLES, &constants, &[a.buffer(), part.buffer()], samples * parts)?;
-    sum_groups(&part, &Tensor::full(a.gpu(), &[1], 1.0)?, &[samples])
+    sum_groups(&part, &Tensor::constant(a.gpu(), 1.0)?, &[samples])
 }
 
 /// `scale * sum over g of part[g, ..]`, in the order of `g`; the result has this shape.

@@ -90,7 +90,7 @@ fn two_hundred_training_steps_hold_what_the_first_few_do() {
 fn the_pool_gives_back_what_another_size_left_idle() {
     let mut training = Training::new();
     let small = training.held_after(3, 8);
-    let large = training.held_after(3, 24);
+    let large = training.held_after(3, 32);
     let small_again = training.held_after(80, 8);
     assert!(large > 2 * small, "{small}, then {large}");
     assert!(small_again < small + (large - small) / 4, "{small}, {large}, then {small_again}");

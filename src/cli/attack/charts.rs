@@ -7,14 +7,14 @@ use crate::robust::attack::Norm;
 
 fn chart(report: &Report, x_axis: &str, curves: Vec<ChartCurve>) -> Chart {
     let title = format!("{} under {}: {}", report.network, method_name(report), mode_name(report));
-    Chart { title, x_axis: x_axis.into(), y_axis: "accuracy (%)".into(), curves }
+    Chart { title, x_axis: x_axis.into(), y_axis: "accuracy (%)".into(), bottom: 0.0, peaks: false, curves }
 }
 
 /// One curve for each lambda, and the baseline's in grey.
 pub fn over_epsilon(report: &Report) -> Chart {
     let curve = |line: Line| {
         let points = report.epsilons().into_iter().filter_map(|e| Some((f64::from(e), line.accuracy(e)?)));
-        ChartCurve { name: line.name(), points: points.collect(), grey: line.is_baseline() }
+        ChartCurve { name: line.name(), points: points.collect(), grey: line.is_baseline(), level: None }
     };
     let norm = if report.norm == Norm::Linf { "L-inf" } else { "L2" };
     let curves = report.lines().into_iter().map(curve).collect();
@@ -28,13 +28,18 @@ pub fn over_lambda(report: &Report) -> Option<Chart> {
     let mut curves = Vec::new();
     for e in report.epsilons() {
         let points = at_values.iter().filter_map(|line| Some((line.value()?.into(), line.accuracy(e)?)));
-        curves.push(ChartCurve { name: epsilon_name(report.norm, e), points: points.collect(), grey: false });
+        curves.push(ChartCurve {
+            name: epsilon_name(report.norm, e),
+            points: points.collect(),
+            grey: false,
+            level: None,
+        });
     }
     for line in others {
         for e in report.epsilons() {
             let Some(accuracy) = line.accuracy(e) else { continue };
             let name = format!("{}, {}", line.name(), epsilon_name(report.norm, e));
-            curves.push(ChartCurve { name, points: ends.map(|x| (x, accuracy)).to_vec(), grey: true });
+            curves.push(ChartCurve { name, points: ends.map(|x| (x, accuracy)).to_vec(), grey: true, level: None });
         }
     }
     Some(chart(report, "lambda", curves))

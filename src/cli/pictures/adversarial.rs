@@ -1,6 +1,7 @@
 //! Adversarial images beside the clean ones.
 
-use super::{CELL_GAP, INK, LINE, Picture, Rgb, TEXT_WIDTH, Tile, cell_for, clip, draw_tile, enlargement};
+use super::picture::{INK, Picture, Rgb, TEXT_WIDTH};
+use super::predictions::{CELL_GAP, LINE, Tile, cell_for, clip, draw_tile, enlargement};
 
 /// A clean image, the adversarial one, and what lies between them.
 #[derive(Clone, Debug)]
@@ -56,8 +57,9 @@ fn difference_colour(change: &[f32], factor: f32) -> Rgb {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{BORDER, RIGHT, WRONG};
     use super::*;
+    use crate::cli::pictures::picture::{RIGHT, WRONG};
+    use crate::cli::pictures::predictions::BORDER;
 
     fn tile<'a>(pixels: &'a [u8], guess: &str) -> Tile<'a> {
         let (truth, guess) = ("Coat".to_owned(), guess.to_owned());

@@ -2,7 +2,9 @@
 
 use plotters::prelude::*;
 
-use super::{AXIS, GRID, TEXT, short};
+pub(super) const TEXT: RGBColor = RGBColor(38, 38, 38);
+pub(super) const AXIS: RGBColor = RGBColor(150, 150, 150);
+pub(super) const GRID: RGBColor = RGBColor(228, 228, 228);
 
 /// One curve of a [`Chart`].
 #[derive(Clone, Debug, PartialEq)]
@@ -13,6 +15,8 @@ pub struct ChartCurve {
     pub points: Vec<(f64, f64)>,
     /// Drawn in grey, for what is compared with.
     pub grey: bool,
+    /// The height of a dashed line of the same colour, for what this curve alone is compared with.
+    pub level: Option<f64>,
 }
 
 /// A diagram of percentages.
@@ -22,8 +26,12 @@ pub struct Chart {
     pub title: String,
     /// What the horizontal axis is.
     pub x_axis: String,
-    /// What the vertical axis is, 0 to 100.
+    /// What the vertical axis is: percentages.
     pub y_axis: String,
+    /// The lower end of the vertical axis.
+    pub bottom: f64,
+    /// Mark the highest point of each curve, and not every point.
+    pub peaks: bool,
     /// The curves, from the first colour on.
     pub curves: Vec<ChartCurve>,
 }
@@ -64,7 +72,7 @@ fn draw(svg: &mut String, chart: &Chart) -> Result<(), Box<dyn std::error::Error
         .margin_right(200)
         .x_label_area_size(44)
         .y_label_area_size(58)
-        .build_cartesian_2d(left..right + 0.02 * (right - left), 0.0..101.0)?;
+        .build_cartesian_2d(left..right + 0.02 * (right - left), chart.bottom..101.0)?;
     area.configure_mesh()
         .disable_x_mesh()
         .light_line_style(WHITE.mix(0.0))
@@ -86,7 +94,12 @@ fn draw(svg: &mut String, chart: &Chart) -> Result<(), Box<dyn std::error::Error
         next += usize::from(!curve.grey);
         let points = finite(curve);
         area.draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)))?;
-        area.draw_series(points.iter().map(|&point| Circle::new(point, 3, colour.filled())))?;
+        let marks = if chart.peaks { highest(&points) } else { points };
+        area.draw_series(marks.into_iter().map(|point| Circle::new(point, 3, colour.filled())))?;
+        if let Some(level) = curve.level.filter(|level| level.is_finite()) {
+            let ends = [(left, level), (right, level)];
+            area.draw_series(DashedLineSeries::new(ends, 6, 5, colour.mix(0.7).stroke_width(1)))?;
+        }
         // The legend stands in the margin, where it covers no curve.
         let y = 48 + 20 * line as i32;
         root.draw(&PathElement::new([(572, y), (592, y)], colour.stroke_width(3)))?;
@@ -97,16 +110,29 @@ fn draw(svg: &mut String, chart: &Chart) -> Result<(), Box<dyn std::error::Error
     Ok(())
 }
 
+/// The highest point, the first of equals; none of none.
+fn highest(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let best = points.iter().copied().reduce(|best, point| if point.1 > best.1 { point } else { best });
+    best.into_iter().collect()
+}
+
+/// A number with no more decimals than it needs: `3`, `0.25`.
+pub(super) fn short(value: f64) -> String {
+    let text = format!("{value:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn chart(curves: Vec<ChartCurve>) -> Chart {
-        Chart { title: "Title".into(), x_axis: "epsilon".into(), y_axis: "accuracy (%)".into(), curves }
+        let (x_axis, y_axis) = ("epsilon".into(), "accuracy (%)".into());
+        Chart { title: "Title".into(), x_axis, y_axis, bottom: 0.0, peaks: false, curves }
     }
 
     fn curve(name: &str, points: &[(f64, f64)], grey: bool) -> ChartCurve {
-        ChartCurve { name: name.into(), points: points.to_vec(), grey }
+        ChartCurve { name: name.into(), points: points.to_vec(), grey, level: None }
     }
 
     #[test]
@@ -122,6 +148,16 @@ mod tests {
             assert!(svg.contains(word), "{word}");
         }
         assert_eq!(svg.matches("<circle").count(), 6);
+    }
+
+    #[test]
+    fn peaks_alone_are_marked_and_levels_dashed() {
+        let level =
+            |level| ChartCurve { level: Some(level), ..curve("0.1", &[(0.1, 60.0), (0.2, 70.0), (0.3, 65.0)], false) };
+        let svg = chart_svg(&Chart { peaks: true, bottom: 50.0, ..chart(vec![level(55.0), level(f64::NAN)]) }).unwrap();
+        assert_eq!(svg.matches("<circle").count(), 2);
+        let plain = chart_svg(&chart(vec![curve("0.1", &[(0.1, 60.0)], false)])).unwrap();
+        assert!(svg.matches("<polyline").count() + svg.matches("<line").count() > 20 + plain.matches("<line").count());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::args::SweepArgs;
 use super::{chart, table};
 use crate::checkpoint::{self, Recipe};
 use crate::cli::eval::normalization;
+use crate::cli::pictures::chart_svg;
 use crate::cli::report::{bar, to_json};
 use crate::data::{Dataset, Normalization, Split, load};
 use crate::error::{Error, Result};
@@ -147,7 +148,8 @@ fn write_all(options: &SweepArgs, data: &Dataset, swept: &Swept) -> Result<()> {
     write(&out.join("table.md"), markdown.as_bytes())?;
     for (noise, indices) in by_noise(&swept.levels) {
         let path = out.join(format!("{noise}.svg"));
-        let svg = chart::accuracy_svg(noise, &indices, swept).map_err(|e| Error::file(&path, e))?;
+        let chart = chart::accuracy_over_lambda(noise, &indices, swept);
+        let svg = chart_svg(&chart).map_err(|e| Error::file(&path, e))?;
         write(&path, svg.as_bytes())?;
     }
     if options.samples {

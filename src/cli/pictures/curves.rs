@@ -1,0 +1,180 @@
+//! Loss and accuracy of a training.
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+use super::chart::{AXIS, GRID, TEXT, short};
+
+/// What was measured at one moment of training. Values that are not finite leave a gap in their curve.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EpochPoint {
+    /// Epochs trained so far.
+    pub epoch: f64,
+    /// Mean loss on the training images.
+    pub train_loss: f64,
+    /// Share of training images classified correctly, 0 to 1.
+    pub train_accuracy: f64,
+    /// Mean loss on the test images.
+    pub test_loss: f64,
+    /// Share of test images classified correctly, 0 to 1.
+    pub test_accuracy: f64,
+}
+
+const TRAIN_CURVE: RGBColor = RGBColor(31, 111, 180);
+const TEST_CURVE: RGBColor = RGBColor(217, 95, 14);
+
+/// One curve: (epoch, value).
+type Curve = Vec<(f64, f64)>;
+
+/// One diagram: a training and a test curve over epochs.
+struct Panel {
+    title: &'static str,
+    axis: &'static str,
+    decimals: usize,
+    train: Curve,
+    test: Curve,
+    epochs: f64,
+    range: (f64, f64),
+    legend: SeriesLabelPosition,
+}
+
+/// Loss and accuracy over the epochs, side by side, as the text of an SVG file.
+///
+/// # Errors
+/// Where the drawing library refuses, with its words.
+pub fn training_curves_svg(points: &[EpochPoint]) -> Result<String, String> {
+    let mut svg = String::new();
+    draw_curves(&mut svg, points).map_err(|error| format!("training curves: {error}"))?;
+    Ok(svg)
+}
+
+/// Draws both panels into `svg`.
+fn draw_curves(svg: &mut String, points: &[EpochPoint]) -> Result<(), Box<dyn std::error::Error>> {
+    let root = SVGBackend::with_string(svg, (1040, 420)).into_drawing_area();
+    root.fill(&WHITE)?;
+    let halves = root.margin(10, 10, 10, 10).split_evenly((1, 2));
+    for (area, panel) in halves.iter().zip([loss_panel(points), accuracy_panel(points)]) {
+        draw_panel(area, &panel)?;
+    }
+    root.present()?;
+    Ok(())
+}
+
+/// The loss diagram, from zero up.
+fn loss_panel(points: &[EpochPoint]) -> Panel {
+    let train = curve(points, |point| point.train_loss);
+    let test = curve(points, |point| point.test_loss);
+    let top = values(&train, &test).fold(0.0, f64::max) * 1.08;
+    let (decimals, range) = (2, (0.0, if top > 0.0 { top } else { 1.0 }));
+    let legend = SeriesLabelPosition::LowerLeft;
+    Panel { title: "Loss", axis: "loss", decimals, train, test, epochs: last_epoch(points), range, legend }
+}
+
+/// The accuracy diagram, in percent; its axis starts well below the lowest value, which leaves room for the legend.
+fn accuracy_panel(points: &[EpochPoint]) -> Panel {
+    let train = curve(points, |point| 100.0 * point.train_accuracy);
+    let test = curve(points, |point| 100.0 * point.test_accuracy);
+    let low = values(&train, &test).fold(f64::INFINITY, f64::min);
+    let bottom = if low.is_finite() { ((1.3 * low - 30.0) / 10.0).floor().max(0.0) * 10.0 } else { 0.0 };
+    let (decimals, range) = (0, (bottom, 101.0));
+    let ends_low =
+        [train.last(), test.last()].into_iter().flatten().any(|last| last.1 < bottom + 0.2 * (100.0 - bottom));
+    let legend = if ends_low { SeriesLabelPosition::UpperRight } else { SeriesLabelPosition::LowerRight };
+    Panel { title: "Accuracy", axis: "accuracy (%)", decimals, train, test, epochs: last_epoch(points), range, legend }
+}
+
+/// The finite values of one measure over the epochs.
+fn curve(points: &[EpochPoint], value: impl Fn(&EpochPoint) -> f64) -> Curve {
+    let all = points.iter().map(|point| (point.epoch, value(point)));
+    all.filter(|(epoch, value)| epoch.is_finite() && value.is_finite()).collect()
+}
+
+/// All values of two curves.
+fn values<'a>(train: &'a Curve, test: &'a Curve) -> impl Iterator<Item = f64> + 'a {
+    train.iter().chain(test).map(|point| point.1)
+}
+
+/// The right end of the epoch axis, at least 1.
+fn last_epoch(points: &[EpochPoint]) -> f64 {
+    points.iter().map(|point| point.epoch).filter(|epoch| epoch.is_finite()).fold(1.0, f64::max)
+}
+
+/// Draws one panel: title, axes, curves, legend.
+fn draw_panel(
+    area: &DrawingArea<SVGBackend<'_>, Shift>,
+    panel: &Panel,
+) -> Result<(), DrawingAreaErrorKind<std::io::Error>> {
+    let mut chart = ChartBuilder::on(area)
+        .caption(panel.title, ("sans-serif", 20).into_font().color(&TEXT))
+        .margin(8)
+        .margin_right(18)
+        .x_label_area_size(44)
+        .y_label_area_size(58)
+        .build_cartesian_2d(0.0..panel.epochs * 1.02, panel.range.0..panel.range.1)?;
+    let decimals = panel.decimals;
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .light_line_style(WHITE.mix(0.0))
+        .bold_line_style(GRID)
+        .axis_style(AXIS)
+        .x_labels(8)
+        .y_labels(8)
+        .label_style(("sans-serif", 13).into_font().color(&TEXT))
+        .axis_desc_style(("sans-serif", 14).into_font().color(&TEXT))
+        .x_label_formatter(&|epoch| short(*epoch))
+        .y_label_formatter(&|value| format!("{value:.decimals$}"))
+        .x_desc("epoch")
+        .y_desc(panel.axis)
+        .draw()?;
+    for (name, curve, colour) in [("train", &panel.train, TRAIN_CURVE), ("test", &panel.test, TEST_CURVE)] {
+        let radius = if curve.len() > 40 { 0 } else { 3 };
+        chart
+            .draw_series(LineSeries::new(curve.iter().copied(), colour.stroke_width(2)))?
+            .label(name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], colour.stroke_width(3)));
+        chart.draw_series(curve.iter().map(|&point| Circle::new(point, radius, colour.filled())))?;
+    }
+    chart
+        .configure_series_labels()
+        .position(panel.legend.clone())
+        .margin(14)
+        .legend_area_size(28)
+        .label_font(("sans-serif", 14).into_font().color(&TEXT))
+        .background_style(WHITE.mix(0.85))
+        .border_style(GRID)
+        .draw()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(epoch: f64) -> EpochPoint {
+        let value = 1.0 / (1.0 + epoch);
+        let (train_accuracy, test_accuracy) = (1.0 - 0.3 * value, 1.0 - 0.4 * value);
+        EpochPoint { epoch, train_loss: value, train_accuracy, test_loss: 1.1 * value, test_accuracy }
+    }
+
+    #[test]
+    fn curves_are_drawn_for_no_one_and_many_points() {
+        for count in [0, 1, 2, 200] {
+            let points: Vec<_> = (1..=count).map(|epoch| point(f64::from(epoch))).collect();
+            let svg = training_curves_svg(&points).unwrap();
+            assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"), "{count}");
+            for word in ["Loss", "Accuracy", "accuracy (%)", "epoch", "train", "test"] {
+                assert!(svg.contains(word), "{count}: {word}");
+            }
+            assert!(!svg.contains("NaN") && !svg.contains("inf"), "{count}");
+            assert_eq!(svg.matches("<circle").count(), 4 * count as usize, "{count}");
+        }
+    }
+
+    #[test]
+    fn curves_leave_out_what_is_not_finite() {
+        let gap = EpochPoint { train_loss: f64::NAN, test_loss: f64::INFINITY, ..point(2.0) };
+        let svg = training_curves_svg(&[point(1.0), gap]).unwrap();
+        assert_eq!(svg.matches("<circle").count(), 6);
+        assert!(!svg.contains("NaN") && !svg.contains("inf"));
+    }
+}
