@@ -1,6 +1,6 @@
 // The patches of a signal that its codes see, one after the other; zero outside of the signal:
 //     out[n, y, x, (ky KERNEL + kx) CHANNELS + m] = signal[n, y s + ky - p, x s + kx - p, m]
-// LENGTH is the number of values in out.
+// One invocation copies what a code sees of one line of the signal. LENGTH is the number of such lines: KERNEL a code.
 
 override LENGTH: u32;
 
@@ -15,13 +15,14 @@ fn main(
 ) {
     let i = workgroup_index(workgroup, workgroups) * 64u + local;
     if i < LENGTH {
-        let tap = i / CHANNELS % (KERNEL * KERNEL);
-        let pixel = i / (CHANNELS * KERNEL * KERNEL);
-        let y = i32(pixel / CODE_WIDTH % CODE_HEIGHT * STRIDE + tap / KERNEL) - i32(PADDING);
-        let x = i32(pixel % CODE_WIDTH * STRIDE + tap % KERNEL) - i32(PADDING);
-        let inside = u32(y) < HEIGHT && u32(x) < WIDTH;
-        let line = i32(pixel / (CODE_WIDTH * CODE_HEIGHT) * HEIGHT) + y;
-        let at = select(0u, u32(line * i32(WIDTH) + x) * CHANNELS + i % CHANNELS, inside);
-        out[i] = select(0.0, signal[at], inside);
+        let code = i / KERNEL;
+        let y = i32(code / CODE_WIDTH % CODE_HEIGHT * STRIDE + i % KERNEL) - i32(PADDING);
+        let x = i32(code % CODE_WIDTH * STRIDE) - i32(PADDING);
+        let line = i32(code / (CODE_WIDTH * CODE_HEIGHT) * HEIGHT) + y;
+        let begin = (line * i32(WIDTH) + x) * i32(CHANNELS);
+        for (var j = 0u; j < KERNEL * CHANNELS; j++) {
+            let inside = u32(y) < HEIGHT && u32(x + i32(j / CHANNELS)) < WIDTH;
+            out[i * (KERNEL * CHANNELS) + j] = select(0.0, signal[select(0, begin + i32(j), inside)], inside);
+        }
     }
 }

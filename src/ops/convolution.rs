@@ -208,7 +208,8 @@ fn of_patches(shape: &ConvShape) -> ConvShape {
 /// The patches of a signal: `[n, code_h, code_w, k k channels]`.
 fn unfold(shape: &ConvShape, signal: &Tensor) -> Result<Tensor> {
     let out = Tensor::uninitialized(signal.gpu(), "unfold", &of_patches(shape).signal())?;
-    over(signal.gpu(), &shaders::UNFOLD, out.len(), &sizes(shape), &[signal, &out])?;
+    let lines = shape.codes()[..3].iter().product::<usize>() * shape.kernel;
+    over(signal.gpu(), &shaders::UNFOLD, lines, &sizes(shape), &[signal, &out])?;
     Ok(out)
 }
 
