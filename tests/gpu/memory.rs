@@ -87,6 +87,20 @@ fn two_hundred_training_steps_hold_what_the_first_few_do() {
 }
 
 #[test]
+fn idle_buffers_are_lent_for_half_their_size_and_more() {
+    let gpu = own_gpu();
+    drop(Tensor::full(&gpu, &[4096], 1.0).unwrap());
+    let held = gpu.memory().held;
+    let lent = Tensor::full(&gpu, &[2048], 2.0).unwrap();
+    assert_eq!((gpu.memory().held, lent.to_vec().unwrap()), (held, vec![2.0; 2048]));
+    let beside = Tensor::full(&gpu, &[2048], 3.0).unwrap();
+    assert_eq!((gpu.memory().held, lent.to_vec().unwrap()[0]), (held + 4 * 2048, 2.0), "it is in use");
+    drop((lent, beside));
+    let small = Tensor::full(&gpu, &[500], 4.0).unwrap();
+    assert!(gpu.memory().held > held + 4 * 2048, "most of a buffer would lie idle: {small:?}");
+}
+
+#[test]
 fn the_pool_gives_back_what_another_size_left_idle() {
     let mut training = Training::new();
     let small = training.held_after(3, 8);
