@@ -7,7 +7,7 @@ use crate::tape::Var;
 use crate::tensor::Tensor;
 
 /// Added to the variance.
-const EPSILON: f32 = 1e-5;
+pub(crate) const EPSILON: f32 = 1e-5;
 
 /// Batch normalisation (arXiv 1502.03167) by channel: the batch's statistics in training, running ones in evaluation.
 #[derive(Clone, Debug)]

@@ -292,10 +292,12 @@ impl Csc {
     }
 
     fn measure(&self, x: &Tensor, codes: &Tensor) -> Result<Measures> {
+        let left = self.residual_of(x, codes)?;
         Ok(Measures {
             layer: self.weight.name.clone(),
             signal: sum_of_squares(x)?,
-            residual: sum_of_squares(&self.residual_of(x, codes)?)?,
+            residual: sum_of_squares(&left)?,
+            left,
             active: count_active(codes)?,
             sizes: [x, codes].map(|t| t.shape()[1..].iter().product()),
         })

@@ -8,6 +8,7 @@ mod step_size;
 
 use std::cell::RefCell;
 
+pub(crate) use batch_norm::EPSILON as BATCH_NORM_EPSILON;
 pub use batch_norm::{BatchNorm, StatisticsByLambda};
 pub use conv::Conv;
 pub use csc::{Csc, CscConfig, Gradient, Solver};
@@ -29,13 +30,15 @@ pub struct Parameter {
 /// How far batch norm's running statistics move towards each batch's in training.
 const MOMENTUM: f32 = 0.1;
 
-/// What a sparse coding layer made of its input, one value a sample on the device.
+/// What a sparse coding layer made of its input, on the device: one value a sample, but for `left`.
 #[derive(Clone, Debug)]
 pub struct Measures {
     /// The name of the layer's weights.
     pub layer: String,
     /// `|x|^2`.
     pub signal: Tensor,
+    /// `x - A z`, of the shape of the input.
+    pub left: Tensor,
     /// `|x - A z|^2`.
     pub residual: Tensor,
     /// How many codes are not zero.

@@ -198,7 +198,13 @@ mod tests {
 
     /// A level with this noise estimate in both of its images, whose accuracy peaks at this index.
     fn level(corruption: Option<(Noise, f32)>, noise: f64, peak: usize) -> Level {
-        let look = Look { signal: 200.0, residual: 100.0 + 100.0 * noise * noise, active: 0.1, size: 100 };
+        let look = Look {
+            signal: 200.0,
+            residual: 100.0 + 100.0 * noise * noise,
+            quiet: noise * noise,
+            active: 0.1,
+            size: 100,
+        };
         let right = |i: usize| 100 - 20 * i.abs_diff(peak);
         let outcome = |i: usize| Outcome { correct: (0..100).map(|n| n < right(i)).collect(), ..Outcome::default() };
         Level {

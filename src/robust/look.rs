@@ -4,6 +4,11 @@ use crate::error::Result;
 use crate::layers::Measures;
 use crate::models::CleanResidual;
 
+/// Side of the windows in which an image may be quiet, in pixels.
+const WINDOW: usize = 3;
+/// Share of the windows that are quieter than what counts as quiet.
+const QUIET: f64 = 0.1;
+
 /// What the first sparse coding layer makes of one image at the lambda it was trained with.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Look {
@@ -11,6 +16,9 @@ pub struct Look {
     pub signal: f64,
     /// `|x - A z|^2`.
     pub residual: f64,
+    /// What is left in the quietest tenth of the image: of the mean squares of `x - A z` over all windows of 3 x 3
+    /// pixels, the one that a tenth of the windows stay below.
+    pub quiet: f64,
     /// Share of codes that are not zero.
     pub active: f64,
     /// Values of the image.
@@ -26,10 +34,12 @@ impl Look {
         let [signal, residual, active] =
             [&measures.signal, &measures.residual, &measures.active].map(|t| t.read()).map(|p| p?.wait());
         let [size, codes] = measures.sizes;
-        let rows = signal?.into_iter().zip(residual?).zip(active?);
-        let look = |((signal, residual), active): ((f32, f32), f32)| {
+        let (left, shape) = (measures.left.to_vec()?, measures.left.shape());
+        let quiet = left.chunks_exact(size).map(|left| quiet(left, [shape[1], shape[2], shape[3]]));
+        let rows = signal?.into_iter().zip(residual?).zip(active?).zip(quiet);
+        let look = |(((signal, residual), active), quiet): (((f32, f32), f32), f64)| {
             let (signal, residual, active) = (f64::from(signal), f64::from(residual), f64::from(active) / codes as f64);
-            Self { signal, residual, active, size }
+            Self { signal, residual, quiet, active, size }
         };
         Ok(rows.map(look).collect())
     }
@@ -39,17 +49,41 @@ impl Look {
         (self.residual / self.size as f64).sqrt()
     }
 
-    /// The root mean square of what is left beyond what is left of clean images of the same energy and sparsity:
+    /// How much noise is left where there is no signal, in units of normalised pixels: the root of the lesser of what is
+    /// left beyond what is left of clean images of the same energy and sparsity, and what is left where the image is
+    /// quietest:
     ///
-    /// `sigma = sqrt(max(0, |x - A z|^2 - (base + slope active) |x|^2) / dim x)`
+    /// `sigma^2 = min(max(0, |x - A z|^2 - (base + slope active) |x|^2) / dim x, quiet)`
     ///
-    /// an estimate of the noise's standard deviation in units of normalised pixels. What a clean image leaves is
-    /// proportional to its energy and differs tenfold from image to image, so the plain residual of a single image tells
-    /// more of what is in it than of the noise on it.
+    /// What a clean image leaves is proportional to its energy and differs tenfold from image to image, so the plain
+    /// residual of a single image tells more of what is in it than of the noise on it. And a larger lambda takes away
+    /// noise beside the signal, not on it: of noise that the signal brings along (shot, speckle) the quietest windows
+    /// have none.
     pub fn noise(&self, clean: &CleanResidual) -> f64 {
         let expected = (clean.base + clean.slope * self.active) * self.signal;
-        ((self.residual - expected).max(0.0) / self.size as f64).sqrt()
+        ((self.residual - expected).max(0.0) / self.size as f64).min(self.quiet).sqrt()
     }
+}
+
+/// The mean square over each window of a residual `[height, width, channels]`; of these the one that a share of `QUIET`
+/// stays below.
+fn quiet(left: &[f32], [height, width, channels]: [usize; 3]) -> f64 {
+    let (rows, columns) = (WINDOW.min(height), WINDOW.min(width));
+    let square = |y: usize, x: usize| -> f64 {
+        let pixel = &left[(y * width + x) * channels..][..channels];
+        pixel.iter().map(|v| f64::from(*v) * f64::from(*v)).sum()
+    };
+    // Sums over the columns of a window first, then over its rows.
+    let lines = (0..height).map(|y| {
+        let pixels = (0..width).map(|x| square(y, x)).collect::<Vec<_>>();
+        pixels.windows(columns).map(|w| w.iter().sum()).collect::<Vec<f64>>()
+    });
+    let lines = lines.collect::<Vec<_>>();
+    let window = |y: usize, x: usize| lines[y..y + rows].iter().map(|line| line[x]).sum::<f64>();
+    let places = (0..=height - rows).flat_map(|y| (0..=width - columns).map(move |x| (y, x)));
+    let mut sums = places.map(|(y, x)| window(y, x)).collect::<Vec<_>>();
+    let place = (QUIET * (sums.len() - 1) as f64) as usize;
+    *sums.select_nth_unstable_by(place, f64::total_cmp).1 / (rows * columns * channels) as f64
 }
 
 /// What is left of clean images, but for its limit, from looks at them, by least squares. Black images say nothing and are
@@ -70,7 +104,26 @@ mod tests {
     use super::*;
 
     fn look(signal: f64, residual: f64, active: f64) -> Look {
-        Look { signal, residual, active, size: 100 }
+        Look { signal, residual, quiet: f64::INFINITY, active, size: 100 }
+    }
+
+    #[test]
+    fn noise_is_what_is_left_where_the_image_is_quiet() {
+        let clean = CleanResidual { base: 0.3, ..CleanResidual::default() };
+        let on_the_signal = Look { quiet: 0.0, ..look(10.0, 7.0, 0.1) };
+        assert_eq!(on_the_signal.noise(&clean), 0.0);
+        let everywhere = Look { quiet: 0.01, ..look(10.0, 7.0, 0.1) };
+        assert!((everywhere.noise(&clean) - 0.1).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_quietest_windows_are_found_in_every_channel() {
+        // 10 x 12 pixels of 2 channels: 8 x 10 windows, of which 8, those of the first column of places, hold 0.5 alone.
+        let left = (0..10 * 12 * 2).map(|i| if i / 2 % 12 < 3 { 0.5 } else { 3.0 }).collect::<Vec<f32>>();
+        assert_eq!(quiet(&left, [10, 12, 2]), 0.25);
+        let louder = left.iter().enumerate().map(|(i, v)| if i % 2 == 1 { 2.0 * v } else { *v }).collect::<Vec<_>>();
+        assert_eq!(quiet(&louder, [10, 12, 2]), (0.25 + 1.0) / 2.0);
+        assert_eq!(quiet(&[2.0, 4.0], [1, 2, 1]), 10.0, "windows are no larger than the image");
     }
 
     #[test]

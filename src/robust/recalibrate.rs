@@ -8,7 +8,7 @@ use super::look::clean_residual;
 use super::{Classifier, Look};
 use crate::data::{Augment, Dataset, Normalization, fill_batch};
 use crate::error::{Error, Result};
-use crate::layers::Pass;
+use crate::layers::{BATCH_NORM_EPSILON, Pass};
 use crate::models::{CleanResidual, Network, Recalibration};
 use crate::ops::RunningStatistics;
 use crate::tape::Tape;
@@ -45,9 +45,15 @@ impl Default for RecalibrateConfig {
 /// ([`Network::set_lambda_layers`]), and what its first layer leaves of clean images at its own lambda; from then on the
 /// network uses them.
 ///
-/// Images come as in training. Each statistic is the mean over batches of the batch's mean or unbiased variance, every
-/// batch norm further on having seen its input normalised by the batch as in training: what running statistics move
-/// towards. Images that fill no batch are left out. `watch` is told of each pass.
+/// Images come as in training. What a batch norm sees is the mean over batches of the batch's mean or unbiased variance,
+/// every batch norm further on having seen its input normalised by the batch as in training: what running statistics move
+/// towards. Images that fill no batch are left out. What changes between the lambda of the training and another one is
+/// applied to the running statistics, so that at the lambda of the training they stay as they are:
+///
+/// `mean(lambda) = running mean + seen mean(lambda) - seen mean(trained)`, and
+/// `variance(lambda) + epsilon = (running variance + epsilon) (seen variance(lambda) + epsilon) / (seen variance(trained) + epsilon)`
+///
+/// `watch` is told of each pass: one a batch for each lambda of the grid, and for that of the training.
 ///
 /// # Errors
 /// [`Error::Argument`] for a grid that does not ascend, or where there are no images or no sparse coding layers;
@@ -81,7 +87,7 @@ pub fn recalibrate(
     let batches = batches.collect::<Result<Vec<_>>>()?;
     recalibration.clean = clean_looks(network, &batches)?;
     let trained = network.batch_norms().iter().map(|(_, bn)| bn.running.clone()).collect::<Vec<_>>();
-    let tables = tables(network, &batches, &config.lambdas, watch);
+    let tables = tables(network, &trained, &batches, &config.lambdas, watch);
     for (bn, running) in network.batch_norms_mut().into_iter().zip(trained) {
         bn.running = running;
     }
@@ -111,23 +117,53 @@ fn clean_limit(network: &mut Network, batches: &[Tensor]) -> Result<f32> {
     Ok(*distances.select_nth_unstable_by(place, f32::total_cmp).1)
 }
 
+/// Mean and variance of one batch norm, by channel.
+type Seen = [Vec<f32>; 2];
+
 /// Mean and variance of every batch norm for every lambda. The running statistics are overwritten on the way.
 fn tables(
     network: &mut Network,
+    running: &[RunningStatistics],
     batches: &[Tensor],
     lambdas: &[f32],
     watch: &mut dyn FnMut(),
-) -> Result<Vec<[Vec<f32>; 2]>> {
-    let mut tables = vec![[Vec::new(), Vec::new()]; network.batch_norms().len()];
+) -> Result<Vec<Seen>> {
+    let running = running.iter().map(|r| Ok([r.mean.to_vec()?, r.variance.to_vec()?]));
+    let running = running.collect::<Result<Vec<Seen>>>()?;
+    let trained = network.config().lambda;
+    let before = seen(network, batches, trained, watch)?;
+    let mut tables = vec![Seen::default(); running.len()];
     for lambda in lambdas {
-        let sums = sums(network, batches, *lambda, watch)?;
-        for (table, sum) in tables.iter_mut().zip(sums) {
-            for (values, sum) in table.iter_mut().zip(sum) {
-                values.extend(sum.to_vec()?.into_iter().map(|v| v / batches.len() as f32));
-            }
+        let after = if *lambda == trained { before.clone() } else { seen(network, batches, *lambda, watch)? };
+        for ((table, running), (before, after)) in tables.iter_mut().zip(&running).zip(before.iter().zip(&after)) {
+            let [mean, variance] = changed(running, before, after);
+            table[0].extend(mean);
+            table[1].extend(variance);
         }
     }
     Ok(tables)
+}
+
+/// The running statistics, changed as what is seen changes from `before` to `after`.
+fn changed(running: &Seen, before: &Seen, after: &Seen) -> Seen {
+    let change = |what: usize, to: fn(f64, f64, f64) -> f64| {
+        let values = running[what].iter().zip(before[what].iter().zip(&after[what]));
+        values.map(|(r, (b, a))| to((*r).into(), (*b).into(), (*a).into()) as f32).collect()
+    };
+    [change(0, |running, before, after| running + after - before), change(1, scaled)]
+}
+
+/// A variance times the change of another; channels that see next to nothing stay as they are.
+fn scaled(running: f64, before: f64, after: f64) -> f64 {
+    const EPSILON: f64 = BATCH_NORM_EPSILON as f64;
+    ((running + EPSILON) * (after + EPSILON) / (before + EPSILON) - EPSILON).max(0.0)
+}
+
+/// What every batch norm sees at a lambda: means over batches of mean and variance.
+fn seen(network: &mut Network, batches: &[Tensor], lambda: f32, watch: &mut dyn FnMut()) -> Result<Vec<Seen>> {
+    let mean = |sum: Tensor| Ok(sum.to_vec()?.into_iter().map(|v| v / batches.len() as f32).collect());
+    let sums = sums(network, batches, lambda, watch)?;
+    sums.into_iter().map(|[m, v]| Ok([mean(m)?, mean(v)?])).collect()
 }
 
 /// The sums over batches of mean and variance of every batch norm.
@@ -155,4 +191,21 @@ fn sums(network: &mut Network, batches: &[Tensor], lambda: f32, watch: &mut dyn 
         watch();
     }
     Ok(sums)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn running_statistics_change_as_what_is_seen() {
+        let running: Seen = [vec![1.0, 2.0], vec![0.5, 0.0]];
+        let before: Seen = [vec![0.5, 2.0], vec![0.25, 0.0]];
+        assert_eq!(changed(&running, &before, &before), running);
+        let [mean, variance] = changed(&running, &before, &[vec![0.75, 1.0], vec![0.125, 0.0]]);
+        assert_eq!((mean, variance[1]), (vec![1.25, 1.0], 0.0));
+        assert!((variance[0] - 0.25).abs() < 1e-4, "half of what it was: {}", variance[0]);
+        let none = scaled(1e-6, 1.0, 0.0);
+        assert_eq!(none, 0.0, "less than none there is not");
+    }
 }

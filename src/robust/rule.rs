@@ -181,7 +181,7 @@ mod tests {
 
     /// A look at noise of this deviation.
     fn look(noise: f64) -> Look {
-        Look { signal: 300.0, residual: 100.0 + 100.0 * noise * noise, active: 0.2, size: 100 }
+        Look { signal: 300.0, residual: 100.0 + 100.0 * noise * noise, quiet: noise * noise, active: 0.2, size: 100 }
     }
 
     fn close(got: &[f32], want: &[f32]) -> bool {

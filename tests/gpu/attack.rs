@@ -250,7 +250,7 @@ impl Classifier for Looking {
         let size = images.len() / images.shape()[0];
         let look = |sample: &[f32]| {
             let bright = sample.iter().sum::<f32>() / size as f32 > 0.7;
-            Look { signal: 1.0, residual: if bright { size as f64 } else { 0.0 }, active: 0.5, size }
+            Look { signal: 1.0, residual: if bright { size as f64 } else { 0.0 }, quiet: 1.0, active: 0.5, size }
         };
         Ok(images.to_vec()?.chunks(size).map(look).collect())
     }
