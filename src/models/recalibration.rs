@@ -31,11 +31,9 @@ pub enum LambdaLayers {
 pub enum Statistics {
     /// Those of the training, as the published code does.
     Trained,
-    /// Those that clean images have at this lambda.
-    Own,
-    /// Those that clean images have at a lambda that is smaller by twice the noise's deviation.
+    /// Those that go with this lambda, by what clean images change.
     #[default]
-    Noise,
+    Own,
 }
 
 /// Batch-norm statistics that were estimated again for other lambdas.

@@ -193,7 +193,7 @@ mod tests {
 
     fn adaptation() -> Adaptation {
         let clean = CleanResidual { base: 0.5, ..CleanResidual::default() };
-        Adaptation { trained: 0.1, range: (0.1, 0.5), clean, statistics: Statistics::Noise, clip: None }
+        Adaptation { trained: 0.1, range: (0.1, 0.5), clean, statistics: Statistics::Own, clip: None }
     }
 
     /// A level with this noise estimate in both of its images, whose accuracy peaks at this index.

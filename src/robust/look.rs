@@ -5,7 +5,7 @@ use crate::layers::Measures;
 use crate::models::CleanResidual;
 
 /// Side of the windows in which an image may be quiet, in pixels.
-const WINDOW: usize = 3;
+const WINDOW: usize = 5;
 /// Share of the windows that are quieter than what counts as quiet.
 const QUIET: f64 = 0.1;
 
@@ -16,7 +16,7 @@ pub struct Look {
     pub signal: f64,
     /// `|x - A z|^2`.
     pub residual: f64,
-    /// What is left in the quietest tenth of the image: of the mean squares of `x - A z` over all windows of 3 x 3
+    /// What is left in the quietest tenth of the image: of the mean squares of `x - A z` over all windows of 5 x 5
     /// pixels, the one that a tenth of the windows stay below.
     pub quiet: f64,
     /// Share of codes that are not zero.
@@ -118,8 +118,8 @@ mod tests {
 
     #[test]
     fn the_quietest_windows_are_found_in_every_channel() {
-        // 10 x 12 pixels of 2 channels: 8 x 10 windows, of which 8, those of the first column of places, hold 0.5 alone.
-        let left = (0..10 * 12 * 2).map(|i| if i / 2 % 12 < 3 { 0.5 } else { 3.0 }).collect::<Vec<f32>>();
+        // 10 x 12 pixels of 2 channels: 6 x 8 windows, of which 6, those of the first column of places, hold 0.5 alone.
+        let left = (0..10 * 12 * 2).map(|i| if i / 2 % 12 < 5 { 0.5 } else { 3.0 }).collect::<Vec<f32>>();
         assert_eq!(quiet(&left, [10, 12, 2]), 0.25);
         let louder = left.iter().enumerate().map(|(i, v)| if i % 2 == 1 { 2.0 * v } else { *v }).collect::<Vec<_>>();
         assert_eq!(quiet(&louder, [10, 12, 2]), (0.25 + 1.0) / 2.0);

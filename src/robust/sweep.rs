@@ -112,7 +112,7 @@ fn run(
     let mut flight = VecDeque::new();
     for indices in order.chunks(images.batch) {
         let (x, labels) = filled_batch(&gpu, images.data, indices, images.normalization, images.batch)?;
-        let needed = config.looks || rules.iter().any(|rule| rule.needs_look(model));
+        let needed = config.looks || rules.iter().any(|rule| rule.needs_look());
         let seen = if needed { model.look(&x)? } else { Vec::new() };
         for (index, rule) in rules.iter().enumerate() {
             let reads = InFlight::new(model, rule, &x, &seen, config.layer)?;

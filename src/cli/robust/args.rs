@@ -42,7 +42,7 @@ pub struct AdaptArgs {
     #[arg(long, value_name = "LAYER[,..]", value_delimiter = ',')]
     pub layers: Vec<String>,
     /// Batch-norm statistics at another lambda, where the file has been recalibrated
-    #[arg(long, value_enum, default_value_t = StatisticsName::Noise)]
+    #[arg(long, value_enum, default_value_t = StatisticsName::Own)]
     pub statistics: StatisticsName,
     /// How far pixels may be from what the first layer makes of them before they are clipped, where the file has been
     /// recalibrated and the lambda is not that of the training: clean (what 99 of 100 pixels of clean images keep), off,
@@ -58,10 +58,8 @@ pub struct AdaptArgs {
 pub enum StatisticsName {
     /// Those of the training
     Trained,
-    /// Those of clean images at this lambda
+    /// Those that go with this lambda, by what clean images change
     Own,
-    /// Those of clean images at a lambda that is smaller by twice the noise
-    Noise,
 }
 
 /// What `--residual` means.
@@ -226,7 +224,6 @@ impl AdaptArgs {
             _ if self.no_recalibrate => Statistics::Trained,
             StatisticsName::Trained => Statistics::Trained,
             StatisticsName::Own => Statistics::Own,
-            StatisticsName::Noise => Statistics::Noise,
         }
     }
 }
