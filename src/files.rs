@@ -34,6 +34,14 @@ pub fn write_atomic(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>
     Ok(())
 }
 
+/// Writes these bytes with [`write_atomic`].
+///
+/// # Errors
+/// [`Error::Io`] names the file.
+pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_atomic(path, |file| file.write_all(bytes).map_err(|e| Error::io(path, e)))
+}
+
 /// Temporary files are private (0600); results have the permissions of any new file, less the umask.
 fn like_any_new_file() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();

@@ -3,7 +3,7 @@
 use super::args::ShadersArgs;
 use super::translate::{Target, translate};
 use crate::error::{Error, Result};
-use crate::files::{create_dir, write_atomic};
+use crate::files::{create_dir, write_bytes};
 use crate::shaders;
 
 pub fn run(options: &ShadersArgs) -> Result<()> {
@@ -15,7 +15,7 @@ pub fn run(options: &ShadersArgs) -> Result<()> {
         match &options.out {
             Some(folder) => {
                 let path = folder.join(format!("{}.{}", kernel.name, options.target.extension()));
-                write_atomic(&path, |file| file.write_all(&text).map_err(|e| Error::io(&path, e)))?;
+                write_bytes(&path, &text)?;
             }
             None if options.target == Target::Wgsl => say!("// ---- {} ----\n{}", kernel.name, kernel.source)?,
             None => say!("{}: {} bytes of {:?}", kernel.name, text.len(), options.target)?,

@@ -14,7 +14,7 @@ use super::report::{bar, so_far, to_json};
 use crate::checkpoint::{self, Recipe};
 use crate::data::{Augment, Dataset, Split, fill_batch, load};
 use crate::error::{Error, Result};
-use crate::files::{create_dir, write_atomic};
+use crate::files::{create_dir, write_bytes};
 use crate::gpu::Gpu;
 use crate::models::Kind;
 use crate::tensor::Tensor;
@@ -199,7 +199,7 @@ fn write_epoch(out: &Path, trainer: &mut Trainer, best: bool) -> Result<()> {
     trainer.save(&out.join(TRAINING))?;
     let history = &trainer.progress().history;
     let lines = history.iter().map(to_json).collect::<Result<Vec<_>>>()?;
-    write(&out.join("metrics.jsonl"), format!("{}\n", lines.join("\n")).as_bytes())?;
+    write_bytes(&out.join("metrics.jsonl"), format!("{}\n", lines.join("\n")).as_bytes())?;
     let points = history.iter().map(|r| EpochPoint {
         epoch: r.epoch as f64,
         train_loss: r.train_loss,
@@ -209,7 +209,7 @@ fn write_epoch(out: &Path, trainer: &mut Trainer, best: bool) -> Result<()> {
     });
     let path = out.join("curves.svg");
     let svg = pictures::training_curves_svg(&points.collect::<Vec<_>>()).map_err(|e| Error::file(&path, e))?;
-    write(&path, svg.as_bytes())
+    write_bytes(&path, svg.as_bytes())
 }
 
 /// The dictionary of the first layer, and some test images with what the network says of them.
@@ -271,11 +271,5 @@ pub(super) fn best_class(scores: &[f32]) -> (usize, f32) {
 /// # Errors
 /// [`Error::Io`] where the file cannot be written, [`Error::File`] where the picture cannot be encoded.
 pub(super) fn write_png(path: &Path, picture: &Picture) -> Result<()> {
-    write(path, &picture.png().map_err(|e| Error::file(path, e))?)
-}
-
-/// # Errors
-/// [`Error::Io`] where the file cannot be written.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_atomic(path, |file| file.write_all(bytes).map_err(|e| Error::io(path, e)))
+    write_bytes(path, &picture.png().map_err(|e| Error::file(path, e))?)
 }

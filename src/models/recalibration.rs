@@ -36,7 +36,7 @@ pub enum Statistics {
     Own,
 }
 
-/// Batch-norm statistics that were estimated again for other lambdas.
+/// Batch-norm statistics for other lambdas: those of the training, changed by what clean images change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recalibration {
     /// The lambdas, ascending.

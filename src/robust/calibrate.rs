@@ -157,21 +157,17 @@ fn peak(values: &[f64]) -> usize {
 
 fn line<'a>(name: &str, points: impl Iterator<Item = &'a Point>) -> Result<Fit> {
     let points = points.map(|p| (p.residual, f64::from(p.lambda))).collect::<Vec<_>>();
-    let ((center, width), (middle, height)) = (
-        moments(&points.iter().map(|p| p.0).collect::<Vec<_>>()),
-        moments(&points.iter().map(|p| p.1).collect::<Vec<_>>()),
-    );
+    let (center, width) = moments(&points.iter().map(|p| p.0).collect::<Vec<_>>());
+    let (_, height) = moments(&points.iter().map(|p| p.1).collect::<Vec<_>>());
     if width <= 1e-9 * center.abs() {
         let reason = format!("{name}: a line takes residuals that differ, not all {center:.4}");
         return Err(Error::argument("levels", points.len(), reason));
     }
     let count = points.len() as f64;
-    let product = points.iter().map(|p| (p.0 - center) * (p.1 - middle)).sum::<f64>() / count;
-    let slope = product / (width * width);
-    let intercept = middle - slope * center;
-    let left = points.iter().map(|p| (p.1 - slope * p.0 - intercept).powi(2)).sum::<f64>();
+    let line = Line::through(&points);
+    let left = line.squares(&points);
     let r2 = if height > 0.0 { 1.0 - left / (count * height * height) } else { 0.0 };
-    Ok(Fit { line: Line { slope, intercept }, spread: (left / (count - 2.0)).sqrt(), r2, points: points.len() })
+    Ok(Fit { line, spread: (left / (count - 2.0)).sqrt(), r2, points: points.len() })
 }
 
 /// Mean and standard deviation.
@@ -193,7 +189,7 @@ mod tests {
 
     fn adaptation() -> Adaptation {
         let clean = CleanResidual { base: 0.5, ..CleanResidual::default() };
-        Adaptation { trained: 0.1, range: (0.1, 0.5), clean, statistics: Statistics::Own, clip: None }
+        Adaptation { range: (0.1, 0.5), clean, statistics: Statistics::Own, clip: None }
     }
 
     /// A level with this noise estimate in both of its images, whose accuracy peaks at this index.

@@ -1,5 +1,6 @@
 //! How noisy an image is, by what the first sparse coding layer leaves of it.
 
+use super::Line;
 use crate::error::Result;
 use crate::layers::Measures;
 use crate::models::CleanResidual;
@@ -90,13 +91,9 @@ fn quiet(left: &[f32], [height, width, channels]: [usize; 3]) -> f64 {
 /// left out.
 pub(super) fn clean_residual(looks: &[Look]) -> CleanResidual {
     let points = looks.iter().filter(|l| l.signal > 0.0).map(|l| (l.active, l.residual / l.signal)).collect::<Vec<_>>();
-    let count = points.len().max(1) as f64;
-    let mean = |f: &dyn Fn(&(f64, f64)) -> f64| points.iter().map(f).sum::<f64>() / count;
-    let (center, ratio) = (mean(&|p| p.0), mean(&|p| p.1));
-    let spread = mean(&|p| (p.0 - center).powi(2));
-    let slope = if spread > 0.0 { mean(&|p| (p.0 - center) * (p.1 - ratio)) / spread } else { 0.0 };
-    let base = ratio - slope * center;
-    CleanResidual { base, slope, spread: mean(&|p| (p.1 - base - slope * p.0).powi(2)).sqrt(), limit: 0.0 }
+    let line = Line::through(&points);
+    let spread = (line.squares(&points) / points.len().max(1) as f64).sqrt();
+    CleanResidual { base: line.intercept, slope: line.slope, spread, limit: 0.0 }
 }
 
 #[cfg(test)]

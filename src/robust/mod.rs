@@ -4,9 +4,9 @@
 //! every image on its own:
 //!
 //! 1. [`recalibrate`](recalibrate::recalibrate) sees clean training images, no noise and no labels. It learns what the
-//!    first layer leaves of a clean image, and what every batch norm sees at other lambdas.
-//! 2. A [`Look`] at an image, the first layer alone at its trained lambda, tells by what is left beyond that how noisy the
-//!    image is.
+//!    first layer leaves of a clean image, and how what every batch norm sees changes with lambda.
+//! 2. A [`Look`] at an image, the first layer alone at its trained lambda, tells by what is left beyond that, where the image
+//!    is quiet, how noisy it is.
 //! 3. A [`LambdaRule`] turns this into a lambda: by a fit to best lambdas ([`Calibration`]), or by a rule that needs no
 //!    noise to learn from ([`LambdaRule::label_free`]).
 //!
@@ -61,8 +61,6 @@ pub trait Classifier {
 /// What a model that was recalibrated knows of itself at other lambdas.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adaptation {
-    /// The lambda it was trained with.
-    pub trained: f32,
     /// The smallest and the largest lambda it was recalibrated for.
     pub range: (f32, f32),
     /// What is left of clean images.
@@ -96,7 +94,6 @@ impl Classifier for Network {
         let recalibration = self.recalibration()?;
         let (first, last) = (recalibration.lambdas.first()?, recalibration.lambdas.last()?);
         Some(Adaptation {
-            trained: self.config().lambda,
             range: (*first, *last),
             clean: recalibration.clean,
             statistics: self.statistics(),

@@ -1,8 +1,8 @@
 //! What a network sees of clean images at other lambdas: batch-norm statistics, and what the first layer leaves.
 //!
 //! Changing lambda changes the codes, and with them what every batch norm sees; the published code leaves its statistics as
-//! they were trained. Here they are estimated again for each lambda of a grid, on clean training images. No noise is seen,
-//! no label, and no weight changes.
+//! they were trained. Here they are changed for each lambda of a grid, by what changes on clean training images. No noise is
+//! seen, no label, and no weight changes.
 
 use super::look::clean_residual;
 use super::{Classifier, Look};
@@ -36,12 +36,25 @@ pub struct RecalibrateConfig {
 impl Default for RecalibrateConfig {
     /// Lambda 0.1, 0.2 .. 1.4; 2,000 images as they are.
     fn default() -> Self {
-        let lambdas = (1..=14).map(|i| i as f32 / 10.0).collect();
-        Self { lambdas, images: 2000, batch: 100, augment: None, seed: 0 }
+        Self { lambdas: usual_lambdas(), images: 2000, batch: 100, augment: None, seed: 0 }
     }
 }
 
-/// Estimates all batch-norm statistics of a network for each lambda of a grid in the layers that take one
+impl RecalibrateConfig {
+    /// How often `watch` will be told of a pass over `available` images, for a network of this lambda.
+    pub fn passes(&self, available: usize, trained: f32) -> usize {
+        let images = self.images.min(available);
+        let batches = images / self.batch.min(images).max(1);
+        batches * (1 + self.lambdas.iter().filter(|l| **l != trained).count())
+    }
+}
+
+/// The lambdas that are looked at where none are named: 0.1, 0.2 .. 1.4.
+pub fn usual_lambdas() -> Vec<f32> {
+    (1..=14).map(|i| i as f32 / 10.0).collect()
+}
+
+/// Finds all batch-norm statistics of a network for each lambda of a grid in the layers that take one
 /// ([`Network::set_lambda_layers`]), and what its first layer leaves of clean images at its own lambda; from then on the
 /// network uses them.
 ///

@@ -33,7 +33,7 @@ pub enum LambdaRule {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Residual {
-    /// What is left beyond what is left of clean images: [`Look::noise`].
+    /// What is left of noise where the image is quiet: [`Look::noise`].
     #[default]
     Excess,
     /// All that is left: [`Look::plain_residual`].
@@ -57,6 +57,27 @@ pub struct Line {
     pub slope: f64,
     /// Where nothing is left.
     pub intercept: f64,
+}
+
+impl Line {
+    /// The line through points (x, y) by least squares; level where x does not vary.
+    pub(super) fn through(points: &[(f64, f64)]) -> Self {
+        let mean = |f: &dyn Fn(&(f64, f64)) -> f64| points.iter().map(f).sum::<f64>() / points.len().max(1) as f64;
+        let (center, middle) = (mean(&|p| p.0), mean(&|p| p.1));
+        let spread = mean(&|p| (p.0 - center).powi(2));
+        let slope = if spread > 0.0 { mean(&|p| (p.0 - center) * (p.1 - middle)) / spread } else { 0.0 };
+        Self { slope, intercept: middle - slope * center }
+    }
+
+    /// `slope * x + intercept`.
+    pub(super) fn at(&self, x: f64) -> f64 {
+        self.slope * x + self.intercept
+    }
+
+    /// The sum of the squared distances of points from it.
+    pub(super) fn squares(&self, points: &[(f64, f64)]) -> f64 {
+        points.iter().map(|p| (p.1 - self.at(p.0)).powi(2)).sum()
+    }
 }
 
 impl LambdaRule {
@@ -114,7 +135,7 @@ impl LambdaRule {
                 let reason = "needs to know what is left of clean images: run `sdnet robust recalibrate` first";
                 let a = adaptation.ok_or_else(|| Error::argument("lambda", "auto", reason))?;
                 let (least, most) = a.range;
-                let lambda = |look| (line.slope * residual.of(look, a) + line.intercept) as f32;
+                let lambda = |look| line.at(residual.of(look, a)) as f32;
                 Ok(Some(looks.iter().map(|look| lambda(look).clamp(least, most)).collect()))
             }
         }
@@ -150,7 +171,7 @@ mod tests {
     /// A model of trained lambda 0.1 that leaves a third of clean images.
     fn adaptation(statistics: Statistics) -> Adaptation {
         let clean = CleanResidual { base: 1.0 / 3.0, ..CleanResidual::default() };
-        Adaptation { trained: 0.1, range: (0.1, 1.0), clean, statistics, clip: None }
+        Adaptation { range: (0.1, 1.0), clean, statistics, clip: None }
     }
 
     /// A look at noise of this deviation.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::attack::verdicts;
 use super::corrupt::Corruption;
 use super::{Classifier, LambdaRule, Look};
 use crate::data::{Dataset, Normalization};
@@ -9,7 +10,6 @@ use crate::error::{Error, Result};
 use crate::files::check_finite;
 use crate::gpu::Pending;
 use crate::layers::Pass;
-use crate::ops::check_labels;
 use crate::tape::Tape;
 use crate::tensor::Tensor;
 use crate::train::filled_batch;
@@ -163,19 +163,11 @@ fn land(outcomes: &mut [Outcome], landed: Option<(usize, InFlight, Vec<u32>, usi
     let outcome = &mut outcomes[index];
     let scores = pass.scores.wait()?;
     check_finite("the class scores", &scores, "the images or the weights are far outside of what was trained on")?;
-    let classes = scores.len() / labels.len();
-    check_labels(&labels, classes)?;
-    let rows = scores.chunks_exact(classes).zip(&labels).take(samples);
-    outcome.correct.extend(rows.map(|(row, label)| best(row) == *label as usize));
+    outcome.correct.extend(verdicts(&scores, &labels)?.into_iter().take(samples).map(|verdict| !verdict.fooled));
     let all = |pending: Option<Pending>| pending.map_or(Ok(Vec::new()), Pending::wait);
     outcome.lambda.extend(pass.lambdas.into_iter().take(samples));
     outcome.residual.extend(all(pass.residual)?.into_iter().take(samples));
     let (active, codes) = pass.active.map_or((None, 1), |(pending, codes)| (Some(pending), codes));
     outcome.active.extend(all(active)?.into_iter().take(samples).map(|count| count / codes as f32));
     Ok(())
-}
-
-/// The class of the highest score; the first of equals.
-fn best(scores: &[f32]) -> usize {
-    (1..scores.len()).fold(0, |best, c| if scores[c] > scores[best] { c } else { best })
 }

@@ -256,9 +256,9 @@ impl Classifier for Looking {
     }
 
     fn adaptation(&self) -> Option<Adaptation> {
-        let (trained, range) = (0.1, (0.1, 1.0));
+        let range = (0.1, 1.0);
         let (clean, statistics) = (CleanResidual::default(), Statistics::Trained);
-        Some(Adaptation { trained, range, clean, statistics, clip: None })
+        Some(Adaptation { range, clean, statistics, clip: None })
     }
 }
 

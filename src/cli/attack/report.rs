@@ -8,10 +8,10 @@ use serde::Serialize;
 use super::super::args::{AttackArgs, AttackMode};
 use super::super::pictures::chart_svg;
 use super::super::report::to_json;
-use super::super::train::write;
 use super::{Lambdas, charts};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
+use crate::files::write_bytes;
 use crate::gpu::Gpu;
 use crate::robust::attack::{AttackConfig, MaskCheck, Method, Norm};
 
@@ -152,12 +152,12 @@ impl Report {
     /// # Errors
     /// [`Error::Io`] where a file cannot be written.
     pub fn write(&self, out: &Path) -> Result<()> {
-        write(&out.join("attack.csv"), self.csv()?.as_bytes())?;
-        write(&out.join("attack.json"), format!("{}\n", to_json(self)?).as_bytes())?;
+        write_bytes(&out.join("attack.csv"), self.csv()?.as_bytes())?;
+        write_bytes(&out.join("attack.json"), format!("{}\n", to_json(self)?).as_bytes())?;
         let over_lambda = charts::over_lambda(self).map(|chart| ("accuracy_lambda.svg", chart));
         for (name, chart) in over_lambda.into_iter().chain([("accuracy_epsilon.svg", charts::over_epsilon(self))]) {
             let path = out.join(name);
-            write(&path, chart_svg(&chart).map_err(|e| Error::file(&path, e))?.as_bytes())?;
+            write_bytes(&path, chart_svg(&chart).map_err(|e| Error::file(&path, e))?.as_bytes())?;
         }
         Ok(())
     }

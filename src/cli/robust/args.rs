@@ -10,13 +10,14 @@ use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{LambdaLayers, Network, Statistics};
 use crate::robust::corrupt::{Corruption, Noise};
+use crate::robust::recalibrate::usual_lambdas;
 use crate::robust::{Calibration, LambdaRule};
 
 #[derive(Debug, Subcommand)]
 pub enum RobustCommand {
     /// Accuracy over lambda and noise: figures, pictures and a table
     Sweep(SweepArgs),
-    /// Estimate batch-norm statistics for other lambdas on clean training images, and keep them in the weights file
+    /// Find batch-norm statistics for other lambdas on clean training images, and keep them in the weights file
     Recalibrate(RecalibrateArgs),
     /// Fit the best lambda to the residual on noisy training images, and keep the fit in the weights file
     Calibrate(CalibrateArgs),
@@ -65,7 +66,7 @@ pub enum StatisticsName {
 /// What `--residual` means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ResidualName {
-    /// What is left beyond what is left of clean images
+    /// What is left of noise where the image is quiet
     Excess,
     /// All that is left
     Plain,
@@ -318,5 +319,5 @@ pub fn lambdas(given: &[f32]) -> Result<Vec<f32>> {
         let reason = "must be finite numbers that are not negative, each greater than the one before";
         return Err(Error::argument("lambdas", format!("{given:?}"), reason));
     }
-    Ok(if given.is_empty() { (1..=14).map(|i| i as f32 / 10.0).collect() } else { given.to_vec() })
+    Ok(if given.is_empty() { usual_lambdas() } else { given.to_vec() })
 }

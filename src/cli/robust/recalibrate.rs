@@ -25,9 +25,7 @@ pub fn run(options: &RecalibrateArgs) -> Result<()> {
     };
     let config =
         RecalibrateConfig { lambdas, images: options.images, batch: options.batch, augment, seed: options.seed };
-    let lambdas = config.lambdas.iter().filter(|l| **l != network.config().lambda).count() + 1;
-    let passes = lambdas * (config.images.min(data.len()) / config.batch.max(1)).max(1);
-    let bar = bar(passes);
+    let bar = bar(config.passes(data.len(), network.config().lambda));
     let found = recalibrate(&mut network, &data, &normalization, &config, &mut || bar.inc(1))?;
     bar.finish_and_clear();
     recipe.normalization = Some(normalization);

@@ -1,7 +1,5 @@
 //! `sdnet robust sweep`
 
-use std::path::Path;
-
 use super::args::SweepArgs;
 use super::{chart, table};
 use crate::checkpoint::{self, Recipe};
@@ -10,7 +8,7 @@ use crate::cli::pictures::chart_svg;
 use crate::cli::report::{bar, to_json};
 use crate::data::{Dataset, Normalization, Split, load};
 use crate::error::{Error, Result};
-use crate::files::{NamedTensors, TensorFile, create_dir, write_atomic, write_safetensors};
+use crate::files::{NamedTensors, TensorFile, create_dir, write_bytes, write_safetensors};
 use crate::gpu::Gpu;
 use crate::models::Network;
 use crate::robust::corrupt::Noise;
@@ -142,15 +140,15 @@ fn write_all(options: &SweepArgs, data: &Dataset, swept: &Swept) -> Result<()> {
         "weights": options.weights.weights, "baseline": options.baseline, "data": data.name, "images": data.len(),
         "seed": options.noise.seed, "trained_lambda": swept.trained, "lambdas": swept.lambdas, "rows": rows,
     });
-    write(&out.join("sweep.json"), to_json(&figures)?.as_bytes())?;
-    write(&out.join("sweep.csv"), table::csv(&rows).as_bytes())?;
+    write_bytes(&out.join("sweep.json"), to_json(&figures)?.as_bytes())?;
+    write_bytes(&out.join("sweep.csv"), table::csv(&rows).as_bytes())?;
     let markdown = format!("{}\n{}", table::markdown(swept), table::gains(swept));
-    write(&out.join("table.md"), markdown.as_bytes())?;
+    write_bytes(&out.join("table.md"), markdown.as_bytes())?;
     for (noise, indices) in by_noise(&swept.levels) {
         let path = out.join(format!("{noise}.svg"));
         let chart = chart::accuracy_over_lambda(noise, &indices, swept);
         let svg = chart_svg(&chart).map_err(|e| Error::file(&path, e))?;
-        write(&path, svg.as_bytes())?;
+        write_bytes(&path, svg.as_bytes())?;
     }
     if options.samples {
         write_safetensors(&out.join("samples.safetensors"), &samples(swept))?;
@@ -176,8 +174,4 @@ fn samples(swept: &Swept) -> TensorFile {
     }
     let metadata = [("rules".to_owned(), swept.names.join(","))].into();
     TensorFile { metadata, tensors }
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_atomic(path, |file| file.write_all(bytes).map_err(|e| Error::io(path, e)))
 }
