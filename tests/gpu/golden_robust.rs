@@ -103,6 +103,7 @@ fn recalibration_gives_the_golden_statistics_and_scores_between_them() {
     let (data, mut passes) = (images(&golden, "train"), 0);
     let found = recalibrate(&mut network, &data, &normalization(&golden), &config, &mut || passes += 1).unwrap();
     assert_eq!((passes, found.images, found.layers), (2 * 3, 12, vec!["layer0.0".to_owned()]));
+    assert_eq!((config.passes(12, 0.1), config.passes(12, 0.2)), (passes, passes + 3));
     for (name, bn) in network.batch_norms() {
         let table = &bn.by_lambda.as_ref().unwrap().statistics;
         for (what, got) in [("running_mean", &table.mean), ("running_var", &table.variance)] {
