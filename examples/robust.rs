@@ -4,6 +4,7 @@
 //!
 //! Writes noisy.png (before), denoised.png (what the network gets to see) and reconstruction.png (what its codes say).
 
+use image::imageops::{FilterType, resize};
 use sdnet::checkpoint;
 use sdnet::data::{DataSource, Split, fill_batch, load};
 use sdnet::gpu::{Gpu, GpuOptions};
@@ -32,27 +33,27 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let noisy = (0..8).map(|i| Ok(Corruption::new(noises[i % 4].0, noises[i % 4].1)?.image(&test, i, 1)));
     test.images = noisy.collect::<sdnet::Result<Vec<_>>>()?.concat();
     let (pixels, labels) = fill_batch(&test, &[0, 1, 2, 3, 4, 5, 6, 7], &normalization, None, 0, 0);
-    let (tape, x) = (Tape::idle(), Tensor::from_slice(&gpu, &[8, 28, 28, 1], &pixels)?);
-    let pass = LambdaRule::label_free(network.config().lambda).prepare(&mut network, &x, Pass::eval(&tape))?;
+    let tape = Tape::idle();
+    let x = tape.constant(&Tensor::from_slice(&gpu, &[8, 28, 28, 1], &pixels)?);
+    let (clipped, pass) = LambdaRule::label_free(recipe.model.lambda).prepare(&mut network, &x, Pass::eval(&tape))?;
 
-    let trained = network.predict(&x, None)?.to_vec()?;
-    let auto = network.forward(&pass, &tape.constant(&x))?.value().to_vec()?;
+    let trained = network.predict(x.value(), None)?.to_vec()?;
+    let auto = network.forward(&pass, &clipped)?.value().to_vec()?;
     let best = |s: &[f32]| (0..10).fold(0, |best, c| if s[c] > s[best] { c } else { best });
-    let lambdas = pass.lambda.as_ref().ok_or("no lambda")?.to_vec()?;
-    for (i, (label, lambda)) in labels.iter().zip(lambdas).enumerate() {
+    for (i, (label, lambda)) in labels.iter().zip(pass.lambda.as_ref().ok_or("no lambda")?.to_vec()?).enumerate() {
         let [truth, trained, auto] = [*label as usize, best(&trained[10 * i..][..10]), best(&auto[10 * i..][..10])]
             .map(|c| &test.class_names[c]);
-        let (noise, level) = noises[i % 4];
-        println!("{truth:11} {noise:8} {level:4}: as trained {trained:11} at lambda {lambda:.2} {auto}");
+        print!("{truth:11} {:8} {:4}: ", noises[i % 4].0, noises[i % 4].1);
+        println!("as trained {trained:11} at lambda {lambda:.2} {auto}");
     }
-    let (limit, std) = (network.clip().ok_or("no limit")?, normalization.std[0]);
     let csc = network.sparse_layers_mut().swap_remove(0);
-    for (name, limit) in [("noisy", f32::MAX), ("denoised", limit), ("reconstruction", 0.0)] {
-        let values = csc.clip(&pass, &tape.constant(&x), limit)?.value().to_vec()?;
-        let bytes = values.iter().map(|v| (255.0 * v * std).round().clamp(0.0, 255.0) as u8).collect();
+    let codes = csc.forward(&pass, &clipped)?;
+    let left = tape.residual(&clipped, &codes, &tape.constant(&csc.weight.value), 1, 1)?;
+    let said = tape.clip_residual(&clipped, &left, 0.0)?;
+    for (name, shown) in [("noisy", &x), ("denoised", &clipped), ("reconstruction", &said)] {
+        let bytes = shown.value().to_vec()?.iter().map(|v| (255.0 * v * normalization.std[0]).round() as u8).collect();
         let column = image::GrayImage::from_raw(28, 8 * 28, bytes).ok_or("sizes do not match")?;
-        let large = image::imageops::resize(&column, 4 * 28, 32 * 28, image::imageops::FilterType::Nearest);
-        large.save(format!("{folder}/{name}.png"))?;
+        resize(&column, 4 * 28, 32 * 28, FilterType::Nearest).save(format!("{folder}/{name}.png"))?;
     }
     Ok(())
 }

@@ -25,9 +25,9 @@ pub fn run(options: &EvalArgs) -> Result<()> {
     let mut lambdas = Lambdas::default();
     let tally = evaluate_with(&gpu, &data, &normalization, options.batch, &mut |images| {
         let tape = Tape::idle();
-        let pass = rule.prepare(&mut network, images, Pass::eval(&tape))?;
+        let (x, pass) = rule.prepare(&mut network, &tape.constant(images), Pass::eval(&tape))?;
         lambdas.add(&rule, pass.lambda.as_ref())?;
-        Ok(network.forward(&pass, &tape.constant(images))?.value().clone())
+        Ok(network.forward(&pass, &x)?.value().clone())
     })?;
     let images_per_s = tally.samples as f64 / start.elapsed().as_secs_f64();
     let lambda = lambdas.mean(tally.samples);

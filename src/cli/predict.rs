@@ -31,8 +31,8 @@ pub fn run(options: &PredictArgs) -> Result<()> {
         let count = images.len() / (height * width * channels);
         let x = Tensor::from_slice(&gpu, &[count, height, width, channels], images)?;
         let tape = Tape::idle();
-        let pass = rule.prepare(&mut network, &x, Pass::eval(&tape))?;
-        scores.extend(network.forward(&pass, &tape.constant(&x))?.value().to_vec()?);
+        let (x, pass) = rule.prepare(&mut network, &tape.constant(&x), Pass::eval(&tape))?;
+        scores.extend(network.forward(&pass, &x)?.value().to_vec()?);
     }
     write_npy(&options.output, &[n, network.config().classes], &scores)?;
     say!("{n} images, {} scores each, to {}", network.config().classes, options.output.display())

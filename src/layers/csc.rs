@@ -14,6 +14,11 @@ use crate::tensor::Tensor;
 /// Iterations from which on a solve is not kept for the backward pass but gone again.
 const LONG: usize = 4;
 
+/// Lambda of [`Csc::clip`], by that of the training: so large that an outlier alone is worth no code.
+const CLIP_LAMBDA: f32 = 8.0;
+/// Rounds of [`Csc::clip`].
+const CLIP_ROUNDS: usize = 4;
+
 /// How the iterations go on from one code to the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -253,9 +258,17 @@ impl Csc {
         let x = &self.repeat(pass.tape, x)?;
         let codes = self.codes(pass, x, &pass.parameter(&self.weight))?;
         if let Some(measures) = &pass.measures {
-            measures.borrow_mut().push(self.measure(x.value(), codes.value())?);
+            measures.borrow_mut().push(self.measure(x.value(), codes.value())?.0);
         }
         Ok(codes)
+    }
+
+    /// What it makes of `x` at its own lambda: the measures, and `x - A z`.
+    pub(crate) fn look(&mut self, x: &Tensor) -> Result<(Measures, Tensor)> {
+        let tape = Tape::idle();
+        let x = self.repeat(&tape, &tape.constant(x))?;
+        let codes = self.codes(&Pass::eval(&tape), &x, &tape.constant(&self.weight.value))?;
+        self.measure(x.value(), codes.value())
     }
 
     /// The codes of a signal that has been repeated already.
@@ -276,31 +289,42 @@ impl Csc {
     }
 
     /// `x` with every value that is farther than `limit` from its scaled reconstruction moved there: outliers, such as
-    /// salt and pepper, that no sparse code explains. See [`Tape::clip_residual`]. The weights are held constant.
+    /// salt and pepper, that no sparse code explains. Four rounds of coding and [`Tape::clip_residual`], at eight times the
+    /// layer's own lambda: the codes of the first still follow the outliers, those of the last hardly do. The weights are
+    /// held constant.
     ///
     /// # Errors
     /// [`Error::Argument`] for a limit that is negative or not finite, or a layer that repeats its signal;
     /// [`Error::Shape`], [`Error::OutOfMemory`].
-    pub fn clip(&mut self, pass: &Pass, x: &Var, limit: f32) -> Result<Var> {
+    pub fn clip(&mut self, tape: &Tape, x: &Var, limit: f32) -> Result<Var> {
+        (0..CLIP_ROUNDS).try_fold(x.clone(), |x, _| self.clip_once(tape, &x, limit))
+    }
+
+    /// One round of [`Csc::clip`]; with a limit of 0 what comes out is the scaled reconstruction.
+    pub(crate) fn clip_once(&mut self, tape: &Tape, x: &Var, limit: f32) -> Result<Var> {
         if self.config.dictionaries > 1 {
             return Err(Error::argument("clip", limit, "is for layers with one dictionary"));
         }
-        let weight = pass.tape.constant(&self.weight.value);
-        let codes = self.codes(pass, x, &weight)?;
-        let left = pass.tape.residual(x, &codes, &weight, self.config.stride, self.config.padding)?;
-        pass.tape.clip_residual(x, &left, limit)
+        let (weight, shape) = (tape.constant(&self.weight.value), self.shape(x.value())?);
+        let step = self.step.converge(weight.value(), &shape)?;
+        let lambda = CLIP_LAMBDA * self.effective_lambda(&shape);
+        let lambda = Tensor::full(weight.value().gpu(), &[shape.n], lambda)?;
+        let codes = self.config.solve(tape, x, &weight, &step, &lambda)?;
+        let left = tape.residual(x, &codes, &weight, self.config.stride, self.config.padding)?;
+        tape.clip_residual(x, &left, limit)
     }
 
-    fn measure(&self, x: &Tensor, codes: &Tensor) -> Result<Measures> {
+    /// The measures, and `x - A z`.
+    fn measure(&self, x: &Tensor, codes: &Tensor) -> Result<(Measures, Tensor)> {
         let left = self.residual_of(x, codes)?;
-        Ok(Measures {
+        let measures = Measures {
             layer: self.weight.name.clone(),
             signal: sum_of_squares(x)?,
             residual: sum_of_squares(&left)?,
-            left,
             active: count_active(codes)?,
             sizes: [x, codes].map(|t| t.shape()[1..].iter().product()),
-        })
+        };
+        Ok((measures, left))
     }
 
     /// `|x - A z|^2` of each sample, `[n]`.

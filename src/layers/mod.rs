@@ -30,15 +30,13 @@ pub struct Parameter {
 /// How far batch norm's running statistics move towards each batch's in training.
 const MOMENTUM: f32 = 0.1;
 
-/// What a sparse coding layer made of its input, on the device: one value a sample, but for `left`.
+/// What a sparse coding layer made of its input, on the device: one value a sample.
 #[derive(Clone, Debug)]
 pub struct Measures {
     /// The name of the layer's weights.
     pub layer: String,
     /// `|x|^2`.
     pub signal: Tensor,
-    /// `x - A z`, of the shape of the input.
-    pub left: Tensor,
     /// `|x - A z|^2`.
     pub residual: Tensor,
     /// How many codes are not zero.
@@ -61,9 +59,6 @@ pub struct Pass<'t> {
     /// One lambda a sample whose batch-norm statistics it gets, where there are statistics for other lambdas than that of
     /// the training; without, everything is normalised as in training.
     pub statistics: Option<Tensor>,
-    /// How far pixels of the images may be from what the first sparse coding layer makes of them; beyond, they are clipped
-    /// before anything else is done ([`Csc::clip`]).
-    pub clip: Option<f32>,
     frozen: bool,
     leaves: RefCell<Vec<(Parameter, Var)>>,
     measures: Option<RefCell<Vec<Measures>>>,
@@ -78,7 +73,6 @@ impl<'t> Pass<'t> {
             batch_statistics: Some(MOMENTUM),
             lambda: None,
             statistics: None,
-            clip: None,
             frozen: false,
             leaves: RefCell::default(),
             measures: None,

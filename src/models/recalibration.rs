@@ -145,7 +145,7 @@ impl Network {
         for (bn, statistics) in self.batch_norms_mut().into_iter().zip(all) {
             bn.by_lambda = Some(statistics);
         }
-        self.set_clip((recalibration.clean.limit > 0.0).then_some(recalibration.clean.limit));
+        self.set_clip_limit((recalibration.clean.limit > 0.0).then_some(recalibration.clean.limit));
         self.remember_recalibration(Some(recalibration));
         Ok(())
     }
@@ -153,7 +153,7 @@ impl Network {
     /// Uses the statistics of the training at every lambda, and no clipping, as the published code does.
     pub fn forget_recalibration(&mut self) {
         self.batch_norms_mut().into_iter().for_each(|bn| bn.by_lambda = None);
-        self.set_clip(None);
+        self.set_clip_limit(None);
         self.remember_recalibration(None);
     }
 

@@ -83,7 +83,7 @@ pub struct Network {
     linear: Linear,
     recalibration: Option<Recalibration>,
     statistics: Statistics,
-    clip: Option<f32>,
+    clip_limit: Option<f32>,
 }
 
 impl Network {
@@ -122,11 +122,6 @@ impl Network {
     pub fn forward(&mut self, pass: &Pass, images: &Var) -> Result<Var> {
         self.check(images.value())?;
         let tape = pass.tape;
-        let clipped = match (&mut self.stem, pass.clip) {
-            (Site::Csc(csc), Some(limit)) => Some(csc.clip(pass, images, limit)?),
-            _ => None,
-        };
-        let images = clipped.as_ref().unwrap_or(images);
         let x = self.stem.forward(pass, images)?;
         let mut x = match self.stem {
             Site::Conv(_) => self.stem_bn.forward_relu(pass, &x)?,
@@ -164,19 +159,27 @@ impl Network {
         Ok(self.forward(&pass, &tape.constant(images))?.value().clone())
     }
 
-    /// What the first sparse coding layer makes of images at the lambda it was trained with; nothing else is computed.
-    /// `None` for a network without sparse coding layers.
+    /// What the first sparse coding layer makes of images at the lambda it was trained with, and `x - A z`; nothing else
+    /// is computed. `None` for a network without sparse coding layers.
     ///
     /// # Errors
     /// As [`Network::forward`].
-    pub fn first_look(&mut self, images: &Tensor) -> Result<Option<Measures>> {
-        let tape = Tape::idle();
-        let pass = Pass::eval(&tape).with_measures();
-        if matches!(self.stem, Site::Csc(_)) {
-            self.check(images)?;
-            self.stem.forward(&pass, &tape.constant(images))?;
+    pub fn first_look(&mut self, images: &Tensor) -> Result<Option<(Measures, Tensor)>> {
+        self.check(images)?;
+        if let Site::Csc(csc) = &mut self.stem { csc.look(images).map(Some) } else { Ok(None) }
+    }
+
+    /// Images with pixels that are farther than [`Network::clip_limit`] from what the first sparse coding layer makes of
+    /// them moved there ([`Csc::clip`]); as they are where there is no limit or no such layer.
+    ///
+    /// # Errors
+    /// As [`Network::forward`] and [`Csc::clip`].
+    pub fn clip(&mut self, tape: &Tape, images: &Var) -> Result<Var> {
+        self.check(images.value())?;
+        match (&mut self.stem, self.clip_limit) {
+            (Site::Csc(csc), Some(limit)) => csc.clip(tape, images, limit),
+            _ => Ok(images.clone()),
         }
-        Ok(pass.measures().into_iter().next())
     }
 
     /// The sparse coding layers, from the first on.
@@ -261,14 +264,14 @@ impl Network {
         self.statistics = statistics;
     }
 
-    /// How far pixels may be from what the first sparse coding layer makes of them, at other lambdas than the trained one.
-    pub fn clip(&self) -> Option<f32> {
-        self.clip
+    /// How far pixels may be from what the first sparse coding layer makes of them where [`Network::clip`] is called.
+    pub fn clip_limit(&self) -> Option<f32> {
+        self.clip_limit
     }
 
-    /// Changes [`Network::clip`].
-    pub fn set_clip(&mut self, limit: Option<f32>) {
-        self.clip = limit;
+    /// Changes [`Network::clip_limit`].
+    pub fn set_clip_limit(&mut self, limit: Option<f32>) {
+        self.clip_limit = limit;
     }
 
     pub(super) fn remember_recalibration(&mut self, recalibration: Option<Recalibration>) {
@@ -353,7 +356,7 @@ impl Builder<'_> {
             linear,
             recalibration: None,
             statistics,
-            clip: None,
+            clip_limit: None,
         })
     }
 

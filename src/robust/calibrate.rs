@@ -189,7 +189,7 @@ mod tests {
 
     fn adaptation() -> Adaptation {
         let clean = CleanResidual { base: 0.5, ..CleanResidual::default() };
-        Adaptation { range: (0.1, 0.5), clean, statistics: Statistics::Own, clip: None }
+        Adaptation { range: (0.1, 0.5), clean, statistics: Statistics::Own }
     }
 
     /// A level with this noise estimate in both of its images, whose accuracy peaks at this index.

@@ -4,6 +4,7 @@ use super::Line;
 use crate::error::Result;
 use crate::layers::Measures;
 use crate::models::CleanResidual;
+use crate::tensor::Tensor;
 
 /// Side of the windows in which an image may be quiet, in pixels.
 const WINDOW: usize = 5;
@@ -27,15 +28,16 @@ pub struct Look {
 }
 
 impl Look {
-    /// The looks at a batch, once the device has computed them.
+    /// The looks at a batch from what the layer made of it and `left`, which is `x - A z`, once the device has computed
+    /// them.
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub fn all(measures: &Measures) -> Result<Vec<Self>> {
+    pub fn all(measures: &Measures, left: &Tensor) -> Result<Vec<Self>> {
         let [signal, residual, active] =
             [&measures.signal, &measures.residual, &measures.active].map(|t| t.read()).map(|p| p?.wait());
         let [size, codes] = measures.sizes;
-        let (left, shape) = (measures.left.to_vec()?, measures.left.shape());
+        let (left, shape) = (left.to_vec()?, left.shape());
         let quiet = left.chunks_exact(size).map(|left| quiet(left, [shape[1], shape[2], shape[3]]));
         let rows = signal?.into_iter().zip(residual?).zip(active?).zip(quiet);
         let look = |(((signal, residual), active), quiet): (((f32, f32), f32), f64)| {

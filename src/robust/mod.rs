@@ -5,9 +5,10 @@
 //!
 //! 1. [`recalibrate`](recalibrate::recalibrate) sees clean training images, no noise and no labels. It learns what the
 //!    first layer leaves of a clean image, and how what every batch norm sees changes with lambda.
-//! 2. A [`Look`] at an image, the first layer alone at its trained lambda, tells by what is left beyond that, where the image
-//!    is quiet, how noisy it is.
-//! 3. A [`LambdaRule`] turns this into a lambda: by a fit to best lambdas ([`Calibration`]), or by a rule that needs no
+//! 2. Pixels that the first layer cannot explain are clipped ([`Classifier::clip`]).
+//! 3. A [`Look`] at what this leaves of an image, the first layer alone at its trained lambda, tells by what is left beyond
+//!    that of clean images, where the image is quiet, how noisy it is.
+//! 4. A [`LambdaRule`] turns this into a lambda: by a fit to best lambdas ([`Calibration`]), or by a rule that needs no
 //!    noise to learn from ([`LambdaRule::label_free`]).
 //!
 //! [`corrupt`] makes noisy images, [`sweep`] judges all lambdas and rules on them. [`attack`] looks for images that a
@@ -29,7 +30,7 @@ use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::layers::Pass;
 use crate::models::{CleanResidual, Network, Statistics};
-use crate::tape::Var;
+use crate::tape::{Tape, Var};
 use crate::tensor::Tensor;
 
 /// What robust inference and attacks need of a model.
@@ -42,6 +43,15 @@ pub trait Classifier {
     /// # Errors
     /// [`Error::Shape`] for images that do not fit the model, [`Error::OutOfMemory`].
     fn scores(&mut self, pass: &Pass, images: &Var) -> Result<Var>;
+
+    /// The images with outliers, such as salt and pepper, moved to what the first layer makes of them; as they are by
+    /// default.
+    ///
+    /// # Errors
+    /// As [`Classifier::scores`].
+    fn clip(&mut self, _tape: &Tape, images: &Var) -> Result<Var> {
+        Ok(images.clone())
+    }
 
     /// What the first sparse coding layer makes of each image at the lambda it was trained with.
     ///
@@ -67,8 +77,6 @@ pub struct Adaptation {
     pub clean: CleanResidual,
     /// The batch-norm statistics it is to use.
     pub statistics: Statistics,
-    /// How far pixels may be from what the first layer makes of them.
-    pub clip: Option<f32>,
 }
 
 impl Classifier for Network {
@@ -80,9 +88,13 @@ impl Classifier for Network {
         self.forward(pass, images)
     }
 
+    fn clip(&mut self, tape: &Tape, images: &Var) -> Result<Var> {
+        Network::clip(self, tape, images)
+    }
+
     fn look(&mut self, images: &Tensor) -> Result<Vec<Look>> {
         match self.first_look(images)? {
-            Some(measures) => Look::all(&measures),
+            Some((measures, left)) => Look::all(&measures, &left),
             None => {
                 let reason = "needs a network whose first layer is a sparse coding layer";
                 Err(Error::argument("model", self.config().name(), reason))
@@ -93,11 +105,6 @@ impl Classifier for Network {
     fn adaptation(&self) -> Option<Adaptation> {
         let recalibration = self.recalibration()?;
         let (first, last) = (recalibration.lambdas.first()?, recalibration.lambdas.last()?);
-        Some(Adaptation {
-            range: (*first, *last),
-            clean: recalibration.clean,
-            statistics: self.statistics(),
-            clip: self.clip(),
-        })
+        Some(Adaptation { range: (*first, *last), clean: recalibration.clean, statistics: self.statistics() })
     }
 }

@@ -4,11 +4,11 @@
 //! they were trained. Here they are changed for each lambda of a grid, by what changes on clean training images. No noise is
 //! seen, no label, and no weight changes.
 
+use super::Look;
 use super::look::clean_residual;
-use super::{Classifier, Look};
 use crate::data::{Augment, Dataset, Normalization, fill_batch};
 use crate::error::{Error, Result};
-use crate::layers::{BATCH_NORM_EPSILON, Pass};
+use crate::layers::{BATCH_NORM_EPSILON, Csc, Pass};
 use crate::models::{CleanResidual, Network, Recalibration};
 use crate::ops::RunningStatistics;
 use crate::tape::Tape;
@@ -108,22 +108,26 @@ pub fn recalibrate(
     Ok(recalibration)
 }
 
-/// What the first layer leaves.
+/// What the first layer leaves of images that are clipped as they will be.
 fn clean_looks(network: &mut Network, batches: &[Tensor]) -> Result<CleanResidual> {
-    let mut looks: Vec<Look> = Vec::new();
+    let name = network.config().name();
+    let reason = "needs a network whose first layer is a sparse coding layer";
+    let csc = network.sparse_layers_mut().into_iter().next().ok_or_else(|| Error::argument("model", name, reason))?;
+    let limit = clean_limit(csc, batches)?;
+    let (tape, mut looks) = (Tape::idle(), Vec::new());
     for images in batches {
-        looks.extend(Classifier::look(network, images)?);
+        let clipped = csc.clip(&tape, &tape.constant(images), limit)?;
+        let (measures, left) = csc.look(clipped.value())?;
+        looks.extend(Look::all(&measures, &left)?);
     }
-    Ok(CleanResidual { limit: clean_limit(network, batches)?, ..clean_residual(&looks) })
+    Ok(CleanResidual { limit, ..clean_residual(&looks) })
 }
 
 /// The distance from their scaled reconstruction that all but [`CLIPPED`] of the pixels keep.
-fn clean_limit(network: &mut Network, batches: &[Tensor]) -> Result<f32> {
+fn clean_limit(csc: &mut Csc, batches: &[Tensor]) -> Result<f32> {
     let (tape, mut distances) = (Tape::idle(), Vec::new());
-    let Some(csc) = network.sparse_layers_mut().into_iter().next() else { return Ok(0.0) };
     for images in batches {
-        // With no limit at all, what comes out is the reconstruction.
-        let kept = csc.clip(&Pass::eval(&tape), &tape.constant(images), 0.0)?.value().to_vec()?;
+        let kept = csc.clip_once(&tape, &tape.constant(images), 0.0)?.value().to_vec()?;
         distances.extend(images.to_vec()?.iter().zip(kept).map(|(x, kept)| (x - kept).abs()));
     }
     let place = ((1.0 - CLIPPED) * (distances.len() - 1) as f64) as usize;

@@ -7,15 +7,15 @@ use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::layers::Pass;
 use crate::models::Statistics;
-use crate::tape::Tape;
+use crate::tape::{Tape, Var};
 use crate::tensor::Tensor;
 
 /// What the label-free rule adds to the trained lambda for the noise that is left ([`Look::noise`]).
 ///
 /// Atoms have unit norm, so white noise of deviation sigma has that deviation in every value of `A^T x` too, and lambda is
 /// the threshold there. At the trained lambda the codes take part of the noise: about 0.3 sigma is left of it, so that this
-/// is some 1.2 sigma. Chosen on two networks, see `docs/robustness.md`.
-const LAMBDA_BY_NOISE: f64 = 4.0;
+/// is some 0.75 sigma. Chosen on two networks, see `docs/robustness.md`.
+const LAMBDA_BY_NOISE: f64 = 2.5;
 
 /// How lambda is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -81,10 +81,18 @@ impl Line {
 }
 
 impl LambdaRule {
-    /// The rule that no label and no noise is needed for: the lambda of the training and four times what is left of noise.
+    /// The rule that no label and no noise is needed for: the lambda of the training and two and a half times what is left of noise.
     /// It rests on clean images alone, by [`super::recalibrate::recalibrate`].
     pub fn label_free(trained: f32) -> Self {
         Self::Auto(Residual::Excess, Line { slope: LAMBDA_BY_NOISE, intercept: trained.into() })
+    }
+
+    /// The normalised `images` as the model gets to see them: clipped ([`Classifier::clip`]), unless it is as trained.
+    ///
+    /// # Errors
+    /// As [`Classifier::clip`].
+    pub fn clip(&self, model: &mut dyn Classifier, tape: &Tape, images: &Var) -> Result<Var> {
+        if *self == Self::Trained { Ok(images.clone()) } else { model.clip(tape, images) }
     }
 
     /// One lambda for each of the normalised `images`, as [`Pass::lambda`] takes it; `None` where each layer keeps its
@@ -94,20 +102,23 @@ impl LambdaRule {
     /// [`Error::Argument`] for a lambda that is negative or not finite, or for a rule by residual and a model that was not
     /// recalibrated; those of [`Classifier::look`].
     pub fn choose(&self, model: &mut dyn Classifier, images: &Tensor) -> Result<Option<Tensor>> {
-        Ok(self.prepare(model, images, Pass::eval(&Tape::idle()))?.lambda)
+        let tape = Tape::idle();
+        Ok(self.prepare(model, &tape.constant(images), Pass::eval(&tape))?.1.lambda)
     }
 
-    /// The pass with the lambda of each of the normalised `images`, the statistics that go with it, and the limit beyond
-    /// which pixels are clipped.
+    /// The normalised `images` as the model gets to see them ([`LambdaRule::clip`]), and the pass with the lambda of each
+    /// and the statistics that go with it.
     ///
     /// # Errors
     /// As [`LambdaRule::choose`].
-    pub fn prepare<'t>(&self, model: &mut dyn Classifier, images: &Tensor, pass: Pass<'t>) -> Result<Pass<'t>> {
-        let looks = if self.needs_look() { model.look(images)? } else { Vec::new() };
-        match self.decide(model, images.shape()[0], &looks)? {
-            Some(choice) => choice.apply(model.gpu(), pass),
-            None => Ok(pass),
-        }
+    pub fn prepare<'t>(&self, model: &mut dyn Classifier, images: &Var, pass: Pass<'t>) -> Result<(Var, Pass<'t>)> {
+        let images = self.clip(model, pass.tape, images)?;
+        let looks = if self.needs_look() { model.look(images.value())? } else { Vec::new() };
+        let pass = match self.decide(model, images.value().shape()[0], &looks)? {
+            Some(choice) => choice.apply(model.gpu(), pass)?,
+            None => pass,
+        };
+        Ok((images, pass))
     }
 
     /// Whether it takes a look to choose lambda.
@@ -115,12 +126,12 @@ impl LambdaRule {
         matches!(self, Self::Auto(..))
     }
 
-    /// What [`LambdaRule::prepare`] puts into the pass, from looks that were taken before.
+    /// What [`LambdaRule::prepare`] puts into the pass, from looks that were taken before at clipped images.
     pub(super) fn decide(&self, model: &dyn Classifier, count: usize, looks: &[Look]) -> Result<Option<Choice>> {
         let adaptation = model.adaptation();
         let lambdas = self.lambdas(count, looks, adaptation.as_ref())?;
         let own = adaptation.is_some_and(|a| a.statistics == Statistics::Own);
-        Ok(lambdas.map(|lambdas| Choice { lambdas, own, clip: adaptation.and_then(|a| a.clip) }))
+        Ok(lambdas.map(|lambdas| Choice { lambdas, own }))
     }
 
     /// The lambda of each sample.
@@ -149,7 +160,6 @@ pub(super) struct Choice {
     pub(super) lambdas: Vec<f32>,
     /// Whether it gets the statistics of its lambda, and not those of the training.
     own: bool,
-    clip: Option<f32>,
 }
 
 impl Choice {
@@ -158,7 +168,6 @@ impl Choice {
         let lambda = Tensor::from_slice(gpu, &[self.lambdas.len()], &self.lambdas)?;
         pass.statistics = self.own.then(|| lambda.clone());
         pass.lambda = Some(lambda);
-        pass.clip = self.clip;
         Ok(pass)
     }
 }
@@ -171,7 +180,7 @@ mod tests {
     /// A model of trained lambda 0.1 that leaves a third of clean images.
     fn adaptation(statistics: Statistics) -> Adaptation {
         let clean = CleanResidual { base: 1.0 / 3.0, ..CleanResidual::default() };
-        Adaptation { range: (0.1, 1.0), clean, statistics, clip: None }
+        Adaptation { range: (0.1, 1.0), clean, statistics }
     }
 
     /// A look at noise of this deviation.
@@ -197,7 +206,7 @@ mod tests {
         let rule = LambdaRule::label_free(0.1);
         let looks = [look(0.0), look(0.1), look(0.2), look(5.0)];
         let lambdas = rule.lambdas(4, &looks, Some(&adaptation(Statistics::Own))).unwrap().unwrap();
-        assert!(close(&lambdas, &[0.1, 0.5, 0.9, 1.0]), "{lambdas:?}");
+        assert!(close(&lambdas, &[0.1, 0.35, 0.6, 1.0]), "{lambdas:?}");
         let below = LambdaRule::Auto(Residual::Excess, Line { slope: 1.0, intercept: -3.0 });
         assert_eq!(
             below.lambdas(4, &looks, Some(&adaptation(Statistics::Own))).unwrap().unwrap(),

@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 
 use super::attack::verdicts;
 use super::corrupt::Corruption;
+use super::rule::Choice;
 use super::{Classifier, LambdaRule, Look};
 use crate::data::{Dataset, Normalization};
 use crate::error::{Error, Result};
 use crate::files::check_finite;
 use crate::gpu::Pending;
 use crate::layers::Pass;
-use crate::tape::Tape;
-use crate::tensor::Tensor;
+use crate::tape::{Tape, Var};
 use crate::train::filled_batch;
 
 /// Passes that may be on their way before the first of them is waited for.
@@ -65,8 +65,8 @@ pub struct Level {
     pub looks: Vec<Look>,
 }
 
-/// Runs a model over corrupted images, once for each rule. Corrupted pixels, their upload and the first look are shared by
-/// the rules; `baseline` sees the same images. `watch` is told of each batch.
+/// Runs a model over corrupted images, once for each rule. Corrupted pixels, their upload, clipping and the first look are
+/// shared by the rules; `baseline` sees the same images. `watch` is told of each batch.
 ///
 /// # Errors
 /// [`Error::Argument`] where there are no images, or for what a rule refuses; [`Error::Label`], [`Error::Shape`],
@@ -112,10 +112,15 @@ fn run(
     let mut flight = VecDeque::new();
     for indices in order.chunks(images.batch) {
         let (x, labels) = filled_batch(&gpu, images.data, indices, images.normalization, images.batch)?;
+        let tape = Tape::idle();
+        let x = tape.constant(&x);
+        let clipped = if rules.iter().any(|r| *r != LambdaRule::Trained) { model.clip(&tape, &x)? } else { x.clone() };
         let needed = config.looks || rules.iter().any(|rule| rule.needs_look());
-        let seen = if needed { model.look(&x)? } else { Vec::new() };
+        let seen = if needed { model.look(clipped.value())? } else { Vec::new() };
         for (index, rule) in rules.iter().enumerate() {
-            let reads = InFlight::new(model, rule, &x, &seen, config.layer)?;
+            let x = if *rule == LambdaRule::Trained { &x } else { &clipped };
+            let choice = rule.decide(model, images.batch, &seen)?;
+            let reads = InFlight::new(model, choice, x, config.layer)?;
             flight.push_back((index, reads, labels.clone(), indices.len()));
             if flight.len() > PASSES_IN_FLIGHT {
                 land(&mut outcomes, flight.pop_front())?;
@@ -139,14 +144,13 @@ struct InFlight {
 }
 
 impl InFlight {
-    fn new(model: &mut dyn Classifier, rule: &LambdaRule, x: &Tensor, looks: &[Look], layer: usize) -> Result<Self> {
+    fn new(model: &mut dyn Classifier, choice: Option<Choice>, x: &Var, layer: usize) -> Result<Self> {
         let tape = Tape::idle();
-        let choice = rule.decide(model, x.shape()[0], looks)?;
         let mut pass = Pass::eval(&tape).with_measures();
         if let Some(choice) = &choice {
             pass = choice.apply(model.gpu(), pass)?;
         }
-        let scores = model.scores(&pass, &tape.constant(x))?.value().read()?;
+        let scores = model.scores(&pass, x)?.value().read()?;
         let measures = pass.measures().into_iter().nth(layer);
         Ok(Self {
             scores,

@@ -258,7 +258,7 @@ impl Classifier for Looking {
     fn adaptation(&self) -> Option<Adaptation> {
         let range = (0.1, 1.0);
         let (clean, statistics) = (CleanResidual::default(), Statistics::Trained);
-        Some(Adaptation { range, clean, statistics, clip: None })
+        Some(Adaptation { range, clean, statistics })
     }
 }
 

@@ -119,10 +119,11 @@ fn recalibration_gives_the_golden_statistics_and_scores_between_them() {
 
     let mut scores = |kind, lambda, statistics, clip| {
         network.set_statistics(statistics);
-        network.set_clip(clip);
+        network.set_clip_limit(clip);
         let (x, tape) = (tensor(&golden, kind), Tape::idle());
-        let pass = LambdaRule::Fixed(lambda).prepare(&mut network, &x, Pass::eval(&tape)).unwrap();
-        network.forward(&pass, &tape.constant(&x)).unwrap().value().to_vec().unwrap()
+        let rule = LambdaRule::Fixed(lambda);
+        let (x, pass) = rule.prepare(&mut network, &tape.constant(&x), Pass::eval(&tape)).unwrap();
+        network.forward(&pass, &x).unwrap().value().to_vec().unwrap()
     };
     let between = scores("gaussian", golden.number("between"), Statistics::Own, None);
     assert_close("scores between two sets", &between, golden.values("gaussian.between.logits"), 1e-4);

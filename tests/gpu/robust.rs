@@ -73,8 +73,8 @@ fn one(images: &Tensor, index: usize) -> Tensor {
 /// Class scores under a rule, and the lambdas it chose.
 fn scores(network: &mut Network, rule: &LambdaRule, images: &Tensor) -> (Vec<f32>, Vec<f32>) {
     let tape = Tape::idle();
-    let pass = rule.prepare(network, images, Pass::eval(&tape)).unwrap();
-    let scores = network.forward(&pass, &tape.constant(images)).unwrap().value().to_vec().unwrap();
+    let (images, pass) = rule.prepare(network, &tape.constant(images), Pass::eval(&tape)).unwrap();
+    let scores = network.forward(&pass, &images).unwrap().value().to_vec().unwrap();
     (scores, pass.lambda.map_or(Vec::new(), |l| l.to_vec().unwrap()))
 }
 
@@ -84,7 +84,8 @@ fn every_image_of_a_mixed_batch_is_served_as_if_it_were_alone() {
     for statistics in [Statistics::Own, Statistics::Trained] {
         network.set_statistics(statistics);
         let (together, lambdas) = scores(&mut network, &LambdaRule::label_free(0.1), &images);
-        assert!(lambdas[6] > lambdas[0] + 0.3, "the case is degenerate: {lambdas:?}");
+        let (least, most) = lambdas.iter().fold((f32::MAX, f32::MIN), |(a, b), l| (a.min(*l), b.max(*l)));
+        assert!(most > least + 0.3, "the case is degenerate: {lambdas:?}");
         for (i, row) in together.chunks_exact(5).enumerate() {
             let image = one(&images, i);
             let (alone, lambda) = scores(&mut network, &LambdaRule::label_free(0.1), &image);
@@ -218,12 +219,12 @@ fn lambda_goes_to_the_layers_that_are_chosen() {
 fn gradients_go_through_statistics_of_each_sample() {
     let (mut network, images) = (recalibrated(Kind::Sdnet), mixed(3));
     // Clipping holds the scale of the reconstruction constant in its gradient, as differences do not.
-    network.set_clip(None);
+    network.set_clip_limit(None);
     let direction = fill(images.len(), 9, 1.0).iter().map(|v| *v as f32).collect::<Vec<_>>();
     let upstream = fill(15, 8, 1.0).iter().map(|v| *v as f32).collect::<Vec<_>>();
     let tape = Tape::new();
     let leaf = tape.leaf(&images);
-    let pass = LambdaRule::label_free(0.1).prepare(&mut network, &images, Pass::eval(&tape)).unwrap();
+    let (_, pass) = LambdaRule::label_free(0.1).prepare(&mut network, &leaf, Pass::eval(&tape)).unwrap();
     let (lambda, statistics) = (pass.lambda.clone(), pass.statistics.clone());
     let output = network.forward(&pass, &leaf).unwrap();
     let upstream_tensor = Tensor::from_slice(gpu(), &[3, 5], &upstream).unwrap();
@@ -252,22 +253,20 @@ fn clipping_takes_out_what_no_code_explains() {
         Tensor::from_slice(gpu(), &[6, 12, 12, 1], &values).unwrap()
     };
     let (x, noisy, tape) = (tensor(&clean), tensor(&salted), Tape::idle());
-    let limit = network.clip().unwrap();
-    let csc = network.sparse_layers_mut().swap_remove(0);
-    let mut clipped =
-        |x: &Tensor| csc.clip(&Pass::eval(&tape), &tape.constant(x), limit).unwrap().value().to_vec().unwrap();
+    let mut clipped = |x: &Tensor| network.clip(&tape, &tape.constant(x)).unwrap().value().to_vec().unwrap();
     let far = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
     let (x_values, noisy_values) = (x.to_vec().unwrap(), noisy.to_vec().unwrap());
     let (of_clean, of_noisy) = (clipped(&x), clipped(&noisy));
     let left = far(&of_noisy, &x_values) / far(&noisy_values, &x_values);
-    assert!(left < 0.8, "{left} of the noise is left");
+    assert!(left < 0.7, "{left} of the noise is left");
     let changed = of_clean.iter().zip(&x_values).filter(|(a, b)| a != b).count();
     assert!(changed <= x_values.len() / 50, "{changed} values of clean images have changed");
-    assert!(csc.clip(&Pass::eval(&tape), &tape.constant(&x), -1.0).is_err());
+    let csc = network.sparse_layers_mut().swap_remove(0);
+    assert!(csc.clip(&tape, &tape.constant(&x), -1.0).is_err());
     // Only where a rule chooses another lambda.
     let free = |network: &mut Network| scores(network, &LambdaRule::Fixed(0.1), &noisy).0;
     let with = free(&mut network);
-    network.set_clip(None);
+    network.set_clip_limit(None);
     assert_ne!(with, free(&mut network));
 }
 
@@ -275,7 +274,7 @@ fn clipping_takes_out_what_no_code_explains() {
 fn what_a_sweep_says_is_what_single_runs_say() {
     let (mut network, mut other) = (recalibrated(Kind::Sdnet), self::network(Kind::Resnet));
     // Residuals are to be of the same images under all rules.
-    network.set_clip(None);
+    network.set_clip_limit(None);
     let rules = vec![LambdaRule::Trained, LambdaRule::Fixed(0.6), LambdaRule::label_free(0.1)];
     let config = SweepConfig { rules: rules.clone(), layer: 0, batch: 4, seed: 5, looks: false };
     let (data, corruption) = (spots(10), Corruption::new(Noise::Impulse, 0.2).unwrap());

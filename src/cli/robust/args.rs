@@ -46,8 +46,8 @@ pub struct AdaptArgs {
     #[arg(long, value_enum, default_value_t = StatisticsName::Own)]
     pub statistics: StatisticsName,
     /// How far pixels may be from what the first layer makes of them before they are clipped, where the file has been
-    /// recalibrated and the lambda is not that of the training: clean (what 99 of 100 pixels of clean images keep), off,
-    /// or a number in units of normalised pixels
+    /// recalibrated and lambda is chosen: clean (what 99 of 100 pixels of clean images keep), off, or a number in units of
+    /// normalised pixels
     #[arg(long, value_name = "clean|off|NUMBER", default_value = "clean", allow_negative_numbers = true)]
     pub clip: String,
     /// The statistics of the training at every lambda, and no clipping, as published
@@ -201,7 +201,7 @@ impl AdaptArgs {
                 return Err(Error::argument("layers", self.layers.join(","), reason));
             }
         }
-        network.set_clip(self.clip(&network)?);
+        network.set_clip_limit(self.clip(&network)?);
         Ok((network, recipe))
     }
 

@@ -109,7 +109,7 @@ fn announce(network: &Network, data: &Dataset, lambdas: &[f32], levels: usize) -
         Some(_) => format!("{:?}", network.statistics()).to_lowercase(),
         None => "trained (the file has not been recalibrated)".into(),
     };
-    let clip = network.adaptation().and_then(|a| a.clip).map_or("nowhere".into(), |limit| format!("at {limit:.3}"));
+    let clip = network.clip_limit().map_or("nowhere".into(), |limit| format!("at {limit:.3}"));
     say!(
         "{} at {} lambdas in {}, {levels} levels of {} images of {}, statistics {statistics}, clipped {clip}",
         network.config().name(),

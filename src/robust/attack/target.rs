@@ -38,8 +38,8 @@ impl<'a> Target<'a> {
     pub fn scores(&mut self, images: &Images, pixels: &[f32]) -> Result<Vec<f32>> {
         let x = self.normalised(images, pixels)?;
         let tape = Tape::idle();
-        let pass = self.rule.prepare(self.model, &x, Pass::eval(&tape))?;
-        finite(self.model.scores(&pass, &tape.constant(&x))?.value())
+        let (x, pass) = self.rule.prepare(self.model, &tape.constant(&x), Pass::eval(&tape))?;
+        finite(self.model.scores(&pass, &x)?.value())
     }
 
     /// Scores and gradients at `pixels`, at the lambda and the statistics chosen for the pixels `seen`, which are held
@@ -51,9 +51,10 @@ impl<'a> Target<'a> {
     pub fn gradient(&mut self, images: &Images, pixels: &[f32], seen: &[f32]) -> Result<Found> {
         let (x, seen) = (self.normalised(images, pixels)?, self.normalised(images, seen)?);
         let tape = Tape::new();
-        let pass = self.rule.prepare(self.model, &seen, Pass::eval(&tape).frozen())?;
+        let (_, pass) = self.rule.prepare(self.model, &tape.constant(&seen), Pass::eval(&tape).frozen())?;
         let x = tape.leaf(&x);
-        let logits = self.model.scores(&pass, &x)?;
+        let clipped = self.rule.clip(self.model, &tape, &x)?;
+        let logits = self.model.scores(&pass, &clipped)?;
         let loss = tape.cross_entropy(&logits, &images.labels)?.loss;
         let scores = finite(logits.value())?;
         let mut gradient = tape.backward(&loss)?.of("images", &x)?.to_vec()?;
