@@ -1,11 +1,10 @@
-// out[i] = scale * sum over g of part[g, i], in the order of g
+// out[i] = sum over g of part[g, i], in the order of g
 
 override LENGTH: u32;
 override GROUPS: u32;
 
 @group(0) @binding(0) var<storage, read> part: array<f32>;
-@group(0) @binding(1) var<storage, read> scale: array<f32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -19,6 +18,6 @@ fn main(
         for (var g = 0u; g < GROUPS; g++) {
             sum += part[g * LENGTH + i];
         }
-        out[i] = scale[0] * sum;
+        out[i] = sum;
     }
 }

@@ -1,16 +1,19 @@
-// The gradient of <codes, A^T signal> with respect to the weights, in GROUPS parts that sum_groups adds up:
-//     part[group, c, ky, kx, m] = sum over the group's code lines (n, y) and x of
-//                                 codes[n, y, x, c] * signal[n, y s + ky - p, x s + kx - p, m]
+// The gradient of scale * <codes, A^T signal> with respect to the weights, in GROUPS parts that sum_groups adds up:
+//     part[group, c, ky, kx, m] = scale * sum over the group's code lines (n, y) and x of
+//                                         codes[n, y, x, c] * signal[n, y s + ky - p, x s + kx - p, m]
 // As a matrix product: rows are (tap, channel), columns the atoms, and the sum runs over the group's lines (outer)
 // and the pixels of a line in blocks of four (inner). The signal is the source, the codes are the factor.
 
 override LINES_A_GROUP: u32;
 override INNERS: u32 = (CODE_WIDTH + 3u) / 4u;
+// Whether no block of four pixels goes beyond the end of a line.
+override WHOLE: bool = CODE_WIDTH % 4u == 0u;
 override CHANNEL_BLOCKS: u32 = (CHANNELS + 3u) / 4u;
 override SOURCE_BY_FOUR: bool = CHANNELS % 4u == 0u;
 override FACTOR_BY_FOUR: bool = ATOMS % 4u == 0u;
 
 @group(0) @binding(4) var<storage, read_write> part: array<f32>;
+@group(0) @binding(5) var<storage, read> scale: array<f32>;
 
 // Of the block of rows: its tap (y, x) less the padding, its first channel, and the first pixel of the signal's line
 // under the tap or -1 outside.
@@ -20,6 +23,7 @@ var<private> signal_line: i32;
 var<private> first_atom: u32;
 var<private> this_group: u32;
 var<private> code_line: u32;
+var<private> times: f32;
 
 fn enter_group(group: u32) {
     this_group = group;
@@ -48,7 +52,7 @@ fn enter_outer(outer: u32) {
 // Four channels of the pixel that code x of this line sees through the tap; zero outside.
 fn signal_at(x: u32) -> vec4<f32> {
     let column = i32(x * STRIDE) + tap.y;
-    let inside = x < CODE_WIDTH && signal_line >= 0 && u32(column) < WIDTH;
+    let inside = (WHOLE || x < CODE_WIDTH) && signal_line >= 0 && u32(column) < WIDTH;
     let pixel = select(0u, u32(signal_line + column), inside);
     return select(vec4(0.0), source_at(pixel * CHANNELS + channel, CHANNELS - channel), inside);
 }
@@ -56,7 +60,7 @@ fn signal_at(x: u32) -> vec4<f32> {
 // Four atoms, from `atom` on, of code x of this line; zero past its end.
 fn code_at(atom: u32, x: u32) -> vec4<f32> {
     let begin = min(atom, (ATOMS - 1u) / 4u * 4u);
-    let inside = x < CODE_WIDTH;
+    let inside = WHOLE || x < CODE_WIDTH;
     let pixel = code_line * CODE_WIDTH + select(0u, x, inside);
     return select(vec4(0.0), factor_at(pixel * ATOMS + begin, ATOMS - begin), inside);
 }
@@ -76,7 +80,9 @@ fn column_block(lines: mat4x4<f32>) -> mat4x4<f32> {
     return lines;
 }
 
-fn begin_stores() {}
+fn begin_stores() {
+    times = scale[0];
+}
 
 fn store(row: u32, atom: u32, value: vec4<f32>) {
     let place = row / 4u / CHANNEL_BLOCKS;
@@ -84,7 +90,7 @@ fn store(row: u32, atom: u32, value: vec4<f32>) {
     for (var q = 0u; q < 4u; q++) {
         if place < KERNEL * KERNEL && m < CHANNELS && atom + q < ATOMS {
             let c = this_group * ATOMS + atom + q;
-            part[(c * (KERNEL * KERNEL) + place) * CHANNELS + m] = value[q];
+            part[(c * (KERNEL * KERNEL) + place) * CHANNELS + m] = times * value[q];
         }
     }
 }

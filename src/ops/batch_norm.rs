@@ -136,9 +136,8 @@ fn gradients(
     let constants = sizes.constants(epsilon);
     let tensors = [x, mean, variance, g, &part_weight, &part_bias];
     over(gpu, &shaders::BATCH_NORM_GRADIENT_SUMS, parts[0] * parts[1], &constants, &tensors)?;
-    let one = Tensor::constant(gpu, 1.0)?;
-    let sum_weight = sum_groups(&part_weight, &one, &[sizes.channels])?;
-    let sum_bias = sum_groups(&part_bias, &one, &[sizes.channels])?;
+    let sum_weight = sum_groups(&part_weight, &[sizes.channels])?;
+    let sum_bias = sum_groups(&part_bias, &[sizes.channels])?;
     let x_bar = wants_x.then(|| {
         let out = Tensor::uninitialized(gpu, "batch_norm_gradient", x.shape())?;
         let constants = [&constants[..], &[("PIXELS", sizes.pixels as f64), ("TRAIN", flag(train))]].concat();

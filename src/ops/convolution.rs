@@ -70,8 +70,9 @@ pub fn weight_gradient(shape: &ConvShape, codes: &Tensor, x: &Tensor, scale: &Te
     let groups = lines.div_ceil(lines_a_group);
     let part = Tensor::uninitialized(gpu, "weight_gradient", &[groups, size.iter().product()])?;
     let constants = [("LINES_A_GROUP", lines_a_group as f64)];
-    product(&shaders::WEIGHT_GRADIENT, shape, [groups, rows, shape.atoms], &[x, x, codes, codes, &part], &constants)?;
-    super::sum_samples::sum_groups(&part, scale, &size)
+    let tensors = [x, x, codes, codes, &part, scale];
+    product(&shaders::WEIGHT_GRADIENT, shape, [groups, rows, shape.atoms], &tensors, &constants)?;
+    super::sum_samples::sum_groups(&part, &size)
 }
 
 impl Tape {

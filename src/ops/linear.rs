@@ -33,10 +33,7 @@ impl Tape {
         let out = Tensor::uninitialized(value.gpu(), "add_bias", value.shape())?;
         let constants = [("CHANNELS", channels as f64)];
         over(value.gpu(), &shaders::ADD_BIAS, out.len(), &constants, &[value, bias.value(), &out])?;
-        Ok(self.record(out, &[x, bias], move |g| {
-            let one = Tensor::constant(g.gpu(), 1.0)?;
-            Ok(vec![Some(g.clone()), Some(sum_groups(g, &one, &[channels])?)])
-        }))
+        Ok(self.record(out, &[x, bias], move |g| Ok(vec![Some(g.clone()), Some(sum_groups(g, &[channels])?)])))
     }
 
     /// The same values under another shape.

@@ -41,13 +41,16 @@ fn sum_samples(a: &Tensor, power: usize) -> Result<Tensor> {
     let constants =
         [("SAMPLES", samples as f64), ("SAMPLE", sample as f64), ("PARTS", parts as f64), ("POWER", power as f64)];
     a.gpu().run(&shaders::SUM_SAMPLES, &constants, &[a.buffer(), part.buffer()], samples * parts)?;
-    sum_groups(&part, &Tensor::constant(a.gpu(), 1.0)?, &[samples])
+    sum_groups(&part, &[samples])
 }
 
-/// `scale * sum over g of part[g, ..]`, in the order of `g`; the result has this shape.
-pub(super) fn sum_groups(part: &Tensor, scale: &Tensor, shape: &[usize]) -> Result<Tensor> {
+/// The sum over g of `part[g, ..]`, in the order of `g`; the result has this shape.
+pub(super) fn sum_groups(part: &Tensor, shape: &[usize]) -> Result<Tensor> {
+    let groups = part.len() / shape.iter().product::<usize>();
+    if groups == 1 {
+        return part.reshape(shape);
+    }
     let out = Tensor::uninitialized(part.gpu(), "sum_groups", shape)?;
-    let constants = [("GROUPS", (part.len() / out.len()) as f64)];
-    over(part.gpu(), &shaders::SUM_GROUPS, out.len(), &constants, &[part, scale, &out])?;
+    over(part.gpu(), &shaders::SUM_GROUPS, out.len(), &[("GROUPS", groups as f64)], &[part, &out])?;
     Ok(out)
 }

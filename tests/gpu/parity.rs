@@ -438,7 +438,7 @@ fn sum_samples(gpu: &Gpu) -> Vec<Row> {
 
 /// As the gradient of a bias: a sum over samples.
 fn sum_groups(gpu: &Gpu) -> Vec<Row> {
-    [(5, 10), (70, 3), (1, 65)]
+    [(5, 10), (70, 3), (1, 65), (2, 130)]
         .map(|(n, outputs)| {
             let (g, tape) = (values(n * outputs, 1), Tape::new());
             let (x, w) = (constant(&tape, gpu, &[n, 2], &values(2 * n, 2)), values(2 * outputs, 3));
