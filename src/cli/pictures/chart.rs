@@ -1,9 +1,11 @@
 //! Curves over a common axis.
 
+use plotters::chart::MeshStyle;
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
 pub(super) const TEXT: RGBColor = RGBColor(38, 38, 38);
-pub(super) const AXIS: RGBColor = RGBColor(150, 150, 150);
+const AXIS: RGBColor = RGBColor(150, 150, 150);
 pub(super) const GRID: RGBColor = RGBColor(228, 228, 228);
 
 /// One curve of a [`Chart`].
@@ -73,15 +75,8 @@ fn draw(svg: &mut String, chart: &Chart) -> Result<(), Box<dyn std::error::Error
         .x_label_area_size(44)
         .y_label_area_size(58)
         .build_cartesian_2d(left..right + 0.02 * (right - left), chart.bottom..101.0)?;
-    area.configure_mesh()
-        .disable_x_mesh()
-        .light_line_style(WHITE.mix(0.0))
-        .bold_line_style(GRID)
-        .axis_style(AXIS)
-        .x_labels(8)
+    plain(&mut area.configure_mesh())
         .y_labels(11)
-        .label_style(("sans-serif", 13).into_font().color(&TEXT))
-        .axis_desc_style(("sans-serif", 14).into_font().color(&TEXT))
         .x_label_formatter(&|x| if right - left < 0.2 { format!("{x:.3}") } else { short(*x) })
         .y_label_formatter(&|y| format!("{y:.0}"))
         .x_desc(&chart.x_axis)
@@ -108,6 +103,19 @@ fn draw(svg: &mut String, chart: &Chart) -> Result<(), Box<dyn std::error::Error
     }
     root.present()?;
     Ok(())
+}
+
+type Mesh<'a, 'b, 's> = MeshStyle<'a, 'b, RangedCoordf64, RangedCoordf64, SVGBackend<'s>>;
+
+/// The mesh of every diagram: lines across alone, and small labels.
+pub(super) fn plain<'m, 'a, 'b, 's>(mesh: &'m mut Mesh<'a, 'b, 's>) -> &'m mut Mesh<'a, 'b, 's> {
+    mesh.disable_x_mesh()
+        .light_line_style(WHITE.mix(0.0))
+        .bold_line_style(GRID)
+        .axis_style(AXIS)
+        .x_labels(8)
+        .label_style(("sans-serif", 13).into_font().color(&TEXT))
+        .axis_desc_style(("sans-serif", 14).into_font().color(&TEXT))
 }
 
 /// The highest point, the first of equals; none of none.

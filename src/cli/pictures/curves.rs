@@ -3,7 +3,7 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::chart::{AXIS, GRID, TEXT, short};
+use super::chart::{GRID, TEXT, plain, short};
 
 /// What was measured at one moment of training. Values that are not finite leave a gap in their curve.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -112,16 +112,8 @@ fn draw_panel(
         .y_label_area_size(58)
         .build_cartesian_2d(0.0..panel.epochs * 1.02, panel.range.0..panel.range.1)?;
     let decimals = panel.decimals;
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .light_line_style(WHITE.mix(0.0))
-        .bold_line_style(GRID)
-        .axis_style(AXIS)
-        .x_labels(8)
+    plain(&mut chart.configure_mesh())
         .y_labels(8)
-        .label_style(("sans-serif", 13).into_font().color(&TEXT))
-        .axis_desc_style(("sans-serif", 14).into_font().color(&TEXT))
         .x_label_formatter(&|epoch| short(*epoch))
         .y_label_formatter(&|value| format!("{value:.decimals$}"))
         .x_desc("epoch")
