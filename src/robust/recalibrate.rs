@@ -58,7 +58,7 @@ pub fn usual_lambdas() -> Vec<f32> {
 /// ([`Network::set_lambda_layers`]), and what its first layer leaves of clean images at its own lambda; from then on the
 /// network uses them.
 ///
-/// Images come as in training. What a batch norm sees is the mean over batches of the batch's mean or unbiased variance,
+/// Batch norms see images as in training, the first look sees them as they are. What a batch norm sees is the mean over batches of the batch's mean or unbiased variance,
 /// every batch norm further on having seen its input normalised by the batch as in training: what running statistics move
 /// towards. Images that fill no batch are left out. What changes between the lambda of the training and another one is
 /// applied to the running statistics, so that at the lambda of the training they stay as they are:
@@ -92,15 +92,18 @@ pub fn recalibrate(
         clean: CleanResidual::default(),
     };
     recalibration.check()?;
-    let batches = (0..data.len() as u32).collect::<Vec<_>>();
-    let batches = batches.chunks_exact(batch).map(|indices| {
-        let (pixels, _) = fill_batch(&data, indices, normalization, config.augment, config.seed, 0);
-        Tensor::from_slice(network.gpu(), &[batch, data.height, data.width, data.channels], &pixels)
-    });
-    let batches = batches.collect::<Result<Vec<_>>>()?;
-    recalibration.clean = clean_looks(network, &batches)?;
+    let gpu = network.gpu().clone();
+    let batches = |augment| {
+        let all = (0..data.len() as u32).collect::<Vec<_>>();
+        let one = |indices: &[u32]| {
+            let (pixels, _) = fill_batch(&data, indices, normalization, augment, config.seed, 0);
+            Tensor::from_slice(&gpu, &[batch, data.height, data.width, data.channels], &pixels)
+        };
+        all.chunks_exact(batch).map(one).collect::<Result<Vec<_>>>()
+    };
+    recalibration.clean = clean_looks(network, &batches(None)?)?;
     let trained = network.batch_norms().iter().map(|(_, bn)| bn.running.clone()).collect::<Vec<_>>();
-    let tables = tables(network, &trained, &batches, &config.lambdas, watch);
+    let tables = tables(network, &trained, &batches(config.augment)?, &config.lambdas, watch);
     for (bn, running) in network.batch_norms_mut().into_iter().zip(trained) {
         bn.running = running;
     }
