@@ -12,8 +12,14 @@ use crate::shape::ConvShape;
 use crate::tape::{Tape, Var};
 use crate::tensor::Tensor;
 
-/// Workgroups that a weight gradient is split into at least, where there are lines enough.
-const WORKGROUPS_WANTED: usize = 512;
+/// Workgroups that a weight gradient is split into at least, where there are lines enough: all of an adapter's cores are
+/// to have work, and every part is one more to store and to add up.
+fn workgroups_wanted(schedule: Schedule) -> usize {
+    match schedule {
+        Schedule::Tiled => 512,
+        Schedule::Register => 256,
+    }
+}
 
 /// Analysis `scale * A^T x`: `[n, h, w, channels]` to `[n, code_h, code_w, atoms]`, with
 ///
@@ -66,7 +72,7 @@ pub fn weight_gradient(shape: &ConvShape, codes: &Tensor, x: &Tensor, scale: &Te
     let lines = shape.n * shape.code_height();
     let (rows_a_tile, columns_a_tile) = tile(gpu.schedule(), shape.atoms);
     let tiles = rows.div_ceil(rows_a_tile) * shape.atoms.div_ceil(columns_a_tile);
-    let lines_a_group = lines.div_ceil(WORKGROUPS_WANTED.div_ceil(tiles)).max(1);
+    let lines_a_group = lines.div_ceil(workgroups_wanted(gpu.schedule()).div_ceil(tiles)).max(1);
     let groups = lines.div_ceil(lines_a_group);
     let part = Tensor::uninitialized(gpu, "weight_gradient", &[groups, size.iter().product()])?;
     let constants = [("LINES_A_GROUP", lines_a_group as f64)];
