@@ -7,7 +7,7 @@ use sdnet::models::{Kind, LambdaLayers, ModelConfig, Network, Statistics};
 use sdnet::reference::fill::fill;
 use sdnet::robust::corrupt::{Corruption, Noise};
 use sdnet::robust::recalibrate::{RecalibrateConfig, recalibrate};
-use sdnet::robust::sweep::{SweepConfig, sweep};
+use sdnet::robust::sweep::{Level, SweepConfig, sweep};
 use sdnet::robust::{Classifier, LambdaRule};
 use sdnet::tape::Tape;
 use sdnet::tensor::Tensor;
@@ -271,9 +271,30 @@ fn clipping_takes_out_what_no_code_explains() {
     assert_ne!(with, free(&mut network));
 }
 
+/// Whether the best class of each image is `index % 5`.
+fn right(scores: &[f32]) -> Vec<bool> {
+    let best = |row: &[f32]| (0..5).fold(0, |best, c| if row[c] > row[best] { c } else { best });
+    scores.chunks_exact(5).enumerate().map(|(i, row)| best(row) == i % 5).collect()
+}
+
+fn assert_outcomes(network: &mut Network, rules: &[LambdaRule], level: &Level, x: &Tensor) {
+    for (rule, outcome) in rules.iter().zip(&level.outcomes) {
+        let (found, lambdas) = scores(network, rule, x);
+        assert_eq!(outcome.correct, right(&found), "{rule:?}");
+        assert_close(
+            "lambdas",
+            &[0.0].iter().chain(&outcome.lambda).copied().collect::<Vec<_>>(),
+            &[0.0].iter().chain(&lambdas).copied().collect::<Vec<_>>(),
+            1e-5,
+        );
+        assert_eq!((outcome.residual.len(), outcome.active.len()), (10, 10));
+    }
+}
+
 #[test]
 fn what_a_sweep_says_is_what_single_runs_say() {
     let (mut network, mut other) = (recalibrated(Kind::Sdnet), self::network(Kind::Resnet));
+    let limit = network.clip_limit();
     // Residuals are to be of the same images under all rules.
     network.set_clip_limit(None);
     let rules = vec![LambdaRule::Trained, LambdaRule::Fixed(0.6), LambdaRule::label_free(0.1)];
@@ -286,27 +307,20 @@ fn what_a_sweep_says_is_what_single_runs_say() {
     let noisy = corruption.dataset(&data, 5).images;
     let values = noisy.iter().map(|p| f32::from(*p) / 255.0 / 0.25).collect::<Vec<_>>();
     let x = Tensor::from_slice(gpu(), &[10, 12, 12, 1], &values).unwrap();
-    let right = |scores: &[f32]| {
-        let best = |row: &[f32]| (0..5).fold(0, |best, c| if row[c] > row[best] { c } else { best });
-        scores.chunks_exact(5).enumerate().map(|(i, row)| best(row) == i % 5).collect::<Vec<_>>()
-    };
-    for (rule, outcome) in rules.iter().zip(&level.outcomes) {
-        let (found, lambdas) = scores(&mut network, rule, &x);
-        assert_eq!(outcome.correct, right(&found), "{rule:?}");
-        assert_close(
-            "lambdas",
-            &[0.0].iter().chain(&outcome.lambda).copied().collect::<Vec<_>>(),
-            &[0.0].iter().chain(&lambdas).copied().collect::<Vec<_>>(),
-            1e-5,
-        );
-        assert_eq!((outcome.residual.len(), outcome.active.len()), (10, 10));
-    }
+    assert_outcomes(&mut network, &rules, &level, &x);
     assert!(level.outcomes[1].residual.iter().zip(&level.outcomes[0].residual).all(|(high, low)| high > low));
     assert!(level.outcomes[1].active.iter().zip(&level.outcomes[0].active).all(|(high, low)| high < low));
-    let baseline = level.baseline.unwrap();
+    let baseline = level.baseline.as_ref().unwrap();
     let tape = Tape::idle();
     let plain = other.forward(&Pass::eval(&tape), &tape.constant(&x)).unwrap().value().to_vec().unwrap();
-    assert_eq!((baseline.correct, baseline.residual.len()), (right(&plain), 0));
+    assert_eq!((&baseline.correct, baseline.residual.len()), (&right(&plain), 0));
+
+    // With outliers clipped, for all rules but that of the training.
+    network.set_clip_limit(limit);
+    let clipped = sweep(&mut network, None, &data, &normalization(), Some(corruption), &config, &mut || ()).unwrap();
+    assert_outcomes(&mut network, &rules, &clipped, &x);
+    assert_eq!(clipped.outcomes[0], level.outcomes[0]);
+    assert!(clipped.outcomes[1].residual != level.outcomes[1].residual && clipped.looks != level.looks);
 }
 
 #[test]
