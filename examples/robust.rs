@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         print!("{truth:11} {:8} {:4}: ", noises[i % 4].0, noises[i % 4].1);
         println!("as trained {trained:11} at lambda {lambda:.2} {auto}");
     }
-    let csc = network.sparse_layers_mut().swap_remove(0);
+    let csc = network.first_sparse_layer()?;
     let codes = csc.forward(&pass, &clipped)?;
     let left = tape.residual(&clipped, &codes, &tape.constant(&csc.weight.value), 1, 1)?;
     let said = tape.clip_residual(&clipped, &left, 0.0)?;

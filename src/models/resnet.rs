@@ -160,13 +160,27 @@ impl Network {
     }
 
     /// What the first sparse coding layer makes of images at the lambda it was trained with, and `x - A z`; nothing else
-    /// is computed. `None` for a network without sparse coding layers.
+    /// is computed.
     ///
     /// # Errors
-    /// As [`Network::forward`].
-    pub fn first_look(&mut self, images: &Tensor) -> Result<Option<(Measures, Tensor)>> {
+    /// As [`Network::forward`] and [`Network::first_sparse_layer`].
+    pub fn first_look(&mut self, images: &Tensor) -> Result<(Measures, Tensor)> {
         self.check(images)?;
-        if let Site::Csc(csc) = &mut self.stem { csc.look(images).map(Some) } else { Ok(None) }
+        self.first_sparse_layer()?.look(images)
+    }
+
+    /// The first layer, where it is a sparse coding layer.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a network without sparse coding layers.
+    pub fn first_sparse_layer(&mut self) -> Result<&mut Csc> {
+        match &mut self.stem {
+            Site::Csc(csc) => Ok(csc),
+            Site::Conv(_) => {
+                let reason = "needs a network whose first layer is a sparse coding layer";
+                Err(Error::argument("model", self.config.name(), reason))
+            }
+        }
     }
 
     /// Images with pixels that are farther than [`Network::clip_limit`] from what the first sparse coding layer makes of

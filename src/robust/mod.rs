@@ -93,13 +93,8 @@ impl Classifier for Network {
     }
 
     fn look(&mut self, images: &Tensor) -> Result<Vec<Look>> {
-        match self.first_look(images)? {
-            Some((measures, left)) => Look::all(&measures, &left),
-            None => {
-                let reason = "needs a network whose first layer is a sparse coding layer";
-                Err(Error::argument("model", self.config().name(), reason))
-            }
-        }
+        let (measures, left) = self.first_look(images)?;
+        Look::all(&measures, &left)
     }
 
     fn adaptation(&self) -> Option<Adaptation> {

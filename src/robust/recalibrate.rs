@@ -58,9 +58,9 @@ pub fn usual_lambdas() -> Vec<f32> {
 /// ([`Network::set_lambda_layers`]), and what its first layer leaves of clean images at its own lambda; from then on the
 /// network uses them.
 ///
-/// Batch norms see images as in training, the first look sees them as they are. What a batch norm sees is the mean over batches of the batch's mean or unbiased variance,
-/// every batch norm further on having seen its input normalised by the batch as in training: what running statistics move
-/// towards. Images that fill no batch are left out. What changes between the lambda of the training and another one is
+/// The first look sees images as they are, batch norms see them as in training. What a batch norm sees is the mean over
+/// batches of the batch's mean or unbiased variance, every batch norm further on having seen its input normalised by the
+/// batch as in training: what running statistics move towards. Images that fill no batch are left out. What changes between the lambda of the training and another one is
 /// applied to the running statistics, so that at the lambda of the training they stay as they are:
 ///
 /// `mean(lambda) = running mean + seen mean(lambda) - seen mean(trained)`, and
@@ -113,9 +113,7 @@ pub fn recalibrate(
 
 /// What the first layer leaves of images that are clipped as they will be.
 fn clean_looks(network: &mut Network, batches: &[Tensor]) -> Result<CleanResidual> {
-    let name = network.config().name();
-    let reason = "needs a network whose first layer is a sparse coding layer";
-    let csc = network.sparse_layers_mut().into_iter().next().ok_or_else(|| Error::argument("model", name, reason))?;
+    let csc = network.first_sparse_layer()?;
     let limit = clean_limit(csc, batches)?;
     let (tape, mut looks) = (Tape::idle(), Vec::new());
     for images in batches {

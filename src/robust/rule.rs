@@ -81,8 +81,8 @@ impl Line {
 }
 
 impl LambdaRule {
-    /// The rule that no label and no noise is needed for: the lambda of the training and two and a half times what is left of noise.
-    /// It rests on clean images alone, by [`super::recalibrate::recalibrate`].
+    /// The rule that no label and no noise is needed for: the lambda of the training and two and a half times what is left
+    /// of noise. It rests on clean images alone, by [`super::recalibrate::recalibrate`].
     pub fn label_free(trained: f32) -> Self {
         Self::Auto(Residual::Excess, Line { slope: LAMBDA_BY_NOISE, intercept: trained.into() })
     }
@@ -92,7 +92,12 @@ impl LambdaRule {
     /// # Errors
     /// As [`Classifier::clip`].
     pub fn clip(&self, model: &mut dyn Classifier, tape: &Tape, images: &Var) -> Result<Var> {
-        if *self == Self::Trained { Ok(images.clone()) } else { model.clip(tape, images) }
+        if self.clips() { model.clip(tape, images) } else { Ok(images.clone()) }
+    }
+
+    /// Whether outliers are clipped first: not where the model runs as trained.
+    pub(super) fn clips(&self) -> bool {
+        *self != Self::Trained
     }
 
     /// One lambda for each of the normalised `images`, as [`Pass::lambda`] takes it; `None` where each layer keeps its

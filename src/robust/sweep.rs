@@ -114,11 +114,11 @@ fn run(
         let (x, labels) = filled_batch(&gpu, images.data, indices, images.normalization, images.batch)?;
         let tape = Tape::idle();
         let x = tape.constant(&x);
-        let clipped = if rules.iter().any(|r| *r != LambdaRule::Trained) { model.clip(&tape, &x)? } else { x.clone() };
+        let clipped = if rules.iter().any(|rule| rule.clips()) { model.clip(&tape, &x)? } else { x.clone() };
         let needed = config.looks || rules.iter().any(|rule| rule.needs_look());
         let seen = if needed { model.look(clipped.value())? } else { Vec::new() };
         for (index, rule) in rules.iter().enumerate() {
-            let x = if *rule == LambdaRule::Trained { &x } else { &clipped };
+            let x = if rule.clips() { &clipped } else { &x };
             let choice = rule.decide(model, images.batch, &seen)?;
             let reads = InFlight::new(model, choice, x, config.layer)?;
             flight.push_back((index, reads, labels.clone(), indices.len()));
