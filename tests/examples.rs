@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// An example, which `cargo test` has built beside the tests.
+/// An example, which `cargo test` has built beside the tests (and `cargo test --test examples` has not).
 fn example(name: &str) -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     tests.ancestors().nth(2).unwrap().join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
