@@ -297,11 +297,11 @@ impl Csc {
     /// [`Error::Argument`] for a limit that is negative or not finite, or a layer that repeats its signal;
     /// [`Error::Shape`], [`Error::OutOfMemory`].
     pub fn clip(&mut self, tape: &Tape, x: &Var, limit: f32) -> Result<Var> {
-        (0..CLIP_ROUNDS).try_fold(x.clone(), |x, _| self.clip_once(tape, &x, limit))
+        self.clip_rounds(tape, x, limit, CLIP_ROUNDS)
     }
 
-    /// One round of [`Csc::clip`]; with a limit of 0 what comes out is the scaled reconstruction.
-    pub(crate) fn clip_once(&mut self, tape: &Tape, x: &Var, limit: f32) -> Result<Var> {
+    /// So many rounds of [`Csc::clip`]; with a limit of 0 what comes out of one is the scaled reconstruction.
+    pub(crate) fn clip_rounds(&mut self, tape: &Tape, x: &Var, limit: f32, rounds: usize) -> Result<Var> {
         if self.config.dictionaries > 1 {
             return Err(Error::argument("clip", limit, "is for layers with one dictionary"));
         }
@@ -309,9 +309,11 @@ impl Csc {
         let step = self.step.converge(weight.value(), &shape)?;
         let lambda = CLIP_LAMBDA * self.effective_lambda(&shape);
         let lambda = Tensor::full(weight.value().gpu(), &[shape.n], lambda)?;
-        let codes = self.config.solve(tape, x, &weight, &step, &lambda)?;
-        let left = tape.residual(x, &codes, &weight, self.config.stride, self.config.padding)?;
-        tape.clip_residual(x, &left, limit)
+        (0..rounds).try_fold(x.clone(), |x, _| {
+            let codes = self.config.solve(tape, &x, &weight, &step, &lambda)?;
+            let left = tape.residual(&x, &codes, &weight, self.config.stride, self.config.padding)?;
+            tape.clip_residual(&x, &left, limit)
+        })
     }
 
     /// The measures, and `x - A z`.

@@ -60,8 +60,9 @@ pub fn usual_lambdas() -> Vec<f32> {
 ///
 /// The first look sees images as they are, batch norms see them as in training. What a batch norm sees is the mean over
 /// batches of the batch's mean or unbiased variance, every batch norm further on having seen its input normalised by the
-/// batch as in training: what running statistics move towards. Images that fill no batch are left out. What changes between the lambda of the training and another one is
-/// applied to the running statistics, so that at the lambda of the training they stay as they are:
+/// batch as in training: what running statistics move towards. Images that fill no batch are left out. What changes
+/// between the lambda of the training and another one is applied to the running statistics, so that at the lambda of the
+/// training they stay as they are:
 ///
 /// `mean(lambda) = running mean + seen mean(lambda) - seen mean(trained)`, and
 /// `variance(lambda) + epsilon = (running variance + epsilon) (seen variance(lambda) + epsilon) / (seen variance(trained) + epsilon)`
@@ -101,9 +102,11 @@ pub fn recalibrate(
         };
         all.chunks_exact(batch).map(one).collect::<Result<Vec<_>>>()
     };
-    recalibration.clean = clean_looks(network, &batches(None)?)?;
+    let plain = batches(None)?;
+    recalibration.clean = clean_looks(network, &plain)?;
+    let as_in_training = if config.augment.is_some() { batches(config.augment)? } else { plain };
     let trained = network.batch_norms().iter().map(|(_, bn)| bn.running.clone()).collect::<Vec<_>>();
-    let tables = tables(network, &trained, &batches(config.augment)?, &config.lambdas, watch);
+    let tables = tables(network, &trained, &as_in_training, &config.lambdas, watch);
     for (bn, running) in network.batch_norms_mut().into_iter().zip(trained) {
         bn.running = running;
     }
@@ -128,7 +131,7 @@ fn clean_looks(network: &mut Network, batches: &[Tensor]) -> Result<CleanResidua
 fn clean_limit(csc: &mut Csc, batches: &[Tensor]) -> Result<f32> {
     let (tape, mut distances) = (Tape::idle(), Vec::new());
     for images in batches {
-        let kept = csc.clip_once(&tape, &tape.constant(images), 0.0)?.value().to_vec()?;
+        let kept = csc.clip_rounds(&tape, &tape.constant(images), 0.0, 1)?.value().to_vec()?;
         distances.extend(images.to_vec()?.iter().zip(kept).map(|(x, kept)| (x - kept).abs()));
     }
     let place = ((1.0 - CLIPPED) * (distances.len() - 1) as f64) as usize;

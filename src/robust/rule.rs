@@ -118,12 +118,17 @@ impl LambdaRule {
     /// As [`LambdaRule::choose`].
     pub fn prepare<'t>(&self, model: &mut dyn Classifier, images: &Var, pass: Pass<'t>) -> Result<(Var, Pass<'t>)> {
         let images = self.clip(model, pass.tape, images)?;
-        let looks = if self.needs_look() { model.look(images.value())? } else { Vec::new() };
-        let pass = match self.decide(model, images.value().shape()[0], &looks)? {
-            Some(choice) => choice.apply(model.gpu(), pass)?,
-            None => pass,
-        };
+        let pass = self.adapt(model, images.value(), pass)?;
         Ok((images, pass))
+    }
+
+    /// The pass of [`LambdaRule::prepare`], for images that were clipped before.
+    pub(super) fn adapt<'t>(&self, model: &mut dyn Classifier, clipped: &Tensor, pass: Pass<'t>) -> Result<Pass<'t>> {
+        let looks = if self.needs_look() { model.look(clipped)? } else { Vec::new() };
+        match self.decide(model, clipped.shape()[0], &looks)? {
+            Some(choice) => choice.apply(model.gpu(), pass),
+            None => Ok(pass),
+        }
     }
 
     /// Whether it takes a look to choose lambda.
@@ -131,7 +136,7 @@ impl LambdaRule {
         matches!(self, Self::Auto(..))
     }
 
-    /// What [`LambdaRule::prepare`] puts into the pass, from looks that were taken before at clipped images.
+    /// What [`LambdaRule::adapt`] puts into the pass, from looks that were taken before at clipped images.
     pub(super) fn decide(&self, model: &dyn Classifier, count: usize, looks: &[Look]) -> Result<Option<Choice>> {
         let adaptation = model.adaptation();
         let lambdas = self.lambdas(count, looks, adaptation.as_ref())?;

@@ -80,12 +80,11 @@ fn scores(network: &mut Network, rule: &LambdaRule, images: &Tensor) -> (Vec<f32
 
 #[test]
 fn every_image_of_a_mixed_batch_is_served_as_if_it_were_alone() {
-    let (mut network, images) = (recalibrated(Kind::Sdnet), mixed(7));
+    let (mut network, images) = (recalibrated(Kind::Sdnet), mixed(5));
     for statistics in [Statistics::Own, Statistics::Trained] {
         network.set_statistics(statistics);
         let (together, lambdas) = scores(&mut network, &LambdaRule::label_free(0.1), &images);
-        let (least, most) = lambdas.iter().fold((f32::MAX, f32::MIN), |(a, b), l| (a.min(*l), b.max(*l)));
-        assert!(most > least + 0.3, "the case is degenerate: {lambdas:?}");
+        assert!(lambdas[4] > lambdas[0] + 0.3, "the case is degenerate: {lambdas:?}");
         for (i, row) in together.chunks_exact(5).enumerate() {
             let image = one(&images, i);
             let (alone, lambda) = scores(&mut network, &LambdaRule::label_free(0.1), &image);

@@ -49,11 +49,16 @@ impl<'a> Target<'a> {
     /// Those of the model and of the rule; [`crate::error::Error::Label`]; [`crate::error::Error::NoGradient`] where
     /// the scores do not depend on the images; [`crate::error::Error::NotFinite`].
     pub fn gradient(&mut self, images: &Images, pixels: &[f32], seen: &[f32]) -> Result<Found> {
-        let (x, seen) = (self.normalised(images, pixels)?, self.normalised(images, seen)?);
         let tape = Tape::new();
-        let (_, pass) = self.rule.prepare(self.model, &tape.constant(&seen), Pass::eval(&tape).frozen())?;
-        let x = tape.leaf(&x);
+        let x = tape.leaf(&self.normalised(images, pixels)?);
         let clipped = self.rule.clip(self.model, &tape, &x)?;
+        let pass = Pass::eval(&tape).frozen();
+        let pass = if self.rule.needs_look() && seen != pixels {
+            let seen = tape.constant(&self.normalised(images, seen)?);
+            self.rule.prepare(self.model, &seen, pass)?.1
+        } else {
+            self.rule.adapt(self.model, clipped.value(), pass)?
+        };
         let logits = self.model.scores(&pass, &clipped)?;
         let loss = tape.cross_entropy(&logits, &images.labels)?.loss;
         let scores = finite(logits.value())?;
