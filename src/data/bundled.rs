@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
-use super::source::FASHION_CLASSES;
 use super::{Dataset, Split, idx};
 use crate::error::Result;
+
+/// The classes of Fashion-MNIST in the order of their labels.
+pub(super) const FASHION_CLASSES: [&str; 10] =
+    ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"];
 
 macro_rules! asset {
     ($name:literal) => {

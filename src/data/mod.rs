@@ -11,12 +11,14 @@ mod idx;
 mod normalization;
 pub(crate) mod random;
 mod source;
+mod split;
 
 pub use augment::Augment;
 pub use batches::{epoch_order, fill_batch};
 pub use bundled::bundled;
 pub use normalization::Normalization;
-pub use source::{DataSource, Split, load};
+pub use source::{DataSource, load};
+pub use split::Split;
 
 /// Labelled images of one size.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,34 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Dataset, bundled, cifar, folder, idx};
+use super::bundled::FASHION_CLASSES;
+use super::{Dataset, Split, bundled, cifar, folder, idx};
 use crate::error::{Error, Result};
 
 /// Where Debian's package dataset-fashion-mnist puts its files.
 const SYSTEM_FASHION: &str = "/usr/share/datasets/fashion-mnist";
-
-/// The classes of Fashion-MNIST in the order of their labels.
-pub(super) const FASHION_CLASSES: [&str; 10] =
-    ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"];
-
-/// The part of a data set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Split {
-    /// For training.
-    Train,
-    /// For evaluation.
-    Test,
-}
-
-impl Split {
-    /// The other one.
-    pub(super) fn other(self) -> Self {
-        match self {
-            Self::Train => Self::Test,
-            Self::Test => Self::Train,
-        }
-    }
-}
 
 /// A data set by name or folder; [`load`] says what there is.
 #[derive(Clone, Debug, PartialEq, Eq)]
