@@ -50,17 +50,6 @@ fn like_any_new_file() -> tempfile::Builder<'static, 'static> {
     builder
 }
 
-/// Demands that every value is finite.
-///
-/// # Errors
-/// [`Error::NotFinite`] names the first value of `what` that is not finite.
-pub fn check_finite(what: &str, values: &[f32], hint: &str) -> Result<()> {
-    match values.iter().position(|v| !v.is_finite()) {
-        Some(index) => Err(Error::NotFinite { what: what.into(), value: values[index], index, hint: hint.into() }),
-        None => Ok(()),
-    }
-}
-
 /// An array of f32 (or f64, which is rounded) in NumPy's format, in C order.
 ///
 /// # Errors
@@ -361,12 +350,5 @@ mod tests {
         .unwrap_err();
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn the_first_value_that_is_not_finite_is_named() {
-        assert!(check_finite("x", &[1.0, 2.0], "").is_ok());
-        let error = check_finite("x", &[1.0, f32::NAN, f32::INFINITY], "clean it").unwrap_err();
-        assert!(matches!(error, Error::NotFinite { index: 1, .. }), "{error}");
     }
 }

@@ -51,6 +51,7 @@
 #![warn(missing_docs)]
 
 pub mod checkpoint;
+mod checks;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod data;

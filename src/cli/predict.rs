@@ -1,8 +1,9 @@
 //! `sdnet predict`
 
 use super::args::PredictArgs;
+use crate::checks::check_finite;
 use crate::error::{Error, Result};
-use crate::files::{check_finite, read_npy, write_npy};
+use crate::files::{read_npy, write_npy};
 use crate::layers::Pass;
 use crate::tape::Tape;
 use crate::tensor::{Tensor, nchw_to_nhwc};

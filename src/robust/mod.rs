@@ -21,10 +21,12 @@ mod look;
 pub mod recalibrate;
 mod rule;
 pub mod sweep;
+mod verdict;
 
 pub use calibrate::{Calibration, Fit, Point};
 pub use look::Look;
 pub use rule::{LambdaRule, Line, Residual};
+pub use verdict::{Verdict, accuracy, verdicts};
 
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;

@@ -2,13 +2,12 @@
 
 use std::collections::VecDeque;
 
-use super::attack::verdicts;
 use super::corrupt::Corruption;
 use super::rule::Choice;
-use super::{Classifier, LambdaRule, Look};
+use super::{Classifier, LambdaRule, Look, verdicts};
+use crate::checks::check_finite;
 use crate::data::{Dataset, Normalization};
 use crate::error::{Error, Result};
-use crate::files::check_finite;
 use crate::gpu::Pending;
 use crate::layers::Pass;
 use crate::tape::{Tape, Var};

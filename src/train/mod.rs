@@ -13,9 +13,9 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{self, Recipe, SavedTraining};
+use crate::checks::check_finite;
 use crate::data::{Augment, Dataset, Normalization, epoch_order, fill_batch};
 use crate::error::{Error, Result};
-use crate::files::check_finite;
 use crate::gpu::{Gpu, Pending};
 use crate::layers::Pass;
 use crate::models::{ModelConfig, Network};

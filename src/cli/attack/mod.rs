@@ -16,6 +16,7 @@ use super::report::{bar, to_json};
 use crate::data::{Split, load};
 use crate::error::{Error, Result};
 use crate::files::create_dir;
+use crate::robust::accuracy;
 use crate::robust::attack::{self, AttackConfig, Ball, Images, MaskCheck, Method, Norm, Outcome, Target};
 use lambdas::{Lambda, Lambdas};
 use networks::{Networks, Victim};
@@ -235,7 +236,7 @@ impl Session<'_> {
 
     fn judge(&mut self, target: &mut Target, pixels: &[f32], row: Row) -> Result<()> {
         let verdicts = attack::judge(target, self.images, pixels, self.batch)?;
-        self.note(row, attack::accuracy(&verdicts));
+        self.note(row, accuracy(&verdicts));
         Ok(())
     }
 

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::Verdict;
 use crate::error::{Error, Result};
+use crate::robust::Verdict;
 
 /// An attack by gradients held against a random search of the same images in the same ball. Gradients that point the
 /// right way do at least as well as no gradients; where they do not, what looks like robustness is a gradient that

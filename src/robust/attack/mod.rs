@@ -42,7 +42,7 @@ mod check;
 mod images;
 mod search;
 mod target;
-mod verdict;
+mod worst;
 
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -52,11 +52,11 @@ pub use ball::{Ball, Norm};
 pub use check::MaskCheck;
 pub use images::Images;
 pub use target::{Found, Target};
-pub use verdict::{Verdict, accuracy, verdicts};
 
 use crate::data::random::{Purpose, stream};
 use crate::error::{Error, Result};
-use verdict::Worst;
+use crate::robust::{Verdict, accuracy, verdicts};
+use worst::Worst;
 
 /// How adversarial images are looked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

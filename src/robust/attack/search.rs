@@ -4,7 +4,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::ball::length;
-use super::verdict::Worst;
+use super::worst::Worst;
 use super::{AttackConfig, Ball, Images, Norm, Target, streams};
 use crate::error::Result;
 

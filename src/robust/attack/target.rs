@@ -1,9 +1,9 @@
 //! Whom an attack is made on.
 
 use super::Images;
+use crate::checks::check_finite;
 use crate::data::Normalization;
 use crate::error::Result;
-use crate::files::check_finite;
 use crate::layers::Pass;
 use crate::robust::{Classifier, LambdaRule};
 use crate::tape::Tape;
