@@ -81,7 +81,7 @@ fn trainer(options: &TrainArgs, gpu: &Gpu, train: &Dataset) -> Result<Trainer> {
         momentum: options.momentum,
         weight_decay: options.weight_decay,
         seed: options.seed,
-        augment: (!options.no_augment).then(|| augmentation(train)),
+        augment: (!options.no_augment).then(|| Augment::usual_for(train)),
         shuffle: !options.no_shuffle,
         steps: options.steps,
     };
@@ -103,11 +103,6 @@ fn trainer(options: &TrainArgs, gpu: &Gpu, train: &Dataset) -> Result<Trainer> {
         }
         None => Trainer::new(gpu, describe(options.model.config(train.channels, train.classes)?)?, config),
     }
-}
-
-/// Crops of at most 4 pixels, or 2 of small images, and flips.
-pub fn augmentation(data: &Dataset) -> Augment {
-    Augment { pad: if data.height.min(data.width) < 32 { 2 } else { 4 }, flip: true }
 }
 
 fn announce(options: &TrainArgs, gpu: &Gpu, trainer: &mut Trainer, train: &Dataset, test: &Dataset) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use rand::RngExt;
 
+use super::Dataset;
 use super::random::{Purpose, stream};
 
 /// Random change of training images: surround them with `pad` zero pixels, cut out the original size at a uniform
@@ -15,6 +16,11 @@ pub struct Augment {
 }
 
 impl Augment {
+    /// What is usual for a data set: crops of up to 4 pixels, or 2 for images of less than 32 pixels, and flips.
+    pub fn usual_for(data: &Dataset) -> Self {
+        Self { pad: if data.height.min(data.width) < 32 { 2 } else { 4 }, flip: true }
+    }
+
     /// The change of sample `index`: a function of (`seed`, `epoch`, `index`) alone, whatever batch it is in.
     pub(super) fn placement(self, seed: u64, epoch: u64, index: u32) -> Placement {
         let mut rng = stream(Purpose::Augment, seed, epoch, index.into());

@@ -4,8 +4,7 @@ use super::args::{RecalibrateArgs, lambdas, layers};
 use crate::checkpoint;
 use crate::cli::eval::normalization;
 use crate::cli::report::bar;
-use crate::cli::train::augmentation;
-use crate::data::{Split, load};
+use crate::data::{Augment, Split, load};
 use crate::error::Result;
 use crate::robust::Calibration;
 use crate::robust::recalibrate::{RecalibrateConfig, recalibrate};
@@ -19,7 +18,7 @@ pub fn run(options: &RecalibrateArgs) -> Result<()> {
     let data = load(&options.data.source(), Split::Train)?;
     let normalization = normalization(&options.data, &data, recipe.normalization.clone())?;
     let augment = match (options.augment, options.no_augment) {
-        (true, _) => Some(augmentation(&data)),
+        (true, _) => Some(Augment::usual_for(&data)),
         (_, true) => None,
         _ => recipe.augment,
     };
