@@ -60,6 +60,7 @@ pub mod files;
 pub mod gpu;
 pub mod layers;
 pub mod models;
+mod named;
 pub mod ops;
 pub mod optim;
 pub mod reference;

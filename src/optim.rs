@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::layers::Parameter;
+use crate::named::named;
 use crate::ops::{SgdRule, sgd};
 use crate::tape::{Gradients, Var};
 use crate::tensor::Tensor;
@@ -66,6 +67,8 @@ pub enum RateSchedule {
     /// The full rate, a tenth after one half, a hundredth after three quarters.
     Step,
 }
+
+named!(RateSchedule as "schedule" { Cosine = "cosine", Step = "step" });
 
 impl RateSchedule {
     /// The rate of step `step` (from 0) of `total`.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::step_size::{StepRule, StepSize};
 use super::{Measures, Parameter, Pass};
 use crate::error::{Error, Result};
+use crate::named::named;
 use crate::ops::{self, FistaStep, Prox, count_active, inverse_norm, normalize_atoms};
 use crate::ops::{sum_of_magnitudes, sum_of_squares};
 use crate::shape::ConvShape;
@@ -32,6 +33,8 @@ pub enum Solver {
     /// last code. Differs from FISTA from three iterations on.
     Published,
 }
+
+named!(Solver as "solver" { Fista = "fista", Ista = "ista", Published = "published" });
 
 /// How the gradient of the solution is found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::layers::{CscConfig, Solver};
+use crate::named::named;
 
 /// Which convolutions are sparse coding layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,8 @@ pub enum Stem {
     /// 7x7, stride 2, then a pooling (in `SdnetAll`: a sparse coding layer) of stride 2: for images of some 224 pixels.
     Imagenet,
 }
+
+named!(Stem as "stem" { Cifar = "cifar", Imagenet = "imagenet" });
 
 /// A network but for its weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

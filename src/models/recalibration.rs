@@ -7,6 +7,7 @@ use super::Network;
 use crate::error::{Error, Result};
 use crate::files::NamedTensors;
 use crate::layers::StatisticsByLambda;
+use crate::named::named;
 use crate::ops::RunningStatistics;
 use crate::tensor::Tensor;
 
@@ -35,6 +36,8 @@ pub enum Statistics {
     #[default]
     Own,
 }
+
+named!(Statistics as "statistics" { Trained = "trained", Own = "own" });
 
 /// Batch-norm statistics for other lambdas: those of the training, changed by what clean images change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

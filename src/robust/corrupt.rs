@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::Dataset;
 use crate::data::random::{Purpose, stream};
 use crate::error::{Error, Result};
+use crate::named::named;
 
 /// A kind of corruption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -41,30 +42,15 @@ pub enum Noise {
     Occlusion,
 }
 
+named!(Noise as "noise" {
+    Gaussian = "gaussian",
+    Shot = "shot",
+    Speckle = "speckle",
+    Impulse = "impulse",
+    Occlusion = "occlusion",
+});
+
 impl Noise {
-    /// Every kind.
-    pub const ALL: [Noise; 5] = [Noise::Gaussian, Noise::Shot, Noise::Speckle, Noise::Impulse, Noise::Occlusion];
-
-    /// Its name, as on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Noise::Gaussian => "gaussian",
-            Noise::Shot => "shot",
-            Noise::Speckle => "speckle",
-            Noise::Impulse => "impulse",
-            Noise::Occlusion => "occlusion",
-        }
-    }
-
-    /// The kind of this name.
-    ///
-    /// # Errors
-    /// [`Error::Argument`] lists the names.
-    pub fn named(name: &str) -> Result<Self> {
-        let found = Self::ALL.into_iter().find(|n| n.name() == name);
-        found.ok_or_else(|| Error::argument("noise", name, "one of gaussian, shot, speckle, impulse, occlusion"))
-    }
-
     /// The usual levels, from the mildest on.
     pub fn levels(self) -> Vec<f32> {
         match self {
@@ -85,12 +71,6 @@ impl Noise {
             Noise::Impulse => [0.01, 0.02, 0.03, 0.05, 0.07],
             Noise::Occlusion => [1.0, 2.0, 4.0, 6.0, 8.0],
         }
-    }
-}
-
-impl std::fmt::Display for Noise {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.name())
     }
 }
 
@@ -370,7 +350,7 @@ mod tests {
                 let changes = levels.iter().map(|&l| change(l)).collect::<Vec<_>>();
                 assert!(changes[0] > 0.0 && changes.windows(2).all(|w| w[0] < w[1]), "{noise}: {changes:?}");
             }
-            assert_eq!(Noise::named(noise.name()).unwrap(), noise);
+            assert_eq!(noise.name().parse::<Noise>().unwrap(), noise);
         }
     }
 
@@ -390,7 +370,7 @@ mod tests {
             let error = Corruption::new(noise, level).unwrap_err().to_string();
             assert!(error.contains(noise.name()) && error.contains("level"), "{error}");
         }
-        let error = Noise::named("pink").unwrap_err().to_string();
+        let error = "pink".parse::<Noise>().unwrap_err().to_string();
         assert!(error.contains("pink") && error.contains("speckle"), "{error}");
     }
 }

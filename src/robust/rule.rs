@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::layers::Pass;
 use crate::models::Statistics;
+use crate::named::named;
 use crate::tape::{Tape, Var};
 use crate::tensor::Tensor;
 
@@ -39,6 +40,8 @@ pub enum Residual {
     /// All that is left: [`Look::plain_residual`].
     Plain,
 }
+
+named!(Residual as "residual" { Excess = "excess", Plain = "plain" });
 
 impl Residual {
     /// The residual of a look.

@@ -251,7 +251,7 @@ pub fn rule(text: &str, network: &Network, recipe: &Recipe) -> Result<LambdaRule
         ("auto-free", ..) => Ok(free),
         (_, Some(noise), _) => {
             let reason = "the file has no fit of it: run `sdnet robust calibrate` first";
-            let noise = Noise::named(noise)?;
+            let noise = noise.parse::<Noise>()?;
             calibration()?.ok_or_else(|| Error::argument("lambda", text, reason))?.rule(Some(noise))
         }
         (_, _, Ok(number)) if number.is_finite() && number >= 0.0 => Ok(LambdaRule::Fixed(number)),
@@ -280,7 +280,7 @@ impl NoiseArgs {
     pub fn corruptions(&self) -> Result<Vec<Option<Corruption>>> {
         let mut all = vec![None];
         for name in &self.noise {
-            let noise = Noise::named(name)?;
+            let noise = name.parse::<Noise>()?;
             for level in self.levels(noise)? {
                 all.push(Some(Corruption::new(noise, level)?));
             }

@@ -5,6 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::named::named;
 
 /// How the size of a change is measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +17,8 @@ pub enum Norm {
     /// The square root of the sum of squared changes of an image.
     L2,
 }
+
+named!(Norm as "norm" { Linf = "linf", L2 = "l2" });
 
 /// The images within `epsilon` of a clean one, in units of a full-scale pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -55,6 +55,7 @@ pub use target::{Found, Target};
 
 use crate::data::random::{Purpose, stream};
 use crate::error::{Error, Result};
+use crate::named::named;
 use crate::robust::{Verdict, accuracy, verdicts};
 use worst::Worst;
 
@@ -72,6 +73,8 @@ pub enum Method {
     /// gradients.
     Random,
 }
+
+named!(Method as "attack" { Fgsm = "fgsm", Pgd = "pgd", Random = "random" });
 
 /// An attack.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
