@@ -1,9 +1,20 @@
 //! `sdnet adapters`
 
-use super::args::AdaptersArgs;
+use clap::Args;
+
+use super::args::AdapterArgs;
 use super::report::{mebibytes, to_json};
 use crate::error::Result;
 use crate::gpu::{AdapterReport, adapters};
+
+#[derive(Debug, Args)]
+pub struct AdaptersArgs {
+    /// Print one JSON object per line
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    adapter: AdapterArgs,
+}
 
 pub fn run(options: &AdaptersArgs) -> Result<()> {
     let all = adapters();

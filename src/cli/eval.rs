@@ -2,8 +2,10 @@
 
 use std::time::Instant;
 
-use super::args::{DataArgs, EvalArgs};
-use crate::data::{Dataset, Normalization, Split, load};
+use clap::Args;
+
+use super::args::{InputArgs, LambdaArgs};
+use crate::data::Split;
 use crate::error::{Error, Result};
 use crate::layers::Pass;
 use crate::robust::LambdaRule;
@@ -11,16 +13,31 @@ use crate::tape::Tape;
 use crate::tensor::Tensor;
 use crate::train::{check_fit, evaluate_with};
 
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    #[command(flatten)]
+    input: InputArgs,
+    #[command(flatten)]
+    lambda: LambdaArgs,
+    /// Images per pass
+    #[arg(long, default_value_t = 64)]
+    batch: usize,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+}
+
 pub fn run(options: &EvalArgs) -> Result<()> {
     if options.batch == 0 {
         return Err(Error::argument("batch", 0, "at least one image a pass is needed"));
     }
-    let gpu = options.adapter.open()?;
-    let (mut network, recipe) = options.lambda.adapt.load(&options.weights, &gpu)?;
+    let input = &options.input;
+    let gpu = input.adapter.open()?;
+    let (mut network, recipe) = options.lambda.adapt.load(&input.weights, &gpu)?;
     let rule = options.lambda.rule(&network, &recipe)?;
-    let data = load(&options.data.source(), Split::Test)?;
+    let data = input.data.load(Split::Test)?;
     check_fit(network.config(), &data)?;
-    let normalization = normalization(&options.data, &data, recipe.normalization)?;
+    let normalization = input.data.normalization(&data, recipe.normalization)?;
     let start = Instant::now();
     let mut lambdas = Lambdas::default();
     let tally = evaluate_with(&gpu, &data, &normalization, options.batch, &mut |images| {
@@ -34,7 +51,7 @@ pub fn run(options: &EvalArgs) -> Result<()> {
     let (loss, top1, top5) = (tally.mean_loss(), tally.accuracy(), tally.top5_accuracy());
     if options.json {
         let figures = serde_json::json!({
-            "weights": options.weights.weights, "data": data.name, "images": tally.samples,
+            "weights": input.weights.path, "data": data.name, "images": tally.samples,
             "rule": options.lambda.lambda, "lambda": lambda,
             "loss": loss, "top1": top1, "top5": top5, "images_per_s": images_per_s, "adapter": gpu.adapter().name,
         });
@@ -73,23 +90,4 @@ impl Lambdas {
         let chosen = &self.0[..self.0.len().min(samples)];
         (!chosen.is_empty()).then(|| chosen.iter().sum::<f32>() / chosen.len() as f32)
     }
-}
-
-/// `--mean` and `--std` where given, else what the weights file says, else the data's own.
-pub fn normalization(options: &DataArgs, data: &Dataset, recorded: Option<Normalization>) -> Result<Normalization> {
-    let base = recorded.unwrap_or_else(|| Normalization::default_for(&data.name, data.channels));
-    let per_channel = |name: &'static str, given: &Option<Vec<f32>>, base: Vec<f32>| match given.as_deref() {
-        None => Ok(base),
-        Some([one]) => Ok(vec![*one; data.channels]),
-        Some(all) if all.len() == data.channels => Ok(all.to_vec()),
-        Some(all) => {
-            let reason = format!("one number, or one for each of {} channels", data.channels);
-            Err(Error::argument(name, format!("{all:?}"), reason))
-        }
-    };
-    let mean = per_channel("mean", &options.mean, base.mean)?;
-    let std = per_channel("std", &options.std, base.std)?;
-    let normalization = Normalization { mean, std };
-    normalization.check(data.channels)?;
-    Ok(normalization)
 }

@@ -1,12 +1,37 @@
 //! `sdnet predict`
 
-use super::args::PredictArgs;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::args::{AdapterArgs, LambdaArgs, WeightsArgs};
 use crate::checks::check_finite;
 use crate::error::{Error, Result};
 use crate::files::{read_npy, write_npy};
 use crate::layers::Pass;
+use crate::models::Network;
+use crate::robust::LambdaRule;
 use crate::tape::Tape;
 use crate::tensor::{Tensor, nchw_to_nhwc};
+
+#[derive(Debug, Args)]
+pub struct PredictArgs {
+    #[command(flatten)]
+    weights: WeightsArgs,
+    #[command(flatten)]
+    lambda: LambdaArgs,
+    #[command(flatten)]
+    adapter: AdapterArgs,
+    /// File of images to read: float32 [n, channels, height, width], already normalised
+    #[arg(long, value_name = "FILE.npy")]
+    input: PathBuf,
+    /// File of class scores to write: float32 [n, classes]
+    #[arg(long, value_name = "FILE.npy")]
+    output: PathBuf,
+    /// Images per pass
+    #[arg(long, default_value_t = 64)]
+    batch: usize,
+}
 
 pub fn run(options: &PredictArgs) -> Result<()> {
     if options.batch == 0 {
@@ -15,26 +40,47 @@ pub fn run(options: &PredictArgs) -> Result<()> {
     let gpu = options.adapter.open()?;
     let (mut network, recipe) = options.lambda.adapt.load(&options.weights, &gpu)?;
     let rule = options.lambda.rule(&network, &recipe)?;
+    let images = read_images(options, network.config().in_channels)?;
+    let (n, classes) = (images.count, network.config().classes);
+    let scores = scores(&mut network, &rule, &images, options.batch)?;
+    write_npy(&options.output, &[n, classes], &scores)?;
+    say!("{n} images, {classes} scores each, to {}", options.output.display())
+}
+
+/// Images of one size, in NHWC order.
+struct Images {
+    count: usize,
+    height: usize,
+    width: usize,
+    channels: usize,
+    pixels: Vec<f32>,
+}
+
+/// Reads the input, which must hold at least one image of so many channels.
+fn read_images(options: &PredictArgs, wanted: usize) -> Result<Images> {
     let (shape, pixels) = read_npy(&options.input)?;
-    let &[n, channels, height, width] = &shape[..] else {
+    let &[count, channels, height, width] = &shape[..] else {
         let reason = format!("holds an array of shape {shape:?}; images are [n, channels, height, width]");
         return Err(Error::file(&options.input, reason));
     };
-    let wanted = network.config().in_channels;
     if channels != wanted || shape.contains(&0) {
         let reason = format!("holds images of shape {shape:?}; the network takes [n, {wanted}, height, width]");
         return Err(Error::file(&options.input, reason));
     }
     check_finite(&options.input.display().to_string(), &pixels, "remove it from the images")?;
-    let pixels = nchw_to_nhwc(&shape, &pixels)?;
+    Ok(Images { count, height, width, channels, pixels: nchw_to_nhwc(&shape, &pixels)? })
+}
+
+/// The scores of all images, `[count, classes]`.
+fn scores(network: &mut Network, rule: &LambdaRule, images: &Images, batch: usize) -> Result<Vec<f32>> {
+    let &Images { height, width, channels, ref pixels, .. } = images;
+    let (gpu, len) = (network.gpu().clone(), height * width * channels);
     let mut scores = Vec::new();
-    for images in pixels.chunks(options.batch * height * width * channels) {
-        let count = images.len() / (height * width * channels);
-        let x = Tensor::from_slice(&gpu, &[count, height, width, channels], images)?;
+    for part in pixels.chunks(batch * len) {
+        let x = Tensor::from_slice(&gpu, &[part.len() / len, height, width, channels], part)?;
         let tape = Tape::idle();
-        let (x, pass) = rule.prepare(&mut network, &tape.constant(&x), Pass::eval(&tape))?;
+        let (x, pass) = rule.prepare(network, &tape.constant(&x), Pass::eval(&tape))?;
         scores.extend(network.forward(&pass, &x)?.value().to_vec()?);
     }
-    write_npy(&options.output, &[n, network.config().classes], &scores)?;
-    say!("{n} images, {} scores each, to {}", network.config().classes, options.output.display())
+    Ok(scores)
 }

@@ -7,7 +7,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::train::Progress;
 
 /// `println!` with a `Result`, for readers that go away: see [`say`].
 macro_rules! say {
@@ -51,10 +50,4 @@ pub fn bar(steps: usize) -> ProgressBar {
     let style = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len} {msg} {eta} left");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
     bar
-}
-
-/// What the bar says of an epoch so far.
-pub fn so_far(progress: &Progress, images_per_s: f64) -> String {
-    let tally = &progress.tally;
-    format!("loss {:.4} accuracy {:.1} % {images_per_s:.0} images/s", tally.mean_loss(), 100.0 * tally.accuracy())
 }

@@ -1,10 +1,24 @@
 //! `sdnet shaders`
 
-use super::args::ShadersArgs;
+use std::path::PathBuf;
+
+use clap::Args;
+
 use super::translate::{Target, translate};
 use crate::error::{Error, Result};
 use crate::files::{create_dir, write_bytes};
 use crate::shaders;
+
+#[derive(Debug, Args)]
+pub struct ShadersArgs {
+    /// Folder to write to, one file per kernel; without it, WGSL is printed, and other languages are translated and
+    /// checked only
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+    /// Shading language
+    #[arg(long, value_enum, default_value_t = Target::Wgsl)]
+    target: Target,
+}
 
 pub fn run(options: &ShadersArgs) -> Result<()> {
     if let Some(folder) = &options.out {

@@ -1,12 +1,12 @@
 //! Accuracy under attack as curves.
 
+use super::names::{epsilon_name, method_name, mode_name};
 use super::report::{Line, Report};
-use super::text::{epsilon_name, method_name, mode_name};
 use crate::cli::pictures::{Chart, ChartCurve};
 use crate::robust::attack::Norm;
 
 fn chart(report: &Report, x_axis: &str, curves: Vec<ChartCurve>) -> Chart {
-    let title = format!("{} under {}: {}", report.network, method_name(report), mode_name(report));
+    let title = format!("{} under {}: {}", report.network, method_name(report.attack), mode_name(report.mode));
     Chart { title, x_axis: x_axis.into(), y_axis: "accuracy (%)".into(), bottom: 0.0, peaks: false, curves }
 }
 

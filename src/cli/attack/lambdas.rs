@@ -1,14 +1,16 @@
 //! Which lambdas are judged at.
 
-use super::networks::Victim;
-use super::report::TRAINED;
-use crate::cli::args::{AttackArgs, AttackMode};
-use crate::cli::robust::args::rule;
+use super::args::{AttackArgs, AttackMode};
+use crate::checkpoint::Recipe;
+use crate::cli::args::rule;
 use crate::error::{Error, Result};
 use crate::models::Network;
 use crate::robust::LambdaRule;
 
-/// Lambdas to judge at where none are given.
+/// What the lambda that a network was trained with is called.
+pub const TRAINED: &str = "trained";
+
+/// Lambdas to judge at if none are given.
 const LAMBDAS: [&str; 7] = ["0.1", "0.2", "0.4", "0.6", "0.8", "1", "1.4"];
 
 /// How lambda is chosen, and what that is called.
@@ -21,14 +23,14 @@ pub struct Lambda {
 }
 
 impl Lambda {
-    /// A network's own, as it was trained.
-    pub fn trained(network: &Network) -> Self {
+    /// The one that the network was trained with.
+    fn trained(network: &Network) -> Self {
         let value = (!network.sparse_layers().is_empty()).then_some(network.config().lambda);
         Self { name: TRAINED.into(), rule: LambdaRule::Trained, value }
     }
 
-    pub fn named(text: &str, victim: &Victim) -> Result<Self> {
-        let rule = rule(text, &victim.network, &victim.recipe)?;
+    fn named(text: &str, network: &Network, recipe: &Recipe) -> Result<Self> {
+        let rule = rule(text, network, recipe)?;
         let value = if let LambdaRule::Fixed(value) = rule { Some(value) } else { None };
         Ok(Self { name: value.map_or(text.to_owned(), |v| v.to_string()), rule, value })
     }
@@ -43,25 +45,26 @@ pub struct Lambdas {
 impl Lambdas {
     /// # Errors
     /// [`Error::Argument`] for what is no lambda, or where the network has none.
-    pub fn new(options: &AttackArgs, victim: &Victim) -> Result<Self> {
+    pub fn new(options: &AttackArgs, network: &Network, recipe: &Recipe) -> Result<Self> {
         let given = &options.lambda.lambda;
-        if victim.network.sparse_layers().is_empty() {
+        let named = |text: &str| Lambda::named(text, network, recipe);
+        if network.sparse_layers().is_empty() {
             let refuse = |name, value: &str| {
-                let reason = format!("{} has no sparse coding layer, and so no lambda", victim.name);
+                let reason = format!("{} has no sparse coding layer, and so no lambda", network.config().name());
                 Err(Error::argument(name, value, reason))
             };
             return match (&options.lambdas, given, options.mode) {
                 (Some(given), ..) => refuse("lambdas", &given.join(",")),
                 (_, Some(given), _) => refuse("lambda", given),
                 (.., AttackMode::TransferLambda) => refuse("mode", "transfer-lambda"),
-                _ => Ok(Self::of(Lambda::trained(&victim.network), Vec::new())),
+                _ => Ok(Self::of(Lambda::trained(network), Vec::new())),
             };
         }
-        let own = given.as_ref().map_or(Ok(Lambda::trained(&victim.network)), |text| Lambda::named(text, victim))?;
+        let own = given.as_ref().map_or(Ok(Lambda::trained(network)), |text| named(text))?;
         let others = match &options.lambdas {
-            Some(texts) => texts.iter().map(|text| Lambda::named(text, victim)).collect::<Result<_>>()?,
+            Some(texts) => texts.iter().map(|text| named(text)).collect::<Result<_>>()?,
             None => {
-                let all = LAMBDAS.iter().map(|text| Lambda::named(text, victim)).collect::<Result<Vec<_>>>()?;
+                let all = LAMBDAS.iter().map(|text| named(text)).collect::<Result<Vec<_>>>()?;
                 all.into_iter().filter(|lambda| lambda.value != own.value).collect()
             }
         };

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::args::AttackArgs;
 use super::lambdas::Lambda;
 use crate::checkpoint::{self, Recipe};
-use crate::cli::args::AttackArgs;
-use crate::cli::eval::normalization;
 use crate::data::{Dataset, Normalization};
 use crate::error::Result;
 use crate::gpu::Gpu;
@@ -16,6 +15,7 @@ use crate::train::check_fit;
 
 /// A network to attack, and what it does to pixels.
 pub struct Victim {
+    /// The name of the network, after `source` or `baseline` unless it is the target.
     pub name: String,
     pub network: Network,
     pub recipe: Recipe,
@@ -23,10 +23,10 @@ pub struct Victim {
 }
 
 impl Victim {
-    fn new((network, recipe): (Network, Recipe), options: &AttackArgs, data: &Dataset) -> Result<Self> {
+    fn new(role: &str, (network, recipe): (Network, Recipe), options: &AttackArgs, data: &Dataset) -> Result<Self> {
         check_fit(network.config(), data)?;
-        let normalization = normalization(&options.data, data, recipe.normalization.clone())?;
-        Ok(Self { name: recipe.model.name(), network, recipe, normalization })
+        let normalization = options.input.data.normalization(data, recipe.normalization.clone())?;
+        Ok(Self { name: format!("{role}{}", recipe.model.name()), network, recipe, normalization })
     }
 
     /// It, at this lambda.
@@ -51,14 +51,14 @@ impl Networks {
     /// # Errors
     /// Those of the files; [`crate::error::Error::Shape`] and [`crate::error::Error::Label`] where the data do not fit.
     pub fn load(options: &AttackArgs, gpu: &Gpu, data: &Dataset) -> Result<Self> {
-        let beside = |path: &Option<PathBuf>| {
-            let load = |path: &PathBuf| Victim::new(checkpoint::load(path, gpu, None)?, options, data);
+        let beside = |role, path: &Option<PathBuf>| {
+            let load = |path: &PathBuf| Victim::new(role, checkpoint::load(path, gpu, None)?, options, data);
             path.as_ref().map(load).transpose()
         };
         Ok(Self {
-            target: Victim::new(options.lambda.adapt.load(&options.weights, gpu)?, options, data)?,
-            source: beside(&options.source)?,
-            baseline: beside(&options.baseline)?,
+            target: Victim::new("", options.lambda.adapt.load(&options.input.weights, gpu)?, options, data)?,
+            source: beside("source ", &options.source)?,
+            baseline: beside("baseline ", &options.baseline)?,
         })
     }
 }

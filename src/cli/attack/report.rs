@@ -1,22 +1,15 @@
-//! What `sdnet attack` has found, as JSON and CSV.
+//! What `sdnet attack` has found, row by row.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
 
-use super::super::args::{AttackArgs, AttackMode};
-use super::super::pictures::chart_svg;
-use super::super::report::to_json;
-use super::{Lambdas, charts};
+use super::args::{AttackArgs, AttackMode};
+use super::lambdas::{Lambdas, TRAINED};
 use crate::data::Dataset;
-use crate::error::{Error, Result};
-use crate::files::write_bytes;
 use crate::gpu::Gpu;
 use crate::robust::attack::{AttackConfig, MaskCheck, Method, Norm};
-
-/// The lambda that a network was trained at.
-pub const TRAINED: &str = "trained";
 
 /// What a row of figures says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -40,34 +33,28 @@ pub struct Row {
     pub mode: RowMode,
     pub attack: Method,
     pub norm: Norm,
-    /// Who is judged.
+    /// The network that is judged.
     pub network: String,
-    /// On whom the attack was made.
+    /// The network that the attack was made on.
     pub made_on: String,
-    /// At which lambda, as a number or a rule.
+    /// The lambda that the attack was made at, a number or the name of a rule.
     pub made_at: String,
-    /// Likewise.
+    /// The lambda that the network is judged at, a number or the name of a rule.
     pub judged_at: String,
     pub epsilon: f32,
     pub images: usize,
     pub accuracy: f64,
 }
 
-impl Row {
-    /// A row of an attack made on whom it is judged by, its figures yet to come.
-    pub fn new(mode: RowMode, network: &str, lambda: &str) -> Self {
-        Self {
-            mode,
-            attack: Method::default(),
-            norm: Norm::default(),
-            network: network.to_owned(),
-            made_on: network.to_owned(),
-            made_at: lambda.to_owned(),
-            judged_at: lambda.to_owned(),
-            epsilon: 0.0,
-            images: 0,
-            accuracy: f64::NAN,
-        }
+/// A network at a lambda, by their names.
+pub struct Place {
+    pub network: String,
+    pub lambda: String,
+}
+
+impl Place {
+    pub fn new(network: &str, lambda: &str) -> Self {
+        Self { network: network.to_owned(), lambda: lambda.to_owned() }
     }
 }
 
@@ -122,7 +109,7 @@ impl Report {
     ) -> Self {
         let path = |path: &Path| path.display().to_string();
         Self {
-            weights: path(&options.weights.weights),
+            weights: path(&options.input.weights.path),
             network: network.to_owned(),
             lambda: lambdas.own.name.clone(),
             lambdas: lambdas.all.iter().map(|l| (l.name.clone(), l.value)).collect(),
@@ -147,35 +134,6 @@ impl Report {
         }
     }
 
-    /// `attack.csv`, `attack.json`, and the curves.
-    ///
-    /// # Errors
-    /// [`Error::Io`] where a file cannot be written.
-    pub fn write(&self, out: &Path) -> Result<()> {
-        write_bytes(&out.join("attack.csv"), self.csv()?.as_bytes())?;
-        write_bytes(&out.join("attack.json"), format!("{}\n", to_json(self)?).as_bytes())?;
-        let over_lambda = charts::over_lambda(self).map(|chart| ("accuracy_lambda.svg", chart));
-        for (name, chart) in over_lambda.into_iter().chain([("accuracy_epsilon.svg", charts::over_epsilon(self))]) {
-            let path = out.join(name);
-            write_bytes(&path, chart_svg(&chart).map_err(|e| Error::file(&path, e))?.as_bytes())?;
-        }
-        Ok(())
-    }
-
-    /// The rows, each field as in the JSON.
-    fn csv(&self) -> Result<String> {
-        const FIELDS: [&str; 10] =
-            ["mode", "attack", "norm", "network", "made_on", "made_at", "judged_at", "epsilon", "images", "accuracy"];
-        let mut lines = vec![FIELDS.join(",")];
-        for row in &self.rows {
-            let broken = |e: serde_json::Error| Error::file("attack.csv", e.to_string());
-            let json = serde_json::from_str::<serde_json::Value>(&to_json(row)?).map_err(broken)?;
-            let field = |name: &&str| json[*name].as_str().map_or_else(|| json[*name].to_string(), str::to_owned);
-            lines.push(FIELDS.iter().map(field).collect::<Vec<_>>().join(","));
-        }
-        Ok(lines.join("\n") + "\n")
-    }
-
     /// The rows of the attack itself and of clean images, without those of the random search.
     fn judged(&self) -> impl Iterator<Item = &Row> {
         self.rows.iter().filter(|r| r.mode != RowMode::Check)
@@ -195,7 +153,8 @@ impl Report {
     /// The radii, from 0 on.
     pub fn epsilons(&self) -> Vec<f32> {
         let mut all = self.judged().map(|r| r.epsilon).collect::<Vec<_>>();
-        super::ascending(&mut all);
+        all.sort_by(f32::total_cmp);
+        all.dedup();
         all
     }
 }

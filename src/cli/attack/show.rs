@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use super::super::pictures::{self, Pair, Tile};
-use super::super::train::{best_class, write_png};
+use crate::cli::pictures::{self, Pair, Tile, write_png};
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::robust::attack::{Images, Target, judge};
@@ -70,10 +69,7 @@ impl Gallery<'_> {
     }
 
     fn tile<'a>(&self, pixels: &'a [u8], scores: &[f32], sample: usize) -> Tile<'a> {
-        let &Dataset { height, width, channels, .. } = self.data;
-        let name = |class: usize| self.data.class_names.get(class).cloned().unwrap_or_else(|| class.to_string());
-        let (guess, confidence) = best_class(scores);
-        let truth = name(usize::from(self.data.labels[sample]));
-        Tile { pixels, height, width, channels, truth, guess: name(guess), confidence }
+        let Dataset { height, width, channels, labels, class_names, .. } = self.data;
+        Tile::judged(pixels, [*height, *width, *channels], usize::from(labels[sample]), scores, class_names)
     }
 }

@@ -1,30 +1,13 @@
 //! What `sdnet attack` says.
 
-use super::super::args::AttackMode;
+use super::args::AttackMode;
+use super::names::{epsilon_name, method_name, mode_name};
 use super::report::{Check, Report};
-use crate::robust::attack::{MaskCheck, Method, Norm};
-
-/// The mode in words.
-pub fn mode_name(report: &Report) -> &'static str {
-    match report.mode {
-        AttackMode::Adaptive => "adaptive",
-        AttackMode::TransferLambda => "transfer to another lambda",
-        AttackMode::TransferModel => "transfer from another network",
-    }
-}
-
-/// The attack in words.
-pub fn method_name(report: &Report) -> &'static str {
-    match report.attack {
-        Method::Fgsm => "FGSM",
-        Method::Pgd => "PGD",
-        Method::Random => "random search",
-    }
-}
+use crate::robust::attack::{MaskCheck, Method};
 
 /// What a picture of attacks of this size shows.
 pub fn title(report: &Report, epsilon: f32) -> String {
-    let (method, mode) = (method_name(report), mode_name(report));
+    let (method, mode) = (method_name(report.attack), mode_name(report.mode));
     format!("{method}, {}, {mode}, {}", epsilon_name(report.norm, epsilon), report.own_name())
 }
 
@@ -48,18 +31,11 @@ fn attack(report: &Report) -> String {
         ),
         Method::Random => format!("seed {seed}"),
     };
-    format!("{}, norm {}, {more}", method_name(report), norm_name(report.norm))
-}
-
-fn norm_name(norm: Norm) -> &'static str {
-    match norm {
-        Norm::Linf => "linf",
-        Norm::L2 => "l2",
-    }
+    format!("{}, norm {}, {more}", method_name(report.attack), report.norm)
 }
 
 fn mode(report: &Report) -> String {
-    let name = mode_name(report);
+    let name = mode_name(report.mode);
     match report.mode {
         AttackMode::Adaptive => format!("{name}: made on the network as it is judged, its choice of lambda included"),
         AttackMode::TransferLambda => format!(
@@ -107,29 +83,5 @@ fn checks(report: &Report) -> Vec<String> {
     match masked.is_empty() {
         true => vec![format!("{head} nowhere better than the gradients")],
         false => std::iter::once(head).chain(masked).collect(),
-    }
-}
-
-/// A radius as one says it: `8/255`, `0.5`, `clean`.
-pub fn epsilon_name(norm: Norm, epsilon: f32) -> String {
-    let levels = 255.0 * epsilon;
-    if epsilon == 0.0 {
-        "clean".into()
-    } else if norm == Norm::Linf && (levels - levels.round()).abs() < 1e-3 {
-        format!("{levels:.0}/255")
-    } else {
-        format!("{epsilon:.4}").trim_end_matches('0').trim_end_matches('.').to_owned()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn radii_are_named_as_one_says_them() {
-        let names = [0.0, 8.0 / 255.0, 0.01].map(|e| epsilon_name(Norm::Linf, e));
-        assert_eq!(names, ["clean", "8/255", "0.01"]);
-        assert_eq!([8.0 / 255.0, 1.0].map(|e| epsilon_name(Norm::L2, e)), ["0.0314", "1"]);
     }
 }

@@ -1,6 +1,6 @@
 //! What is timed.
 
-use crate::cli::args::Mode;
+use super::args::Mode;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::layers::{Conv, Csc, CscConfig, Parameter, Pass, StepRule};
@@ -14,8 +14,22 @@ use crate::train::train_step;
 /// What runs without arguments.
 pub(super) const DEFAULT: [&str; 7] = ["csc-a", "csc-b", "csc-c", "csc-d", "sdnet18", "sdnet18-all", "resnet18"];
 
-/// One layer: n, channels, atoms, height, width, kernel, stride, iterations.
-type Layer = [usize; 8];
+/// A sparse coding layer, with padding that keeps the size of the signal where the stride is 1.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Layer {
+    batch: usize,
+    channels: usize,
+    atoms: usize,
+    height: usize,
+    width: usize,
+    kernel: usize,
+    stride: usize,
+    iterations: usize,
+}
+
+/// The layer that the others are variants of.
+const CSC_A: Layer =
+    Layer { batch: 16, channels: 64, atoms: 64, height: 32, width: 32, kernel: 3, stride: 1, iterations: 2 };
 
 /// A name's meaning.
 #[derive(Debug)]
@@ -43,18 +57,18 @@ impl Case {
             "conv-128" => return convolution(128, 16),
             "conv-256" => return convolution(256, 8),
             "conv-512" => return convolution(512, 4),
-            "csc-a" => [16, 64, 64, 32, 32, 3, 1, 2],
-            "csc-b" => [16, 64, 64, 32, 32, 3, 1, 8],
-            "csc-c" => [16, 64, 128, 32, 32, 3, 2, 2],
-            "csc-d" => [16, 3, 64, 32, 32, 3, 1, 2],
+            "csc-a" => CSC_A,
+            "csc-b" => Layer { iterations: 8, ..CSC_A },
+            "csc-c" => Layer { atoms: 128, stride: 2, ..CSC_A },
+            "csc-d" => Layer { channels: 3, ..CSC_A },
             // Shapes that nobody tunes for: `--untypical` compares them with csc-a.
-            "csc-28" => [16, 64, 64, 28, 28, 3, 1, 2],
-            "csc-33x31" => [16, 64, 64, 33, 31, 3, 1, 2],
-            "csc-c48" => [16, 48, 48, 32, 32, 3, 1, 2],
-            "csc-c100" => [16, 100, 100, 32, 32, 3, 1, 2],
-            "csc-k5" => [16, 64, 64, 32, 32, 5, 1, 2],
-            "csc-n1" => [1, 64, 64, 32, 32, 3, 1, 2],
-            "csc-n3" => [3, 64, 64, 32, 32, 3, 1, 2],
+            "csc-28" => Layer { height: 28, width: 28, ..CSC_A },
+            "csc-33x31" => Layer { height: 33, width: 31, ..CSC_A },
+            "csc-c48" => Layer { channels: 48, atoms: 48, ..CSC_A },
+            "csc-c100" => Layer { channels: 100, atoms: 100, ..CSC_A },
+            "csc-k5" => Layer { kernel: 5, ..CSC_A },
+            "csc-n1" => Layer { batch: 1, ..CSC_A },
+            "csc-n3" => Layer { batch: 3, ..CSC_A },
             network => {
                 let config = ModelConfig::named(network).map_err(|_| {
                     let names = "csc-a, csc-b, csc-c, csc-d, csc-28, csc-33x31, csc-c48, csc-c100, csc-k5, csc-n1, \
@@ -64,23 +78,30 @@ impl Case {
                 return Ok(Self::Network { config, batch: batch.unwrap_or(16) });
             }
         };
-        let mut layer: Layer = layer;
-        layer[0] = batch.unwrap_or(layer[0]);
-        Ok(Self::Layer(layer))
+        Ok(Self::Layer(Layer { batch: batch.unwrap_or(layer.batch), ..layer }))
     }
 
     pub(super) fn batch(&self) -> usize {
         match self {
-            Self::Layer(layer) => layer[0],
+            Self::Layer(layer) => layer.batch,
             Self::Convolution { batch, .. } | Self::Network { batch, .. } => *batch,
         }
     }
 
-    pub(super) fn modes(&self) -> &'static [Mode] {
-        match self {
-            Self::Layer(_) => &[Mode::Forward, Mode::Train],
-            Self::Convolution { .. } => &[Mode::Forward],
-            Self::Network { .. } => &[Mode::Infer, Mode::Train],
+    /// The modes that the case has, or the wanted one of them; `name` is that of the case.
+    pub(super) fn modes(&self, name: &str, wanted: Option<Mode>) -> Result<Vec<Mode>> {
+        let all = match self {
+            Self::Layer(_) => vec![Mode::Forward, Mode::Train],
+            Self::Convolution { .. } => vec![Mode::Forward],
+            Self::Network { .. } => vec![Mode::Infer, Mode::Train],
+        };
+        match wanted {
+            None => Ok(all),
+            Some(wanted) if all.contains(&wanted) => Ok(vec![wanted]),
+            Some(wanted) => {
+                let has = all.iter().map(|mode| mode.name()).collect::<Vec<_>>().join(" and ");
+                Err(Error::argument("mode", wanted.name(), format!("{name} has {has}")))
+            }
         }
     }
 }
@@ -96,13 +117,13 @@ pub(super) enum Work {
 impl Work {
     pub(super) fn new(gpu: &Gpu, case: &Case, mode: Mode) -> Result<Self> {
         match case {
-            &Case::Layer([n, channels, atoms, height, width, kernel, stride, iterations]) => {
+            &Case::Layer(Layer { batch, channels, atoms, height, width, kernel, stride, iterations }) => {
                 let weight = noise(gpu, &[atoms, kernel, kernel, channels])?;
                 normalize_atoms(&weight)?;
                 let config = CscConfig { stride, padding: kernel / 2, iterations, ..CscConfig::default() };
                 let mut csc = Csc::new(Parameter { name: "dn.weight".into(), value: weight }, config)?;
                 csc.set_step(StepRule::Fixed(0.1));
-                let x = noise(gpu, &[n, height, width, channels])?;
+                let x = noise(gpu, &[batch, height, width, channels])?;
                 Ok(Self::Layer { csc: Box::new(csc), x, train: mode == Mode::Train })
             }
             &Case::Convolution { batch, channels, size } => {

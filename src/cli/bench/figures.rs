@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+use super::args::Mode;
 use super::cases::{Case, Work};
-use crate::cli::args::Mode;
 use crate::error::Result;
 use crate::gpu::Gpu;
 

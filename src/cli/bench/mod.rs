@@ -1,12 +1,14 @@
 //! `sdnet bench`: named cases, timed to completion, warm.
 
+mod args;
 mod cases;
 mod ceilings;
 mod figures;
 mod profile;
 mod untypical;
 
-use super::args::{BenchArgs, Mode};
+pub use args::BenchArgs;
+
 use super::report::to_json;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
@@ -29,7 +31,7 @@ pub fn run(options: &BenchArgs) -> Result<()> {
     let ceilings = options.profile.then(|| measure_ceilings(&gpu, options.json)).transpose()?;
     for name in &names {
         let case = Case::named(name, options.batch)?;
-        for mode in modes(name, &case, options.mode)? {
+        for mode in case.modes(name, options.mode)? {
             let mut work = Work::new(&gpu, &case, mode)?;
             let figures = Figures::take(&gpu, name, &case, mode, options.steps, &mut work)?;
             if options.json {
@@ -43,18 +45,6 @@ pub fn run(options: &BenchArgs) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The modes that are asked for, of those that the case has.
-fn modes(name: &str, case: &Case, wanted: Option<Mode>) -> Result<Vec<Mode>> {
-    let found = case.modes().iter().copied().filter(|mode| wanted.is_none_or(|w| w == *mode)).collect::<Vec<_>>();
-    match wanted {
-        Some(wanted) if found.is_empty() => {
-            let has = case.modes().iter().map(|m| m.name()).collect::<Vec<_>>().join(" and ");
-            Err(Error::argument("mode", wanted.name(), format!("{name} has {has}")))
-        }
-        _ => Ok(found),
-    }
 }
 
 fn measure_ceilings(gpu: &Gpu, json: bool) -> Result<Ceilings> {

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
+use super::args::Mode;
 use super::cases::Work;
 use super::ceilings::Ceilings;
 use super::figures::Figures;
-use crate::cli::args::Mode;
 use crate::cli::report::{note, to_json};
 use crate::error::Result;
 use crate::gpu::{Gpu, KernelTime};

@@ -2,10 +2,9 @@
 
 use serde::Serialize;
 
+use super::args::{BenchArgs, Mode};
 use super::cases::{Case, Work};
 use super::figures::Figures;
-use super::modes;
-use crate::cli::args::{BenchArgs, Mode};
 use crate::cli::report::to_json;
 use crate::error::Result;
 use crate::gpu::Gpu;
@@ -31,7 +30,7 @@ struct Line<'a> {
 }
 
 pub(super) fn run(gpu: &Gpu, options: &BenchArgs) -> Result<()> {
-    for mode in modes(TYPICAL, &Case::named(TYPICAL, None)?, options.mode)? {
+    for mode in Case::named(TYPICAL, None)?.modes(TYPICAL, options.mode)? {
         let typical = figures(gpu, TYPICAL, mode, options)?;
         for case in UNTYPICAL {
             let gflops = figures(gpu, case, mode, options)?.gflops;

@@ -1,11 +1,12 @@
 //! The pictures that the program writes: curves (SVG), atoms, predictions and adversarial images (PNG).
 //!
-//! Everything here takes plain numbers and returns a string or pixels; nothing touches a file or a GPU.
+//! Drawing takes plain numbers and returns a string or pixels; only [`write_png`] and [`write_svg`] touch files.
 
 mod adversarial;
 mod atoms;
 mod chart;
 mod curves;
+mod files;
 mod picture;
 mod predictions;
 
@@ -13,5 +14,6 @@ pub use adversarial::{Pair, adversarial};
 pub use atoms::atoms;
 pub use chart::{Chart, ChartCurve, chart_svg};
 pub use curves::{EpochPoint, training_curves_svg};
+pub use files::{write_png, write_svg};
 pub use picture::Picture;
 pub use predictions::{Tile, predictions};

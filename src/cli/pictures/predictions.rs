@@ -21,6 +21,22 @@ pub struct Tile<'a> {
     pub confidence: f32,
 }
 
+impl<'a> Tile<'a> {
+    /// An image of `[height, width, channels]` bytes whose class is `truth`, with what class scores say of it. A class
+    /// without a name goes by its number.
+    pub fn judged(
+        pixels: &'a [u8],
+        [height, width, channels]: [usize; 3],
+        truth: usize,
+        scores: &[f32],
+        class_names: &[String],
+    ) -> Self {
+        let name = |class: usize| class_names.get(class).cloned().unwrap_or_else(|| class.to_string());
+        let (guess, confidence) = best_class(scores);
+        Self { pixels, height, width, channels, truth: name(truth), guess: name(guess), confidence }
+    }
+}
+
 impl Tile<'_> {
     /// Whether the guess is the truth.
     fn right(&self) -> bool {
@@ -43,6 +59,13 @@ impl Tile<'_> {
             _ => PAPER,
         }
     }
+}
+
+/// The best class and its probability.
+fn best_class(scores: &[f32]) -> (usize, f32) {
+    let best = (0..scores.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap_or(0);
+    let total = scores.iter().map(|s| (s - scores[best]).exp()).sum::<f32>();
+    (best, 1.0 / total)
 }
 
 pub(super) const LINE: usize = TEXT_SIZE.val() + 1;
@@ -137,6 +160,14 @@ mod tests {
         assert_eq!(at(&picture, CELL_GAP + 50, CELL_GAP + 50), [77; 3]);
         assert_eq!(tile(&pixels, 1, "Coat").caption(), ["Coat 88%".to_owned(), String::new()]);
         assert_eq!(tile(&pixels, 1, "Shirt").caption(), ["Shirt 88%".to_owned(), "is Coat".to_owned()]);
+    }
+
+    #[test]
+    fn the_best_class_is_named_and_given_its_probability() {
+        let names = ["Coat".to_owned(), "Shirt".to_owned()];
+        let tile = Tile::judged(&[7], [1, 1, 1], 2, &[0.0, 3.0_f32.ln()], &names);
+        assert_eq!((&*tile.guess, &*tile.truth), ("Shirt", "2"));
+        assert!((tile.confidence - 0.75).abs() < 1e-6);
     }
 
     #[test]

@@ -1,24 +1,64 @@
 //! `sdnet robust calibrate`
 
-use super::args::{CalibrateArgs, ResidualName};
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::PossibleValue;
+
+use super::grid::GridArgs;
+use super::noise::NoiseArgs;
 use crate::checkpoint;
-use crate::cli::eval::normalization;
+use crate::cli::args::{AdaptArgs, InputArgs, one_of};
 use crate::cli::report::bar;
-use crate::data::{Split, load};
+use crate::data::Split;
 use crate::error::{Error, Result};
 use crate::robust::sweep::{SweepConfig, sweep};
 use crate::robust::{Calibration, Classifier, Fit, LambdaRule, Point, Residual};
 
+#[derive(Debug, Args)]
+pub struct CalibrateArgs {
+    #[command(flatten)]
+    input: InputArgs,
+    #[command(flatten)]
+    noise: NoiseArgs,
+    #[command(flatten)]
+    grid: GridArgs,
+    #[command(flatten)]
+    adapt: AdaptArgs,
+    /// Measure of the noise in an image, taken from what the first layer leaves of it
+    #[arg(long, value_parser = one_of::<Residual>(shown_residuals()), default_value_t = Residual::Excess)]
+    residual: Residual,
+    /// Number of training images to calibrate on, spread evenly over the data set; test images are not used
+    #[arg(long, default_value_t = 1000)]
+    images: usize,
+    /// Images per pass
+    #[arg(long, default_value_t = 100)]
+    batch: usize,
+    /// Weights file to write [default: the one that is read]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+fn shown_residuals() -> [PossibleValue; 2] {
+    Residual::ALL.map(|residual| {
+        PossibleValue::new(residual.name()).help(match residual {
+            Residual::Excess => "What is left beyond that of clean images, where the image is quiet",
+            Residual::Plain => "All that is left",
+        })
+    })
+}
+
 pub fn run(options: &CalibrateArgs) -> Result<()> {
-    let (corruptions, lambdas) = (options.noise.corruptions()?, options.noise.lambdas()?);
-    let gpu = options.adapter.open()?;
-    let (mut network, mut recipe) = options.adapt.load(&options.weights, &gpu)?;
+    let (corruptions, lambdas) = (options.noise.corruptions()?, options.grid.lambdas()?);
+    let input = &options.input;
+    let gpu = input.adapter.open()?;
+    let (mut network, mut recipe) = options.adapt.load(&input.weights, &gpu)?;
     let adaptation = network.adaptation().ok_or_else(|| {
         let reason = "has not been recalibrated: run `sdnet robust recalibrate` first";
-        Error::argument("weights", options.weights.weights.display(), reason)
+        Error::argument("weights", input.weights.path.display(), reason)
     })?;
-    let data = load(&options.data.source(), Split::Train)?.subset(options.images);
-    let normalization = normalization(&options.data, &data, recipe.normalization.clone())?;
+    let data = input.data.load(Split::Train)?.subset(options.images);
+    let normalization = input.data.normalization(&data, recipe.normalization.clone())?;
     let rules = lambdas.iter().map(|l| LambdaRule::Fixed(*l)).collect();
     let config = SweepConfig { rules, layer: 0, batch: options.batch, seed: options.noise.seed, looks: true };
     let bar = bar(corruptions.len() * data.len().div_ceil(options.batch.max(1)));
@@ -27,14 +67,10 @@ pub fn run(options: &CalibrateArgs) -> Result<()> {
         .map(|corruption| sweep(&mut network, None, &data, &normalization, *corruption, &config, &mut || bar.inc(1)));
     let levels = levels.collect::<Result<Vec<_>>>()?;
     bar.finish_and_clear();
-    let residual = match options.residual {
-        ResidualName::Excess => Residual::Excess,
-        ResidualName::Plain => Residual::Plain,
-    };
-    let calibration = Calibration::fit(&levels, &lambdas, &adaptation, residual)?;
+    let calibration = Calibration::fit(&levels, &lambdas, &adaptation, options.residual)?;
     print(&calibration)?;
     calibration.store(&mut recipe)?;
-    let out = options.out.as_ref().unwrap_or(&options.weights.weights);
+    let out = options.out.as_ref().unwrap_or(&input.weights.path);
     checkpoint::save(out, &network, &recipe)?;
     say!("fitted on {} training images of {}; written to {}", data.len(), data.name, out.display())
 }

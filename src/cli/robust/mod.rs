@@ -1,15 +1,27 @@
 //! `sdnet robust`
 
-pub mod args;
 mod calibrate;
-mod chart;
+mod grid;
+mod noise;
 mod recalibrate;
 mod sweep;
-mod table;
 
-use args::RobustCommand;
+use clap::Subcommand;
 
 use crate::error::Result;
+use calibrate::CalibrateArgs;
+use recalibrate::RecalibrateArgs;
+use sweep::SweepArgs;
+
+#[derive(Debug, Subcommand)]
+pub enum RobustCommand {
+    /// Measure accuracy over lambda and noise; writes figures, charts and a table
+    Sweep(SweepArgs),
+    /// Find batch-norm statistics for other lambdas on clean training images, and store them in the weights file
+    Recalibrate(RecalibrateArgs),
+    /// Fit the best lambda to the residual on noisy training images, and store the fit in the weights file
+    Calibrate(CalibrateArgs),
+}
 
 pub fn run(command: &RobustCommand) -> Result<()> {
     match command {

@@ -1,22 +1,54 @@
 //! `sdnet robust recalibrate`
 
-use super::args::{RecalibrateArgs, lambdas, layers};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::grid::GridArgs;
 use crate::checkpoint;
-use crate::cli::eval::normalization;
+use crate::cli::args::{InputArgs, layers};
 use crate::cli::report::bar;
-use crate::data::{Augment, Split, load};
+use crate::data::{Augment, Split};
 use crate::error::Result;
 use crate::robust::Calibration;
 use crate::robust::recalibrate::{RecalibrateConfig, recalibrate};
 
+#[derive(Debug, Args)]
+pub struct RecalibrateArgs {
+    #[command(flatten)]
+    input: InputArgs,
+    #[command(flatten)]
+    grid: GridArgs,
+    /// Layers that take the other lambdas: first, all, or names such as layer0.0 [default: all]
+    #[arg(long, value_name = "LAYER[,..]", value_delimiter = ',')]
+    layers: Vec<String>,
+    /// Number of training images to use, spread evenly over the data set
+    #[arg(long, default_value_t = 2000)]
+    images: usize,
+    /// Images per pass
+    #[arg(long, default_value_t = 100)]
+    batch: usize,
+    /// Crop and flip the images at random, as `sdnet train` does [default: what the weights file says of its training]
+    #[arg(long, overrides_with = "no_augment")]
+    augment: bool,
+    /// Use the images as they are
+    #[arg(long)]
+    no_augment: bool,
+    /// Seed of the augmentation
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Weights file to write [default: the one that is read]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
 pub fn run(options: &RecalibrateArgs) -> Result<()> {
-    let lambdas = lambdas(&options.lambdas)?;
-    let gpu = options.adapter.open()?;
-    let path = &options.weights.weights;
-    let (mut network, mut recipe) = checkpoint::load(path, &gpu, options.weights.foreign()?.as_ref())?;
+    let (lambdas, input) = (options.grid.lambdas()?, &options.input);
+    let gpu = input.adapter.open()?;
+    let (mut network, mut recipe) = input.weights.load(&gpu)?;
     network.set_lambda_layers(&layers(&options.layers).unwrap_or_default())?;
-    let data = load(&options.data.source(), Split::Train)?;
-    let normalization = normalization(&options.data, &data, recipe.normalization.clone())?;
+    let data = input.data.load(Split::Train)?;
+    let normalization = input.data.normalization(&data, recipe.normalization.clone())?;
     let augment = match (options.augment, options.no_augment) {
         (true, _) => Some(Augment::usual_for(&data)),
         (_, true) => None,
@@ -28,9 +60,9 @@ pub fn run(options: &RecalibrateArgs) -> Result<()> {
     let found = recalibrate(&mut network, &data, &normalization, &config, &mut || bar.inc(1))?;
     bar.finish_and_clear();
     recipe.normalization = Some(normalization);
-    // Best lambdas depend on the statistics.
+    // The best lambdas depend on the statistics, so that a fit from before no longer holds.
     Calibration::forget(&mut recipe);
-    let out = options.out.as_ref().unwrap_or(path);
+    let out = options.out.as_ref().unwrap_or(&input.weights.path);
     checkpoint::save(out, &network, &recipe)?;
     say!(
         "statistics of {} batch norms at lambda {:?} in {}, on {} clean training images of {}, {}",

@@ -1,0 +1,16 @@
+//! A network, the images it runs on, and where.
+
+use clap::Args;
+
+use super::{AdapterArgs, DataArgs, WeightsArgs};
+
+/// A network, the images it runs on, and where.
+#[derive(Debug, Args)]
+pub struct InputArgs {
+    #[command(flatten)]
+    pub weights: WeightsArgs,
+    #[command(flatten)]
+    pub data: DataArgs,
+    #[command(flatten)]
+    pub adapter: AdapterArgs,
+}

@@ -1,0 +1,135 @@
+//! At which lambda a network runs, and what changes with it.
+
+use clap::Args;
+use clap::builder::PossibleValue;
+
+use super::{WeightsArgs, one_of};
+use crate::checkpoint::Recipe;
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::models::{LambdaLayers, Network, Statistics};
+use crate::robust::corrupt::Noise;
+use crate::robust::{Calibration, LambdaRule};
+
+/// At which lambda a network runs.
+#[derive(Debug, Args)]
+pub struct LambdaArgs {
+    /// Weight of the l1 term, in place of the one that the network was trained with. Either a number, or a rule that
+    /// chooses one for each image by the noise that a first look finds in it: auto-free (needs no noise to learn from),
+    /// auto (fitted to all noises by `robust calibrate`; without such a fit the same as auto-free), or auto-NOISE (fitted
+    /// to one noise, such as auto-gaussian)
+    #[arg(long, value_name = "NUMBER|auto", allow_negative_numbers = true)]
+    pub lambda: Option<String>,
+    #[command(flatten)]
+    pub adapt: AdaptArgs,
+}
+
+/// What else changes with lambda.
+#[derive(Debug, Args)]
+pub struct AdaptArgs {
+    /// Layers that take the other lambda: first, all, or names such as layer0.0 [default: the layers that the file was
+    /// recalibrated for, or all]
+    #[arg(long, value_name = "LAYER[,..]", value_delimiter = ',')]
+    pub layers: Vec<String>,
+    /// Batch-norm statistics at another lambda, if the file has been recalibrated
+    #[arg(long, value_parser = one_of::<Statistics>(shown_statistics()), default_value_t = Statistics::Own)]
+    pub statistics: Statistics,
+    /// Largest distance of a pixel from its reconstruction by the first layer; pixels farther away are clipped, if
+    /// the file has been recalibrated and the network does not run as it was trained. Either clean (the distance that 99 of 100 pixels of clean
+    /// images keep), off, or a number in units of normalised pixels
+    #[arg(long, value_name = "clean|off|NUMBER", default_value = "clean", allow_negative_numbers = true)]
+    pub clip: String,
+    /// Use the statistics of the training at every lambda and clip nothing, as the published code does
+    #[arg(long, conflicts_with_all = ["statistics", "clip"])]
+    pub no_recalibrate: bool,
+}
+
+fn shown_statistics() -> [PossibleValue; 2] {
+    Statistics::ALL.map(|statistics| {
+        PossibleValue::new(statistics.name()).help(match statistics {
+            Statistics::Trained => "Those of the training",
+            Statistics::Own => "Those of the training, changed as they change on clean images at this lambda",
+        })
+    })
+}
+
+impl AdaptArgs {
+    /// Loads a network and sets it up to run at another lambda.
+    ///
+    /// # Errors
+    /// Those of [`WeightsArgs::load`]; [`Error::Argument`] for layers that do not exist, or that the file was not
+    /// recalibrated for.
+    pub fn load(&self, weights: &WeightsArgs, gpu: &Gpu) -> Result<(Network, Recipe)> {
+        let (mut network, recipe) = weights.load(gpu)?;
+        network.set_statistics(if self.no_recalibrate { Statistics::Trained } else { self.statistics });
+        if let Some(layers) = layers(&self.layers) {
+            let before = network.recalibration().map(|r| r.layers.join(", "));
+            network.set_lambda_layers(&layers)?;
+            if let (Some(before), None) = (before, network.recalibration()) {
+                let reason = format!("the file was recalibrated for {before}: recalibrate it for these layers");
+                return Err(Error::argument("layers", self.layers.join(","), reason));
+            }
+        }
+        network.set_clip_limit(self.clip(&network)?);
+        Ok((network, recipe))
+    }
+
+    /// What `--clip` means for this network.
+    fn clip(&self, network: &Network) -> Result<Option<f32>> {
+        match (&*self.clip, self.clip.parse::<f32>()) {
+            _ if self.no_recalibrate => Ok(None),
+            ("off", _) => Ok(None),
+            ("clean", _) => Ok(network.recalibration().map(|r| r.clean.limit)),
+            (_, Ok(limit)) if limit >= 0.0 && network.recalibration().is_none() => Err(Error::argument(
+                "clip",
+                limit,
+                "the file has not been recalibrated: run `sdnet robust recalibrate` first",
+            )),
+            (_, Ok(limit)) if limit.is_finite() && limit >= 0.0 => Ok(Some(limit)),
+            _ => Err(Error::argument("clip", &self.clip, "must be clean, off, or a number that is not negative")),
+        }
+    }
+}
+
+impl LambdaArgs {
+    /// The rule for this network.
+    ///
+    /// # Errors
+    /// As [`rule`].
+    pub fn rule(&self, network: &Network, recipe: &Recipe) -> Result<LambdaRule> {
+        self.lambda.as_deref().map_or(Ok(LambdaRule::Trained), |text| rule(text, network, recipe))
+    }
+}
+
+/// The rule that a text such as `0.4` or `auto` stands for, for this network.
+///
+/// # Errors
+/// [`Error::Argument`] for a text that is neither a number nor a rule, or a rule that the file has no fit for.
+pub fn rule(text: &str, network: &Network, recipe: &Recipe) -> Result<LambdaRule> {
+    let free = LambdaRule::label_free(network.config().lambda);
+    let calibration = || Calibration::of(recipe);
+    match (text, text.strip_prefix("auto-"), text.parse::<f32>()) {
+        ("auto", ..) => calibration()?.map_or(Ok(free), |c| c.rule(None)),
+        ("auto-free", ..) => Ok(free),
+        (_, Some(noise), _) => {
+            let reason = "the file has no fit of it: run `sdnet robust calibrate` first";
+            let noise = noise.parse::<Noise>()?;
+            calibration()?.ok_or_else(|| Error::argument("lambda", text, reason))?.rule(Some(noise))
+        }
+        (_, _, Ok(number)) if number.is_finite() && number >= 0.0 => Ok(LambdaRule::Fixed(number)),
+        _ => {
+            let reason = "must be a finite number that is not negative, auto, auto-free, or auto-NOISE";
+            Err(Error::argument("lambda", text, reason))
+        }
+    }
+}
+
+/// What `--layers` means, if it is given.
+pub fn layers(names: &[String]) -> Option<LambdaLayers> {
+    match names {
+        [] => None,
+        [one] if one == "all" => Some(LambdaLayers::All),
+        [one] if one == "first" => Some(LambdaLayers::First),
+        names => Some(LambdaLayers::Named(names.to_vec())),
+    }
+}

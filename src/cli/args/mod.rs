@@ -1,0 +1,17 @@
+//! Flags that several commands share. Those of one command alone stand beside its code.
+
+mod adapter;
+mod data;
+mod input;
+mod lambda;
+mod model;
+mod values;
+mod weights;
+
+pub use adapter::AdapterArgs;
+pub use data::DataArgs;
+pub use input::InputArgs;
+pub use lambda::{AdaptArgs, LambdaArgs, layers, rule};
+pub use model::ModelArgs;
+pub use values::{fraction, one_of};
+pub use weights::WeightsArgs;

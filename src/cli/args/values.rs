@@ -1,0 +1,27 @@
+//! How the text of a flag becomes a value.
+
+use std::str::FromStr;
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+
+use crate::error::Error;
+
+/// Parses a type of the library by its name, which must be one of those that `--help` shows.
+pub fn one_of<T>(shown: impl IntoIterator<Item = impl Into<PossibleValue>>) -> impl TypedValueParser<Value = T>
+where
+    T: FromStr<Err = Error> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(shown).try_map(|name| name.parse::<T>())
+}
+
+/// Parses a number, or a fraction such as 8/255.
+///
+/// # Errors
+/// Names the part that is not a number.
+pub fn fraction(text: &str) -> Result<f32, String> {
+    let number = |part: &str| part.trim().parse::<f32>().map_err(|_| format!("{part:?} is not a number"));
+    match text.split_once('/') {
+        Some((top, bottom)) => Ok(number(top)? / number(bottom)?),
+        None => number(text),
+    }
+}

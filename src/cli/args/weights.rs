@@ -1,0 +1,68 @@
+//! A trained network, from a file.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::one_of;
+use crate::checkpoint::{self, Recipe};
+use crate::error::Result;
+use crate::gpu::Gpu;
+use crate::models::{ModelConfig, Network, Stem};
+
+/// A weights file, and a description of its network for files that do not hold one.
+#[derive(Debug, Args)]
+pub struct WeightsArgs {
+    /// Weights file (safetensors)
+    #[arg(id = "weights", long, value_name = "FILE")]
+    pub path: PathBuf,
+    /// Network, by its name in `sdnet train`; needed only for a weights file of another program, which does not describe
+    /// its network, as are the six flags that follow
+    #[arg(long, requires = "classes")]
+    pub model: Option<String>,
+    /// With --model: channels of the first layer
+    #[arg(long, default_value_t = 64, requires = "model")]
+    pub width: usize,
+    /// With --model: channels of the images
+    #[arg(long, default_value_t = 3, requires = "model")]
+    pub in_channels: usize,
+    /// With --model: number of classes
+    #[arg(long, requires = "model")]
+    pub classes: Option<usize>,
+    /// With --model: first layers of the network, cifar for images of about 32 pixels, imagenet for about 224
+    #[arg(
+        long,
+        value_parser = one_of::<Stem>(Stem::ALL.map(Stem::name)),
+        default_value_t = Stem::Cifar,
+        requires = "model"
+    )]
+    pub stem: Stem,
+    /// With --model: the network has no shortcuts around its blocks
+    #[arg(long, requires = "model")]
+    pub no_shortcut: bool,
+    /// With --model: iterations of every sparse coding layer
+    #[arg(long, default_value_t = 2, requires = "model")]
+    pub iterations: usize,
+}
+
+impl WeightsArgs {
+    /// # Errors
+    /// Those of [`checkpoint::load`]; [`crate::error::Error::Argument`] for an unknown network.
+    pub fn load(&self, gpu: &Gpu) -> Result<(Network, Recipe)> {
+        checkpoint::load(&self.path, gpu, self.described()?.as_ref())
+    }
+
+    /// The network that the flags describe, if they describe one.
+    fn described(&self) -> Result<Option<ModelConfig>> {
+        let (Some(model), Some(classes)) = (&self.model, self.classes) else { return Ok(None) };
+        Ok(Some(ModelConfig {
+            width: self.width,
+            in_channels: self.in_channels,
+            classes,
+            stem: self.stem,
+            shortcut: !self.no_shortcut,
+            iterations: self.iterations,
+            ..ModelConfig::named(model)?
+        }))
+    }
+}

@@ -1,0 +1,176 @@
+//! The flags of `sdnet attack`.
+
+use std::path::PathBuf;
+
+use clap::builder::PossibleValue;
+use clap::{Args, ValueEnum};
+
+use crate::cli::args::{InputArgs, LambdaArgs, fraction, one_of};
+use crate::error::{Error, Result};
+use crate::robust::attack::{AttackConfig, Ball, Method, Norm};
+
+/// What an attack is made on, and what it is judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum AttackMode {
+    /// Made and judged at the same lambda: measures what the defence is worth
+    Adaptive,
+    /// Made at the network's own lambda, judged at others: the attacker does not know the defence
+    TransferLambda,
+    /// Made on the network of --source, judged at each lambda
+    TransferModel,
+}
+
+#[derive(Debug, Args)]
+pub struct AttackArgs {
+    #[command(flatten)]
+    pub input: InputArgs,
+    #[command(flatten)]
+    pub lambda: LambdaArgs,
+    /// Folder for figures and pictures
+    #[arg(long, value_name = "FOLDER")]
+    pub out: PathBuf,
+    /// Where attacks are made, and where they are judged
+    #[arg(long, value_enum, default_value_t = AttackMode::Adaptive)]
+    pub mode: AttackMode,
+    /// How to search for adversarial images
+    #[arg(long, value_parser = one_of::<Method>(shown_methods()), default_value_t = Method::Pgd)]
+    pub attack: Method,
+    /// How to measure the size of a change
+    #[arg(long, value_parser = one_of::<Norm>(shown_norms()), default_value_t = Norm::Linf)]
+    pub norm: Norm,
+    /// Largest changes to allow, each attacked on its own, where 1 is the range of a pixel [default: 2/255,4/255,8/255; with
+    /// --norm l2 0.125,0.25,0.5]
+    #[arg(long, value_name = "X[,X..]", value_delimiter = ',', value_parser = fraction, allow_negative_numbers = true)]
+    pub epsilon: Option<Vec<f32>>,
+    /// Lambdas to judge at, besides that of --lambda, in the same form [default: 0.1,0.2,0.4,0.6,0.8,1,1.4]
+    #[arg(long, value_name = "X[,X..]", value_delimiter = ',', allow_negative_numbers = true)]
+    pub lambdas: Option<Vec<String>>,
+    /// PGD: number of steps
+    #[arg(long, default_value_t = 10)]
+    pub steps: usize,
+    /// PGD: length of a step [default: 2.5 epsilon / steps]
+    #[arg(long, value_name = "X", value_parser = fraction, allow_negative_numbers = true)]
+    pub step_size: Option<f32>,
+    /// PGD: number of runs per image, of which the strongest result counts
+    #[arg(long, default_value_t = 1)]
+    pub restarts: usize,
+    /// PGD: share of the velocity that a step keeps
+    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
+    pub momentum: f32,
+    /// PGD: start at the clean images instead of random points near them
+    #[arg(long)]
+    pub no_random_start: bool,
+    /// FGSM and PGD: number of gradients to average per step, all but the first at the lambda that is chosen for the image
+    /// with a little noise
+    #[arg(long, default_value_t = 1)]
+    pub draws: usize,
+    /// Random search: number of changes to try per image [default: three for each gradient that PGD takes]
+    #[arg(long, value_name = "N")]
+    pub queries: Option<usize>,
+    /// Skip the random search that checks an adaptive attack for masked gradients
+    #[arg(long)]
+    pub no_check: bool,
+    /// Weights file of the network that attacks are made on, for --mode transfer-model
+    #[arg(long, value_name = "FILE")]
+    pub source: Option<PathBuf>,
+    /// Weights file of another network to compare with; it is attacked through its own gradients
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Number of images to attack, spread evenly over the test images
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub samples: usize,
+    /// Images per pass
+    #[arg(long, default_value_t = 50)]
+    pub batch: usize,
+    /// Seed of random starts, noise and random search
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn shown_methods() -> [PossibleValue; 3] {
+    Method::ALL.map(|method| {
+        PossibleValue::new(method.name()).help(match method {
+            Method::Fgsm => "One step along the gradient",
+            Method::Pgd => "Projected gradient ascent",
+            Method::Random => "Random search over square patches, without gradients",
+        })
+    })
+}
+
+fn shown_norms() -> [PossibleValue; 2] {
+    Norm::ALL.map(|norm| {
+        PossibleValue::new(norm.name()).help(match norm {
+            Norm::Linf => "The largest change of any value",
+            Norm::L2 => "The length of the change of an image",
+        })
+    })
+}
+
+impl AttackArgs {
+    /// Demands that the flags fit together.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a source that the mode does not use or lacks, or where there is nothing to attack.
+    pub fn check(&self) -> Result<()> {
+        match (self.mode, &self.source) {
+            (AttackMode::TransferModel, None) => Err(Error::argument(
+                "source",
+                "none",
+                "--mode transfer-model needs the weights that attacks are made on",
+            )),
+            (AttackMode::Adaptive | AttackMode::TransferLambda, Some(path)) => {
+                Err(Error::argument("source", path.display(), "is for --mode transfer-model"))
+            }
+            _ if self.samples == 0 => Err(Error::argument("samples", 0, "at least one image is needed")),
+            _ if self.batch == 0 => Err(Error::argument("batch", 0, "at least one image a pass is needed")),
+            _ => Ok(()),
+        }
+    }
+
+    /// The balls of `--epsilon`, from the smallest on, each once; never none.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a radius outside its range, or where none is more than zero.
+    pub fn balls(&self) -> Result<Vec<Ball>> {
+        let norm = self.norm;
+        let default = match norm {
+            Norm::Linf => [2.0, 4.0, 8.0].map(|level| level / 255.0),
+            Norm::L2 => [0.125, 0.25, 0.5],
+        };
+        let mut radii = self.epsilon.clone().unwrap_or(default.to_vec());
+        radii.iter().try_for_each(|&epsilon| Ball { norm, epsilon }.check())?;
+        radii.retain(|epsilon| *epsilon > 0.0);
+        radii.sort_by(f32::total_cmp);
+        radii.dedup();
+        if radii.is_empty() {
+            return Err(Error::argument("epsilon", 0, "at least one that is not zero is needed"));
+        }
+        Ok(radii.into_iter().map(|epsilon| Ball { norm, epsilon }).collect())
+    }
+
+    /// The attack in this ball.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] names the value that is outside its range.
+    pub fn config(&self, ball: Ball) -> Result<AttackConfig> {
+        let config = AttackConfig {
+            method: self.attack,
+            ball,
+            steps: self.steps,
+            step_size: self.step_size,
+            momentum: self.momentum,
+            restarts: self.restarts,
+            random_start: !self.no_random_start,
+            draws: self.draws,
+            queries: 1,
+            seed: self.seed,
+        };
+        let config = AttackConfig { queries: self.queries.unwrap_or(config.cost_in_queries()), ..config };
+        config.check()?;
+        Ok(config)
+    }
+}

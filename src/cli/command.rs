@@ -1,0 +1,59 @@
+//! The command line: one subcommand for each thing that the program does.
+
+use clap::{Parser, Subcommand};
+
+use super::adapters::{self, AdaptersArgs};
+use super::attack::{self, AttackArgs};
+use super::bench::{self, BenchArgs};
+use super::eval::{self, EvalArgs};
+use super::predict::{self, PredictArgs};
+use super::robust::{self, RobustCommand};
+use super::shaders::{self, ShadersArgs};
+use super::train::{self, TrainArgs};
+use crate::error::Result;
+
+/// Sparse dictionary learning networks on any GPU
+#[derive(Debug, Parser)]
+#[command(version, args_override_self = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the adapters and their limits, and say which one would be chosen
+    Adapters(AdaptersArgs),
+    /// Train a network
+    Train(Box<TrainArgs>),
+    /// Evaluate a network: loss, top-1 and top-5 accuracy, images per second
+    Eval(EvalArgs),
+    /// Compute the class scores of the images in a .npy file
+    Predict(PredictArgs),
+    /// Choose lambda for the noise in the images, without training again
+    #[command(subcommand)]
+    Robust(RobustCommand),
+    /// Search for adversarial images, and count the images that a network still gets right
+    Attack(Box<AttackArgs>),
+    /// Time layers and networks, each step to completion
+    Bench(BenchArgs),
+    /// Print the kernels or write them to files, in WGSL or translated
+    Shaders(ShadersArgs),
+}
+
+impl Command {
+    /// # Errors
+    /// Those of the command.
+    pub fn run(&self) -> Result<()> {
+        match self {
+            Self::Adapters(options) => adapters::run(options),
+            Self::Train(options) => train::run(options),
+            Self::Eval(options) => eval::run(options),
+            Self::Predict(options) => predict::run(options),
+            Self::Robust(command) => robust::run(command),
+            Self::Attack(options) => attack::run(options),
+            Self::Bench(options) => bench::run(options),
+            Self::Shaders(options) => shaders::run(options),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The files that a sweep writes.
+
+use super::args::SweepArgs;
+use super::swept::Swept;
+use super::{chart, table};
+use crate::cli::pictures::{chart_svg, write_svg};
+use crate::cli::report::to_json;
+use crate::data::Dataset;
+use crate::error::Result;
+use crate::files::{NamedTensors, TensorFile, write_bytes, write_safetensors};
+use crate::robust::sweep::Outcome;
+
+/// Writes all files, and prints the table.
+pub fn write_all(options: &SweepArgs, data: &Dataset, swept: &Swept) -> Result<()> {
+    let out = &options.out;
+    let (rows, lambdas) = (table::rows(swept), swept.fixed.iter().map(|fixed| fixed.lambda).collect::<Vec<_>>());
+    let figures = serde_json::json!({
+        "weights": options.input.weights.path, "baseline": options.baseline, "data": data.name, "images": data.len(),
+        "seed": options.noise.seed, "trained_lambda": swept.trained_lambda, "lambdas": lambdas, "rows": rows,
+    });
+    write_bytes(&out.join("sweep.json"), to_json(&figures)?.as_bytes())?;
+    write_bytes(&out.join("sweep.csv"), table::csv(&rows).as_bytes())?;
+    let markdown = format!("{}\n{}", table::markdown(swept), table::gains(swept));
+    write_bytes(&out.join("table.md"), markdown.as_bytes())?;
+    for of in swept.noises() {
+        let svg = chart_svg(&chart::accuracy_over_lambda(&of, swept));
+        write_svg(&out.join(format!("{}.svg", of.noise)), svg)?;
+    }
+    if options.samples {
+        write_safetensors(&out.join("samples.safetensors"), &samples(swept))?;
+    }
+    say!("{markdown}figures {0}/sweep.csv, {0}/sweep.json and {0}/table.md, pictures {0}/NOISE.svg", out.display())
+}
+
+/// For each level and quantity a tensor `[rules, images]`, the rules in the order that the metadata give.
+fn samples(swept: &Swept) -> TensorFile {
+    let mut tensors = NamedTensors::new();
+    for (level, corruption) in swept.levels.iter().enumerate() {
+        let name = corruption.map_or("clean".into(), |c| format!("{}.{}", c.noise(), c.level()));
+        let outcomes = swept.own_columns().map(|column| &column.outcomes[level]).collect::<Vec<_>>();
+        let images = swept.trained.outcomes[level].correct.len();
+        let mut put = |what: &str, of: &dyn Fn(&Outcome) -> Vec<f32>| {
+            let values = outcomes.iter().flat_map(|outcome| of(outcome)).collect();
+            tensors.insert(format!("{name}.{what}"), (vec![outcomes.len(), images], values));
+        };
+        put("correct", &|o| o.correct.iter().map(|c| f32::from(u8::from(*c))).collect());
+        put("residual", &|o| o.residual.clone());
+        put("active", &|o| o.active.clone());
+        put("lambda", &|o| if o.lambda.is_empty() { vec![swept.trained_lambda; images] } else { o.lambda.clone() });
+    }
+    let names = swept.own_columns().map(|column| column.name.as_str()).collect::<Vec<_>>();
+    TensorFile { metadata: [("rules".to_owned(), names.join(","))].into(), tensors }
+}

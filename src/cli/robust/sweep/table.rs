@@ -1,0 +1,136 @@
+//! The figures of a sweep as rows, as a table, and in a few words.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use super::swept::{Column, Swept};
+
+/// One column at one level.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    noise: &'static str,
+    level: f32,
+    rule: String,
+    images: usize,
+    accuracy: f64,
+    /// Mean over images, as are all that follow.
+    lambda: f64,
+    /// `|x - A z|^2`
+    residual: f64,
+    residual_deviation: f64,
+    /// Share of codes that are not zero.
+    active: f64,
+}
+
+impl Row {
+    fn new(swept: &Swept, column: &Column, level: usize) -> Self {
+        let (corruption, outcome) = (swept.levels[level], &column.outcomes[level]);
+        let residual = mean(&outcome.residual);
+        let square = |r: &f32| ((f64::from(*r) - residual).powi(2)) as f32;
+        let squares = outcome.residual.iter().map(square).collect::<Vec<_>>();
+        Self {
+            noise: corruption.map_or("none", |c| c.noise().name()),
+            level: corruption.map_or(0.0, |c| c.level()),
+            rule: column.name.clone(),
+            images: outcome.correct.len(),
+            accuracy: outcome.accuracy(),
+            lambda: if outcome.lambda.is_empty() { swept.trained_lambda.into() } else { mean(&outcome.lambda) },
+            residual,
+            residual_deviation: mean(&squares).sqrt(),
+            active: mean(&outcome.active),
+        }
+    }
+}
+
+/// Every column at every level.
+pub fn rows(swept: &Swept) -> Vec<Row> {
+    let of_level = |level| swept.columns().map(move |column| Row::new(swept, column, level));
+    (0..swept.levels.len()).flat_map(of_level).collect()
+}
+
+/// 0 for no values.
+fn mean(values: &[f32]) -> f64 {
+    values.iter().map(|v| f64::from(*v)).sum::<f64>() / values.len().max(1) as f64
+}
+
+/// The rows with a line of names before them.
+pub fn csv(rows: &[Row]) -> String {
+    let mut text = "noise,level,rule,images,accuracy,lambda,residual,residual_deviation,active\n".to_owned();
+    for Row { noise, level, rule, images, accuracy, lambda, residual, residual_deviation, active } in rows {
+        let figures = format!("{accuracy:.4},{lambda:.4},{residual:.4},{residual_deviation:.4},{active:.4}");
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{noise},{level},{rule},{images},{figures}");
+    }
+    text
+}
+
+/// Accuracy in percent as trained, at the best fixed lambda, with a chosen lambda, and of the baseline; noise by noise,
+/// each with its mean over the levels.
+pub fn markdown(swept: &Swept) -> String {
+    let head = ["noise, level".to_owned(), format!("as trained ({})", swept.trained_lambda), "best lambda".to_owned()];
+    let others = swept.chosen.iter().chain(&swept.baseline).map(|column| column.name.clone());
+    let head = head.into_iter().chain(others).collect::<Vec<_>>();
+    let mut text = line(&head) + &line(&vec!["---".to_owned(); head.len()]);
+    text.extend(swept.clean_levels().take(1).map(|level| level_line("clean".into(), &cells(swept, level))));
+    for of in swept.noises() {
+        let levels = of.levels.iter().map(|&level| cells(swept, level)).collect::<Vec<_>>();
+        for (level, cells) in of.levels.iter().zip(&levels) {
+            let strength = swept.levels[*level].map_or(0.0, |c| c.level());
+            text += &level_line(format!("{} {strength}", of.noise), cells);
+        }
+        text += &mean_line(format!("{}, mean", of.noise), &levels);
+    }
+    text
+}
+
+/// An accuracy in the table.
+struct Cell {
+    accuracy: f64,
+    /// The lambda that is named beside it.
+    at: Option<f32>,
+}
+
+/// The accuracies of a level, in the order of the head of the table.
+fn cells(swept: &Swept, level: usize) -> Vec<Cell> {
+    let cell = |column: &Column| Cell { accuracy: column.accuracy(level), at: None };
+    let best = swept.best(level).map(|fixed| Cell { at: Some(fixed.lambda), ..cell(&fixed.column) });
+    let others = swept.chosen.iter().chain(&swept.baseline).map(cell);
+    std::iter::once(cell(&swept.trained)).chain(best).chain(others).collect()
+}
+
+fn level_line(name: String, cells: &[Cell]) -> String {
+    let cell = |Cell { accuracy, at }: &Cell| {
+        format!("{:.1}{}", 100.0 * accuracy, at.map_or(String::new(), |lambda| format!(" at {lambda}")))
+    };
+    line(&std::iter::once(name).chain(cells.iter().map(cell)).collect::<Vec<_>>())
+}
+
+/// The means of lines that have the same cells.
+fn mean_line(name: String, lines: &[Vec<Cell>]) -> String {
+    let mean = |i: usize| lines.iter().map(|cells| cells[i].accuracy).sum::<f64>() / lines.len() as f64;
+    let means = (0..lines.first().map_or(0, Vec::len)).map(|i| format!("**{:.1}**", 100.0 * mean(i)));
+    line(&std::iter::once(format!("**{name}**")).chain(means).collect::<Vec<_>>())
+}
+
+fn line(cells: &[String]) -> String {
+    format!("| {} |\n", cells.join(" | "))
+}
+
+/// What choosing lambda costs on clean images and gains on noisy ones, in percentage points against the trained lambda: one
+/// line for each rule.
+pub fn gains(swept: &Swept) -> String {
+    let mut text = String::new();
+    for column in &swept.chosen {
+        let mean = |noisy: bool| {
+            let levels = (0..swept.levels.len()).filter(|level| swept.levels[*level].is_some() == noisy);
+            let gains = levels.map(|level| 100.0 * (column.accuracy(level) - swept.trained.accuracy(level)));
+            let gains = gains.collect::<Vec<_>>();
+            gains.iter().sum::<f64>() / gains.len() as f64
+        };
+        // Writing to a string does not fail.
+        let _ =
+            writeln!(text, "{}: clean {:+.1}, noisy {:+.1} points on average", column.name, mean(false), mean(true));
+    }
+    text
+}

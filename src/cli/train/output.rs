@@ -1,0 +1,76 @@
+//! The files that a training writes.
+
+use std::path::Path;
+
+use crate::checkpoint;
+use crate::cli::pictures::{self, EpochPoint, Tile, write_png, write_svg};
+use crate::cli::report::to_json;
+use crate::data::{Dataset, fill_batch};
+use crate::error::Result;
+use crate::files::write_bytes;
+use crate::tensor::Tensor;
+use crate::train::Trainer;
+
+/// The file that `--resume` continues from.
+pub(super) const TRAINING: &str = "training.safetensors";
+
+/// Test images in the picture of predictions.
+const TILES: usize = 24;
+
+/// Weights, state, metrics and curves after an epoch.
+pub(super) fn write_epoch(out: &Path, trainer: &mut Trainer, best: bool) -> Result<()> {
+    let recipe = trainer.recipe().clone();
+    checkpoint::save(&out.join("last.safetensors"), trainer.network(), &recipe)?;
+    if best {
+        checkpoint::save(&out.join("best.safetensors"), trainer.network(), &recipe)?;
+    }
+    trainer.save(&out.join(TRAINING))?;
+    let history = &trainer.progress().history;
+    let lines = history.iter().map(to_json).collect::<Result<Vec<_>>>()?;
+    write_bytes(&out.join("metrics.jsonl"), format!("{}\n", lines.join("\n")).as_bytes())?;
+    let points = history.iter().map(|r| EpochPoint {
+        epoch: r.epoch as f64,
+        train_loss: r.train_loss,
+        train_accuracy: r.train_accuracy,
+        test_loss: r.test_loss,
+        test_accuracy: r.test_accuracy,
+    });
+    write_svg(&out.join("curves.svg"), pictures::training_curves_svg(&points.collect::<Vec<_>>()))
+}
+
+/// The dictionary of the first layer, and some test images with what the network says of them.
+pub(super) fn write_pictures(out: &Path, trainer: &mut Trainer, test: &Dataset) -> Result<()> {
+    write_atoms(&out.join("atoms.png"), trainer)?;
+    write_predictions(&out.join("predictions.png"), trainer, test)
+}
+
+/// Writes nothing for a network without a dictionary.
+fn write_atoms(path: &Path, trainer: &mut Trainer) -> Result<()> {
+    let Some(csc) = trainer.network().sparse_layers().first().copied() else { return Ok(()) };
+    let weight = &csc.weight.value;
+    let &[atoms, kernel, _, channels] = weight.shape() else { return Ok(()) };
+    write_png(path, &pictures::atoms(&weight.to_vec()?, atoms, kernel, channels))
+}
+
+fn write_predictions(path: &Path, trainer: &mut Trainer, test: &Dataset) -> Result<()> {
+    let indices = spread(test.len(), TILES);
+    let recipe = trainer.recipe().clone();
+    let Some(normalization) = &recipe.normalization else { return Ok(()) };
+    let (pixels, _) = fill_batch(test, &indices, normalization, None, 0, 0);
+    let gpu = trainer.network().gpu().clone();
+    let size = [test.height, test.width, test.channels];
+    let x = Tensor::from_slice(&gpu, &[indices.len(), size[0], size[1], size[2]], &pixels)?;
+    let scores = trainer.network().predict(&x, None)?.to_vec()?;
+    let tile = |(index, scores): (&u32, &[f32])| {
+        let sample = *index as usize;
+        Tile::judged(test.image(sample), size, usize::from(test.labels[sample]), scores, &recipe.class_names)
+    };
+    let tiles = indices.iter().zip(scores.chunks_exact(recipe.model.classes)).map(tile).collect::<Vec<_>>();
+    write_png(path, &pictures::predictions(&tiles))
+}
+
+/// `count` indices, evenly spread.
+fn spread(len: usize, count: usize) -> Vec<u32> {
+    let count = count.min(len);
+    (0..count).map(|i| (i * len / count) as u32).collect()
+}
