@@ -42,7 +42,7 @@ pub fn run(options: &PredictArgs) -> Result<()> {
     let rule = options.lambda.rule(&network, &recipe)?;
     let images = read_images(options, network.config().in_channels)?;
     let (n, classes) = (images.count, network.config().classes);
-    let scores = scores(&mut network, &rule, &images, options.batch)?;
+    let scores = scores(&mut network, &rule, &images, options.batch.min(n))?;
     write_npy(&options.output, &[n, classes], &scores)?;
     say!("{n} images, {classes} scores each, to {}", options.output.display())
 }
@@ -56,7 +56,7 @@ struct Images {
     pixels: Vec<f32>,
 }
 
-/// Reads the input, which must hold at least one image of so many channels.
+/// Reads the input, which must hold at least one image, with the wanted number of channels.
 fn read_images(options: &PredictArgs, wanted: usize) -> Result<Images> {
     let (shape, pixels) = read_npy(&options.input)?;
     let &[count, channels, height, width] = &shape[..] else {
@@ -71,16 +71,20 @@ fn read_images(options: &PredictArgs, wanted: usize) -> Result<Images> {
     Ok(Images { count, height, width, channels, pixels: nchw_to_nhwc(&shape, &pixels)? })
 }
 
-/// The scores of all images, `[count, classes]`.
+/// The scores of all images, `[count, classes]`. The last batch is filled up with copies of the first image, so that
+/// every batch has one shape and kernels are compiled once.
 fn scores(network: &mut Network, rule: &LambdaRule, images: &Images, batch: usize) -> Result<Vec<f32>> {
-    let &Images { height, width, channels, ref pixels, .. } = images;
+    let &Images { count, height, width, channels, ref pixels } = images;
     let (gpu, len) = (network.gpu().clone(), height * width * channels);
     let mut scores = Vec::new();
     for part in pixels.chunks(batch * len) {
-        let x = Tensor::from_slice(&gpu, &[part.len() / len, height, width, channels], part)?;
+        let missing = batch - part.len() / len;
+        let filled = [part, &pixels[..len].repeat(missing)].concat();
+        let x = Tensor::from_slice(&gpu, &[batch, height, width, channels], &filled)?;
         let tape = Tape::idle();
         let (x, pass) = rule.prepare(network, &tape.constant(&x), Pass::eval(&tape))?;
         scores.extend(network.forward(&pass, &x)?.value().to_vec()?);
     }
+    scores.truncate(count * network.config().classes);
     Ok(scores)
 }
