@@ -1,4 +1,4 @@
-//! `sdnet bench --profile`: what each kernel costs on the device, by timestamps, and how near that is to the ceilings.
+//! `sdnet bench --profile`: the time of each kernel by timestamps of the device, and how close it comes to the limits.
 
 use serde::Serialize;
 
@@ -16,20 +16,20 @@ struct Line<'a> {
     case: &'a str,
     mode: Mode,
     kernel: &'a str,
-    /// Sizes in words for the convolution family, else the kernel's constants.
+    /// The sizes in words for a convolution kernel, the constants for any other.
     shape: String,
     calls: usize,
     time_s: f64,
     share_percent: f64,
-    /// Of the convolution family: multiply-adds, two operations each, border taps included.
+    /// For convolution kernels; counts two operations for each multiply-add, those on the border included.
     gflops: Option<f64>,
     multiply_add_percent: Option<f64>,
-    /// Of all bound buffers, each counted once a dispatch: traffic in which nothing is read again.
+    /// Counts each bound buffer once per dispatch, as if nothing were read twice.
     gb_per_s: f64,
     copy_percent: f64,
 }
 
-/// The kernels of one step, and its operations.
+/// The kernels of one step, and the number of its operations.
 struct Step {
     times: Vec<KernelTime>,
     operations: f64,
@@ -41,7 +41,7 @@ impl Step {
     }
 }
 
-/// Prints calls, time, share and speed of every kernel and shape, of the step of median time.
+/// Prints calls, time, share and speed of every kernel and shape in the step of median time.
 pub(super) fn run(gpu: &Gpu, work: &mut Work, of: &Figures, ceilings: &Ceilings, json: bool) -> Result<()> {
     if !ceilings.timestamps {
         note(format_args!("{} has no timestamps inside of passes: times of kernels are not known", of.adapter));
@@ -74,7 +74,8 @@ fn median_step(gpu: &Gpu, work: &mut Work, steps: usize) -> Result<Step> {
 
 fn lines<'a>(step: &'a Step, of: &'a Figures, ceilings: &Ceilings) -> Vec<Line<'a>> {
     let total = step.seconds();
-    let line = |kernel, shape, operations: Option<f64>, (calls, seconds, bytes): (usize, f64, u64)| {
+    let line = |subject: Subject<'a>| {
+        let Subject { kernel, shape, operations, calls, seconds, bytes } = subject;
         let gflops = operations.map(|operations| 1e-9 * operations / seconds);
         let gb_per_s = 1e-9 * bytes as f64 / seconds;
         Line {
@@ -91,20 +92,37 @@ fn lines<'a>(step: &'a Step, of: &'a Figures, ceilings: &Ceilings) -> Vec<Line<'
             copy_percent: 100.0 * gb_per_s / ceilings.copy_gb_per_s,
         }
     };
-    let mut all = (0, 0.0, 0);
-    let mut lines = Vec::new();
-    for time in &step.times {
-        let (shape, operations) = product(time).unzip();
-        lines.push(line(
-            time.kernel,
-            shape.unwrap_or_else(|| constants(time)),
-            operations,
-            (time.calls, time.seconds, time.bytes),
-        ));
-        all = (all.0 + time.calls, all.1 + time.seconds, all.2 + time.bytes);
+    step.times.iter().map(Subject::kernel).chain([Subject::all(step)]).map(line).collect()
+}
+
+/// What a line is about, and what was counted for it.
+struct Subject<'a> {
+    kernel: &'a str,
+    shape: String,
+    operations: Option<f64>,
+    calls: usize,
+    seconds: f64,
+    bytes: u64,
+}
+
+impl<'a> Subject<'a> {
+    /// One kernel at one shape.
+    fn kernel(time: &'a KernelTime) -> Self {
+        let (shape, operations) = product(time).map_or((constants(time), None), |p| (p.shape, Some(p.operations)));
+        Self { kernel: time.kernel, shape, operations, calls: time.calls, seconds: time.seconds, bytes: time.bytes }
     }
-    lines.push(line("all", String::new(), Some(step.operations), all));
-    lines
+
+    /// The whole step.
+    fn all(step: &Step) -> Self {
+        Self {
+            kernel: "all",
+            shape: String::new(),
+            operations: Some(step.operations),
+            calls: step.times.iter().map(|t| t.calls).sum(),
+            seconds: step.seconds(),
+            bytes: step.times.iter().map(|t| t.bytes).sum(),
+        }
+    }
 }
 
 fn print(line: &Line) -> Result<()> {
@@ -124,14 +142,22 @@ fn print(line: &Line) -> Result<()> {
     )
 }
 
-/// The sizes of a convolution kernel, in words, and the operations of all its calls.
-fn product(time: &KernelTime) -> Option<(String, f64)> {
+/// The matrix products of a convolution kernel.
+struct Product {
+    /// Its sizes in words.
+    shape: String,
+    /// The operations of all its calls.
+    operations: f64,
+}
+
+/// Nothing for kernels that are no matrix product.
+fn product(time: &KernelTime) -> Option<Product> {
     let get = |name: &str| time.constants.iter().find(|c| c.0 == name).map(|c| c.1);
-    get("GROUPS")?; // only matrix products are divided into groups of tiles
+    get("GROUPS")?; // only the matrix products of convolutions have this constant
     let (n, m, c) = (get("N")?, get("CHANNELS")?, get("ATOMS")?);
     let (k, s, h, w) = (get("KERNEL")?, get("STRIDE")?, get("CODE_HEIGHT")?, get("CODE_WIDTH")?);
-    let flop = 2.0 * n * m * c * k * k * h * w * time.calls as f64;
-    Some((format!("{n} x {h}x{w}, {m} channels, {c} atoms, k{k} s{s}"), flop))
+    let operations = 2.0 * n * m * c * k * k * h * w * time.calls as f64;
+    Some(Product { shape: format!("{n} x {h}x{w}, {m} channels, {c} atoms, k{k} s{s}"), operations })
 }
 
 fn constants(time: &KernelTime) -> String {
