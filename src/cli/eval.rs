@@ -71,7 +71,7 @@ pub fn run(options: &EvalArgs) -> Result<()> {
     Ok(())
 }
 
-/// The lambdas that a rule by residual chose.
+/// The lambdas that images were evaluated at.
 #[derive(Default)]
 struct Lambdas(Vec<f32>);
 
@@ -85,7 +85,7 @@ impl Lambdas {
         Ok(())
     }
 
-    /// Their mean over the first samples; what came after only filled the last batch up.
+    /// The mean over the first samples; those after them only filled up the last batch.
     fn mean(&self, samples: usize) -> Option<f32> {
         let chosen = &self.0[..self.0.len().min(samples)];
         (!chosen.is_empty()).then(|| chosen.iter().sum::<f32>() / chosen.len() as f32)

@@ -1,4 +1,4 @@
-//! How figures are shown.
+//! Printed lines, JSON, and progress bars.
 
 use std::fmt::Arguments;
 use std::io::{ErrorKind, Write};
@@ -8,17 +8,17 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 
-/// `println!` with a `Result`, for readers that go away: see [`say`].
+/// Like `println!`, but with a `Result`: see [`say`].
 macro_rules! say {
     ($($text:tt)*) => {
         $crate::cli::report::say(format_args!($($text)*))
     };
 }
 
-/// Prints a line. That nobody reads on, as after `sdnet shaders | head`, is no error: what is written to files goes on.
+/// Prints a line. A reader that has gone away, as in `sdnet shaders | head`, is no error: the command still writes its files.
 ///
 /// # Errors
-/// [`Error::Io`] where the line cannot be written, as on a full disk.
+/// [`Error::Io`] if the line cannot be written, as on a full disk.
 pub fn say(line: Arguments) -> Result<()> {
     match writeln!(std::io::stdout(), "{line}") {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::io("(standard output)", error)),
@@ -26,7 +26,7 @@ pub fn say(line: Arguments) -> Result<()> {
     }
 }
 
-/// Prints a line to standard error; that it cannot be written is nothing that could be said anywhere.
+/// Prints a line to standard error. If that fails, there is nowhere left to say so.
 pub fn note(line: Arguments) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
@@ -34,7 +34,7 @@ pub fn note(line: Arguments) {
 /// One line of JSON.
 ///
 /// # Errors
-/// [`Error::File`] where a value cannot be written as JSON.
+/// [`Error::File`] if a value has no form in JSON.
 pub fn to_json<T: Serialize>(value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(|e| Error::file("(standard output)", e.to_string()))
 }
@@ -44,7 +44,7 @@ pub fn mebibytes(bytes: u64) -> String {
     format!("{} MiB", bytes >> 20)
 }
 
-/// A progress bar on a terminal; nothing elsewhere.
+/// A progress bar; it shows only on a terminal.
 pub fn bar(steps: usize) -> ProgressBar {
     let bar = ProgressBar::new(steps as u64);
     let style = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len} {msg} {eta} left");

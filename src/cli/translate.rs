@@ -1,4 +1,4 @@
-//! Kernels in the languages of the platforms, by naga: what the drivers will be given.
+//! Kernels in the shading languages of the platforms, translated by naga as for their drivers.
 
 use naga::back::{self, PipelineConstants};
 use naga::valid::{Capabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
@@ -8,18 +8,18 @@ use crate::gpu::Kernel;
 /// A shading language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Target {
-    /// As assembled from `shaders/`.
+    /// The language that the kernels are written in
     Wgsl,
-    /// Vulkan's binary.
+    /// The binary form for Vulkan
     Spirv,
-    /// Metal's.
+    /// The language of Metal
     Msl,
-    /// DirectX's.
+    /// The language of DirectX
     Hlsl,
 }
 
 impl Target {
-    /// The usual extension of its files.
+    /// The usual extension of files in this language.
     pub fn extension(self) -> &'static str {
         match self {
             Target::Wgsl => "wgsl",
@@ -30,11 +30,10 @@ impl Target {
     }
 }
 
-/// A kernel in another language. Its `override` constants get stand-in values (4, 0.5, true), since only WGSL can leave
-/// them open.
+/// Translates a kernel. Its `override` constants get stand-in values (4, 0.5, true), since only WGSL can leave them open.
 ///
 /// # Errors
-/// The words of naga where the kernel is not valid WGSL within the capabilities that it says it needs.
+/// The message of naga if the kernel is not valid WGSL, or needs other capabilities than it declares.
 pub fn translate(kernel: &Kernel, target: Target) -> Result<Vec<u8>, String> {
     let source = kernel.source;
     let module = naga::front::wgsl::parse_str(source).map_err(|e| e.emit_to_string(source))?;
@@ -73,7 +72,7 @@ pub fn translate(kernel: &Kernel, target: Target) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Nothing beyond baseline, but for the register schedule.
+/// Subgroups for kernels of the register schedule; nothing beyond the baseline for others.
 fn capabilities(kernel: &Kernel) -> Capabilities {
     if kernel.subgroups { Capabilities::SUBGROUP } else { Capabilities::empty() }
 }

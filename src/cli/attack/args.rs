@@ -114,7 +114,7 @@ impl AttackArgs {
     /// Demands that the flags fit together.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a source that the mode does not use or lacks, or where there is nothing to attack.
+    /// [`Error::Argument`] for a source that the mode does not use or lacks, or if there is nothing to attack.
     pub fn check(&self) -> Result<()> {
         match (self.mode, &self.source) {
             (AttackMode::TransferModel, None) => Err(Error::argument(
@@ -134,7 +134,7 @@ impl AttackArgs {
     /// The balls of `--epsilon`, from the smallest on, each once; never none.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a radius outside its range, or where none is more than zero.
+    /// [`Error::Argument`] for a radius outside its range, or if none is more than zero.
     pub fn balls(&self) -> Result<Vec<Ball>> {
         let norm = self.norm;
         let default = match norm {

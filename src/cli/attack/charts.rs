@@ -10,7 +10,7 @@ fn chart(report: &Report, x_axis: &str, curves: Vec<ChartCurve>) -> Chart {
     Chart { title, x_axis: x_axis.into(), y_axis: "accuracy (%)".into(), bottom: 0.0, peaks: false, curves }
 }
 
-/// One curve for each lambda, and the baseline's in grey.
+/// Accuracy over epsilon: one curve for each lambda, and a grey one for the baseline.
 pub fn over_epsilon(report: &Report) -> Chart {
     let curve = |line: Line| {
         let points = report.epsilons().into_iter().filter_map(|e| Some((f64::from(e), line.accuracy(e)?)));
@@ -21,7 +21,8 @@ pub fn over_epsilon(report: &Report) -> Chart {
     chart(report, &format!("{norm} epsilon, in full-scale pixels"), curves)
 }
 
-/// One curve for each epsilon, where there are lambdas with values; what has none as level lines in grey.
+/// Accuracy over lambda: one curve for each epsilon, through the lambdas that are numbers. Rules and the baseline are level
+/// lines in grey. Nothing if no lambda is a number.
 pub fn over_lambda(report: &Report) -> Option<Chart> {
     let (at_values, others): (Vec<_>, Vec<_>) = report.lines().into_iter().partition(|line| line.value().is_some());
     let ends = [at_values.first()?.value()?, at_values.last()?.value()?].map(f64::from);

@@ -1,4 +1,4 @@
-//! Which lambdas are judged at.
+//! The lambdas that attacks are judged at.
 
 use super::args::{AttackArgs, AttackMode};
 use crate::checkpoint::Recipe;
@@ -13,12 +13,12 @@ pub const TRAINED: &str = "trained";
 /// Lambdas to judge at if none are given.
 const LAMBDAS: [&str; 7] = ["0.1", "0.2", "0.4", "0.6", "0.8", "1", "1.4"];
 
-/// How lambda is chosen, and what that is called.
+/// A way to choose lambda, and its name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lambda {
     pub name: String,
     pub rule: LambdaRule,
-    /// Its value, where it has one.
+    /// The lambda itself, if it is the same for every image.
     pub value: Option<f32>,
 }
 
@@ -36,7 +36,7 @@ impl Lambda {
     }
 }
 
-/// The lambdas to judge at, and that of the attacks that are transferred to the others.
+/// The lambda of `--lambda`, at which transferred attacks are made, and all lambdas to judge at.
 pub struct Lambdas {
     pub own: Lambda,
     pub all: Vec<Lambda>,
@@ -44,7 +44,7 @@ pub struct Lambdas {
 
 impl Lambdas {
     /// # Errors
-    /// [`Error::Argument`] for what is no lambda, or where the network has none.
+    /// [`Error::Argument`] for a text that is not a lambda, or if the network has none.
     pub fn new(options: &AttackArgs, network: &Network, recipe: &Recipe) -> Result<Self> {
         let given = &options.lambda.lambda;
         let named = |text: &str| Lambda::named(text, network, recipe);
@@ -71,7 +71,7 @@ impl Lambdas {
         Ok(Self::of(own, others))
     }
 
-    /// Numbers ascending, then the others as they came.
+    /// Sorted: numbers in ascending order, then rules in the order given; each once.
     fn of(own: Lambda, others: Vec<Lambda>) -> Self {
         let mut all = std::iter::once(own.clone()).chain(others).collect::<Vec<_>>();
         all.sort_by(|a, b| a.value.unwrap_or(f32::INFINITY).total_cmp(&b.value.unwrap_or(f32::INFINITY)));

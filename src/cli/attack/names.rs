@@ -21,7 +21,7 @@ pub fn method_name(method: Method) -> &'static str {
     }
 }
 
-/// A radius as one says it: `8/255`, `0.5`, `clean`.
+/// A radius in its usual form: `8/255`, `0.5`, `clean`.
 pub fn epsilon_name(norm: Norm, epsilon: f32) -> String {
     let levels = 255.0 * epsilon;
     if epsilon == 0.0 {

@@ -13,7 +13,7 @@ use crate::robust::LambdaRule;
 use crate::robust::attack::Target;
 use crate::train::check_fit;
 
-/// A network to attack, and what it does to pixels.
+/// A network and its normalisation.
 pub struct Victim {
     /// The name of the network, after `source` or `baseline` unless it is the target.
     pub name: String,
@@ -29,18 +29,18 @@ impl Victim {
         Ok(Self { name: format!("{role}{}", recipe.model.name()), network, recipe, normalization })
     }
 
-    /// It, at this lambda.
+    /// The network at this lambda, to attack or to judge by.
     pub fn at(&mut self, lambda: &Lambda) -> Target<'_> {
         Target::new(&mut self.network, &self.normalization, lambda.rule)
     }
 
-    /// It, at the lambda it was trained at.
+    /// The network at the lambda that it was trained with.
     pub fn as_trained(&mut self) -> Target<'_> {
         Target::new(&mut self.network, &self.normalization, LambdaRule::Trained)
     }
 }
 
-/// Who is attacked, on whom attacks are made that are transferred, and who is compared with.
+/// The network to attack, the one that transferred attacks are made on, and the one to compare with.
 pub struct Networks {
     pub target: Victim,
     pub source: Option<Victim>,
@@ -49,7 +49,7 @@ pub struct Networks {
 
 impl Networks {
     /// # Errors
-    /// Those of the files; [`crate::error::Error::Shape`] and [`crate::error::Error::Label`] where the data do not fit.
+    /// Those of the files; [`crate::error::Error::Shape`] and [`crate::error::Error::Label`] if the data do not fit a network.
     pub fn load(options: &AttackArgs, gpu: &Gpu, data: &Dataset) -> Result<Self> {
         let beside = |role, path: &Option<PathBuf>| {
             let load = |path: &PathBuf| Victim::new(role, checkpoint::load(path, gpu, None)?, options, data);

@@ -11,11 +11,11 @@ use crate::data::Dataset;
 use crate::gpu::Gpu;
 use crate::robust::attack::{AttackConfig, MaskCheck, Method, Norm};
 
-/// What a row of figures says.
+/// What a row is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RowMode {
-    /// Images as they are.
+    /// Clean images.
     Clean,
     /// Made and judged at the same lambda, on the same network.
     Adaptive,
@@ -58,7 +58,7 @@ impl Place {
     }
 }
 
-/// A gradient attack held against the random search.
+/// How an attack by gradients compares with a random search.
 #[derive(Debug, Serialize)]
 pub struct Check {
     pub lambda: String,
@@ -68,14 +68,14 @@ pub struct Check {
     pub found: MaskCheck,
 }
 
-/// Everything.
+/// What was attacked, how, and what came of it.
 #[derive(Debug, Serialize)]
 pub struct Report {
     pub weights: String,
     pub network: String,
     /// The lambda of `--lambda`.
     pub lambda: String,
-    /// The value of every lambda that is judged at, where it has one.
+    /// The names of the lambdas to judge at, with their values as far as they are numbers.
     pub lambdas: BTreeMap<String, Option<f32>>,
     pub source: Option<String>,
     pub baseline: Option<String>,
@@ -86,7 +86,7 @@ pub struct Report {
     pub attack: Method,
     pub norm: Norm,
     pub steps: usize,
-    /// Where it is not 2.5 epsilon / steps.
+    /// Length of a step, if one was given in place of 2.5 epsilon / steps.
     pub step_size: Option<f32>,
     pub restarts: usize,
     pub momentum: f32,
@@ -139,13 +139,13 @@ impl Report {
         self.rows.iter().filter(|r| r.mode != RowMode::Check)
     }
 
-    /// Who was judged, in order.
+    /// Each network at each lambda that was judged, in order.
     pub fn lines(&self) -> Vec<Line<'_>> {
         let clean = self.rows.iter().filter(|r| r.mode == RowMode::Clean);
         clean.map(|r| Line { report: self, network: &r.network, lambda: &r.judged_at }).collect()
     }
 
-    /// The lambda of `--lambda` as its line is called.
+    /// The name of the line for the lambda of `--lambda`.
     pub fn own_name(&self) -> String {
         Line { report: self, network: &self.network, lambda: &self.lambda }.name()
     }
@@ -168,18 +168,18 @@ pub struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// Percent of the images that it gets right.
+    /// Accuracy in percent within this radius, if it was judged there.
     pub fn accuracy(&self, epsilon: f32) -> Option<f64> {
         let of_line = |r: &&Row| r.network == self.network && r.judged_at == self.lambda && r.epsilon == epsilon;
         self.report.judged().find(of_line).map(|r| 100.0 * r.accuracy)
     }
 
-    /// Whether it is only compared with.
+    /// Whether this is the baseline.
     pub fn is_baseline(&self) -> bool {
         self.network != self.report.network
     }
 
-    /// The value of its lambda, where it has one.
+    /// The value of the lambda, if it is a number.
     pub fn value(&self) -> Option<f32> {
         self.report.lambdas.get(self.lambda).copied().flatten().filter(|_| !self.is_baseline())
     }

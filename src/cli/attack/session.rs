@@ -14,7 +14,7 @@ use crate::robust::attack::{self, AttackConfig, Ball, Images, MaskCheck, Method,
 /// Attacks that are under way.
 pub struct Session<'a> {
     options: &'a AttackArgs,
-    /// The attack in the ball that it is the turn of.
+    /// The attack, in the current ball.
     config: AttackConfig,
     images: &'a Images,
     lambdas: &'a Lambdas,
@@ -30,7 +30,7 @@ pub struct Found {
 }
 
 impl<'a> Session<'a> {
-    /// Nothing is done yet; the report has no rows.
+    /// Attacks that are yet to be made, with a report that has no rows.
     pub fn new(
         options: &'a AttackArgs,
         config: AttackConfig,

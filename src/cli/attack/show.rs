@@ -10,26 +10,27 @@ use crate::robust::attack::{Images, Target, judge};
 /// Rows of the picture.
 const ROWS: usize = 6;
 
-/// What differences are multiplied by, so that 8/255 is a quarter of the way from grey to white.
+/// The factor by which differences are enlarged: 8/255 is a quarter of the way from grey to white.
 const FACTOR: f32 = 8.0;
 
-/// What there is to show.
+/// What the picture is made from.
 pub struct Gallery<'a> {
-    /// What stands above.
+    /// The title.
     pub title: String,
     pub data: &'a Dataset,
     pub images: &'a Images,
     /// The adversarial pixels of all images.
     pub adversarial: &'a [f32],
-    /// Images a pass.
+    /// Images per pass.
     pub batch: usize,
 }
 
 impl Gallery<'_> {
-    /// `adversarial.png`: images that the target gets right and, changed, wrong; others where there are not enough.
+    /// Writes `adversarial.png`. It shows images that the target gets right when they are clean and wrong when they are
+    /// adversarial; if those are too few, others as well.
     ///
     /// # Errors
-    /// Those of the model; [`crate::error::Error::Io`] where the file cannot be written.
+    /// Those of the model; [`crate::error::Error::Io`] if the file cannot be written.
     pub fn write(&self, out: &Path, target: &mut Target) -> Result<()> {
         let chosen = self.choose(target)?;
         let (clean, changed) = (self.part(self.images.pixels(), &chosen)?, self.part(self.adversarial, &chosen)?);
@@ -51,7 +52,7 @@ impl Gallery<'_> {
         write_png(&out.join("adversarial.png"), &picture)
     }
 
-    /// The samples to show.
+    /// The numbers of the samples to show.
     fn choose(&self, target: &mut Target) -> Result<Vec<usize>> {
         let before = judge(target, self.images, self.images.pixels(), self.batch)?;
         let after = judge(target, self.images, self.adversarial, self.batch)?;

@@ -1,17 +1,17 @@
-//! What `sdnet attack` says.
+//! What `sdnet attack` prints.
 
 use super::args::AttackMode;
 use super::names::{epsilon_name, method_name, mode_name};
 use super::report::{Check, Report};
 use crate::robust::attack::{MaskCheck, Method};
 
-/// What a picture of attacks of this size shows.
+/// The title of a picture of adversarial images within this radius.
 pub fn title(report: &Report, epsilon: f32) -> String {
     let (method, mode) = (method_name(report.attack), mode_name(report.mode));
     format!("{method}, {}, {mode}, {}", epsilon_name(report.norm, epsilon), report.own_name())
 }
 
-/// All of it.
+/// The whole report as text.
 pub fn text(report: &Report) -> String {
     let head = format!("{} on {} images of {}, on {}", report.network, report.images, report.data, report.adapter);
     let mut lines = vec![head, format!("attack: {}", attack(report)), format!("mode: {}", mode(report))];
@@ -66,7 +66,7 @@ fn table(report: &Report) -> String {
     text
 }
 
-/// Whether the random search has found masked gradients.
+/// What the random search says about masked gradients.
 fn checks(report: &Report) -> Vec<String> {
     let Some(Check { queries, .. }) = report.checks.first() else { return Vec::new() };
     let masked = report.checks.iter().filter(|check| check.found.masked).map(|check| {

@@ -17,7 +17,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// As on the command line.
+    /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Forward => "forward",

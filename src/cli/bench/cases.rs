@@ -1,4 +1,4 @@
-//! What is timed.
+//! The cases that can be timed.
 
 use super::args::Mode;
 use crate::error::{Error, Result};
@@ -11,10 +11,10 @@ use crate::tape::Tape;
 use crate::tensor::Tensor;
 use crate::train::train_step;
 
-/// What runs without arguments.
+/// The cases that run if none are named.
 pub(super) const DEFAULT: [&str; 7] = ["csc-a", "csc-b", "csc-c", "csc-d", "sdnet18", "sdnet18-all", "resnet18"];
 
-/// A sparse coding layer, with padding that keeps the size of the signal where the stride is 1.
+/// A sparse coding layer and its batch. The padding is half of the kernel.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layer {
     batch: usize,
@@ -31,7 +31,7 @@ pub(super) struct Layer {
 const CSC_A: Layer =
     Layer { batch: 16, channels: 64, atoms: 64, height: 32, width: 32, kernel: 3, stride: 1, iterations: 2 };
 
-/// A name's meaning.
+/// What the name of a case stands for.
 #[derive(Debug)]
 pub(super) enum Case {
     Layer(Layer),
@@ -48,11 +48,11 @@ pub(super) enum Case {
 }
 
 impl Case {
-    /// The case of this name, with another batch where one is given.
+    /// The case of this name, with another batch if one is given.
     pub(super) fn named(name: &str, batch: Option<usize>) -> Result<Self> {
         let convolution = |channels, size| Ok(Self::Convolution { batch: batch.unwrap_or(128), channels, size });
         let layer = match name {
-            // Those of a network for CIFAR.
+            // The layers of a network for CIFAR.
             "conv-64" => return convolution(64, 32),
             "conv-128" => return convolution(128, 16),
             "conv-256" => return convolution(256, 8),
@@ -61,7 +61,7 @@ impl Case {
             "csc-b" => Layer { iterations: 8, ..CSC_A },
             "csc-c" => Layer { atoms: 128, stride: 2, ..CSC_A },
             "csc-d" => Layer { channels: 3, ..CSC_A },
-            // Shapes that nobody tunes for: `--untypical` compares them with csc-a.
+            // Unusual shapes, which `--untypical` compares with csc-a.
             "csc-28" => Layer { height: 28, width: 28, ..CSC_A },
             "csc-33x31" => Layer { height: 33, width: 31, ..CSC_A },
             "csc-c48" => Layer { channels: 48, atoms: 48, ..CSC_A },
@@ -88,7 +88,7 @@ impl Case {
         }
     }
 
-    /// The modes that the case has, or the wanted one of them; `name` is that of the case.
+    /// The modes that the case has, or only the wanted one.
     pub(super) fn modes(&self, name: &str, wanted: Option<Mode>) -> Result<Vec<Mode>> {
         let all = match self {
             Self::Layer(_) => vec![Mode::Forward, Mode::Train],
@@ -169,7 +169,7 @@ impl Work {
     }
 }
 
-/// Values in [-1, 1) without a pattern that matters.
+/// Pseudo-random values in [-1, 1).
 fn noise(gpu: &Gpu, shape: &[usize]) -> Result<Tensor> {
     let value = |i: usize| (i as u32).wrapping_mul(2_654_435_761).wrapping_add(12_345) >> 8;
     let values = (0..shape.iter().product()).map(|i| value(i) as f32 / 8_388_608.0 - 1.0).collect::<Vec<_>>();

@@ -1,4 +1,4 @@
-//! What the adapter can do at most, measured by two kernels: the yardstick of a profile.
+//! The limits of an adapter, measured with two kernels, for a profile to compare kernels with.
 
 use std::time::Instant;
 
@@ -9,18 +9,18 @@ use crate::gpu::Gpu;
 use crate::ops::{ceiling_copy, ceiling_multiply_add, chain_operations};
 use crate::tensor::Tensor;
 
-/// Each ceiling is the best of the runs that fit into this time.
+/// Seconds for which a run is repeated; the fastest one counts.
 const SECONDS: f64 = 0.2;
-/// A run is made larger until it takes this long, so that its beginning and its end do not count.
+/// Seconds that a run must take at least: it is enlarged until it does, so that the cost of starting it does not count.
 const SECONDS_A_RUN: f64 = 0.05;
-/// Values of the smallest and the largest run of multiply-adds: every fourth is a thread of 12 x 1024 multiply-adds.
+/// Values in the smallest and the largest run of multiply-adds. Four values make one thread of 12 x 1024 multiply-adds.
 const LEAST_VALUES: usize = 1 << 16;
 const MOST_VALUES: usize = 1 << 24;
 const ROUNDS: usize = 64;
-/// Size of what is copied, where one buffer may have as much: more than caches hold.
+/// Bytes to copy, or as many as one buffer may hold: more than fits into a cache.
 const COPY_BYTES: u64 = 256 << 20;
 
-/// The best speeds seen.
+/// The highest speeds that were measured.
 #[derive(Debug, Serialize)]
 pub(super) struct Ceilings {
     pub(super) adapter: String,
@@ -28,7 +28,7 @@ pub(super) struct Ceilings {
     pub(super) multiply_add_gflops: f64,
     /// Of a copy, bytes read and bytes written.
     pub(super) copy_gb_per_s: f64,
-    /// Whether the device's own timestamps were at hand; else it is the wall clock, from recording to completion.
+    /// Whether times are timestamps of the device; else they are from the wall clock, from recording to completion.
     pub(super) timestamps: bool,
 }
 
@@ -43,7 +43,7 @@ impl Ceilings {
         )
     }
 
-    /// Takes about half a second; longer on a slow device.
+    /// Measures both, in about half a second, or more on a slow device.
     pub(super) fn measure(gpu: &Gpu) -> Result<Self> {
         let timestamps = gpu.adapter().timestamps;
         let seconds = if timestamps { seconds_on_device } else { seconds_by_clock };
@@ -58,7 +58,7 @@ impl Ceilings {
     }
 }
 
-/// What runs a kernel once and says how long it took.
+/// Runs a kernel once and returns the seconds that it took.
 type Clock = fn(&Gpu, &dyn Fn() -> Result<Tensor>) -> Result<f64>;
 
 fn seconds_on_device(gpu: &Gpu, work: &dyn Fn() -> Result<Tensor>) -> Result<f64> {
@@ -74,13 +74,13 @@ fn seconds_by_clock(gpu: &Gpu, work: &dyn Fn() -> Result<Tensor>) -> Result<f64>
     Ok(start.elapsed().as_secs_f64())
 }
 
-/// Operations a second.
+/// Operations per second.
 fn multiply_adds(gpu: &Gpu, clock: Clock) -> Result<f64> {
     let mut len = LEAST_VALUES;
     loop {
         let start = Tensor::full(gpu, &[len], 0.5)?;
         let run = || ceiling_multiply_add(&start, ROUNDS);
-        run()?; // which compiles
+        run()?; // the first run also compiles
         if len >= MOST_VALUES || clock(gpu, &run)? >= SECONDS_A_RUN {
             return Ok(chain_operations(len, ROUNDS) / least(gpu, clock, &run)?);
         }
@@ -88,7 +88,7 @@ fn multiply_adds(gpu: &Gpu, clock: Clock) -> Result<f64> {
     }
 }
 
-/// Bytes a second.
+/// Bytes per second.
 fn copy(gpu: &Gpu, clock: Clock) -> Result<f64> {
     let bytes = COPY_BYTES.min(gpu.adapter().max_binding).min(gpu.adapter().max_buffer) & !15;
     let source = Tensor::full(gpu, &[bytes as usize / size_of::<f32>()], 0.5)?;
@@ -97,7 +97,7 @@ fn copy(gpu: &Gpu, clock: Clock) -> Result<f64> {
     Ok(2.0 * bytes as f64 / least(gpu, clock, &run)?)
 }
 
-/// The least seconds of repeated runs.
+/// The seconds of the fastest of several runs.
 fn least(gpu: &Gpu, clock: Clock, run: &dyn Fn() -> Result<Tensor>) -> Result<f64> {
     let (start, mut least) = (Instant::now(), f64::INFINITY);
     while least.is_infinite() || start.elapsed().as_secs_f64() < SECONDS {

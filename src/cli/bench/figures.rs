@@ -1,4 +1,4 @@
-//! A case's time, warm and to completion.
+//! The time that a case takes, warm and to completion.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use super::cases::{Case, Work};
 use crate::error::Result;
 use crate::gpu::Gpu;
 
-/// Runs that are not counted, after the first, which compiles.
+/// Runs that are not counted, after the first one, which also compiles.
 const WARM_UP: usize = 2;
 
 /// One line of `--json`.
@@ -21,7 +21,7 @@ pub(super) struct Figures<'a> {
     pub(super) steps: usize,
     pub(super) median_s: f64,
     pub(super) min_s: f64,
-    /// Of the convolution family's multiply-adds, two operations each, border taps included.
+    /// Counts two operations for each multiply-add of the convolution kernels, those on the border included.
     pub(super) gflops: f64,
     pub(super) images_per_s: f64,
     pub(super) peak_device_mib: f64,
@@ -30,7 +30,7 @@ pub(super) struct Figures<'a> {
 }
 
 impl<'a> Figures<'a> {
-    /// Runs `work` until it is warm, then `steps` times more.
+    /// Runs `work` until it is warm, then times `steps` more runs.
     pub(super) fn take(
         gpu: &'a Gpu,
         name: &'a str,

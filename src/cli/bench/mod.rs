@@ -1,4 +1,4 @@
-//! `sdnet bench`: named cases, timed to completion, warm.
+//! `sdnet bench`: times named cases, warm and to completion.
 
 mod args;
 mod cases;

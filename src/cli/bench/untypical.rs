@@ -1,4 +1,4 @@
-//! `sdnet bench --untypical`: shapes that nobody tunes for, against the typical case nearest to them.
+//! `sdnet bench --untypical`: unusual shapes, compared with the usual case nearest to them.
 
 use serde::Serialize;
 
@@ -9,10 +9,10 @@ use crate::cli::report::to_json;
 use crate::error::Result;
 use crate::gpu::Gpu;
 
-/// What all of them are variants of.
+/// The case that all of them are variants of.
 const TYPICAL: &str = "csc-a";
 const UNTYPICAL: [&str; 7] = ["csc-28", "csc-33x31", "csc-c48", "csc-c100", "csc-k5", "csc-n1", "csc-n3"];
-/// The speed per operation that none may fall below, as a share of the typical case's.
+/// The smallest speed per operation that is acceptable, as a share of that of the typical case.
 const LEAST: f64 = 0.5;
 
 /// One line of `--untypical --json`.
@@ -23,7 +23,7 @@ struct Line<'a> {
     gflops: f64,
     typical: &'static str,
     typical_gflops: f64,
-    /// Speed per operation: this case's over the typical one's.
+    /// The speed per operation, divided by that of the typical case.
     ratio: f64,
     holds: bool,
     adapter: &'a str,
@@ -56,7 +56,7 @@ pub(super) fn run(gpu: &Gpu, options: &BenchArgs) -> Result<()> {
 }
 
 fn figures<'a>(gpu: &'a Gpu, name: &'static str, mode: Mode, options: &BenchArgs) -> Result<Figures<'a>> {
-    // What makes these two untypical is their batch.
+    // These two are untypical by their batch, which must stay as it is.
     let batch = options.batch.filter(|_| !["csc-n1", "csc-n3"].contains(&name));
     let case = Case::named(name, batch)?;
     let mut work = Work::new(gpu, &case, mode)?;

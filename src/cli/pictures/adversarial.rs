@@ -3,19 +3,19 @@
 use super::picture::{INK, Picture, Rgb, TEXT_WIDTH};
 use super::predictions::{CELL_GAP, LINE, Tile, cell_for, clip, draw_tile, enlargement};
 
-/// A clean image, the adversarial one, and what lies between them.
+/// A clean image, the adversarial one, and their difference.
 #[derive(Clone, Debug)]
 pub struct Pair<'a> {
-    /// The clean image and what is said of it.
+    /// The clean image and what the network says of it.
     pub clean: Tile<'a>,
-    /// The adversarial image, of the same size, and what is said of it.
+    /// The adversarial image, of the same size, and what the network says of it.
     pub adversarial: Tile<'a>,
-    /// Adversarial less clean, HWC, in units of a full-scale pixel.
+    /// Adversarial minus clean, HWC, where 1 is the range of a pixel.
     pub change: &'a [f32],
 }
 
 /// One row for each image: clean, adversarial, and their difference times `factor` about grey. Frames are green where
-/// the prediction is right and red where it is wrong. `title` stands above.
+/// the prediction is right and red where it is wrong. The title stands above them all.
 pub fn adversarial(title: &str, pairs: &[Pair], factor: f32) -> Picture {
     let tiles = pairs.iter().flat_map(|pair| [pair.clean.clone(), pair.adversarial.clone()]).collect::<Vec<_>>();
     let caption = format!("difference x {factor:.0}");
@@ -45,7 +45,7 @@ pub fn adversarial(title: &str, pairs: &[Pair], factor: f32) -> Picture {
     picture
 }
 
-/// The colour of one pixel's change: grey where there is none.
+/// The colour for the change of one pixel: grey for no change.
 fn difference_colour(change: &[f32], factor: f32) -> Rgb {
     let level = |change: f32| (128.0 + 127.0 * factor * change).round().clamp(0.0, 255.0) as u8;
     match *change {

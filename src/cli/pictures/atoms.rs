@@ -3,7 +3,7 @@
 use super::picture::{Picture, Rgb, columns_for};
 
 const GAP: usize = 2;
-/// The side, in pixels, that a tile is brought close to.
+/// The side of a tile, in pixels, as nearly as whole pixels allow.
 const ATOM_SIDE: usize = 60;
 
 /// The atoms of a dictionary as tiles on a white grid, two pixels apart, filled row by row.

@@ -11,34 +11,34 @@ pub(super) const GRID: RGBColor = RGBColor(228, 228, 228);
 /// One curve of a [`Chart`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChartCurve {
-    /// What the legend says.
+    /// The name in the legend.
     pub name: String,
     /// (x, y) with x ascending. Points that are not finite are left out.
     pub points: Vec<(f64, f64)>,
-    /// Drawn in grey, for what is compared with.
+    /// Whether it is drawn in grey, as a curve to compare the others with.
     pub grey: bool,
-    /// The height of a dashed line of the same colour, for what this curve alone is compared with.
+    /// The height of a dashed line of the same colour, if this curve has something of its own to be compared with.
     pub level: Option<f64>,
 }
 
 /// A diagram of percentages.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chart {
-    /// Above it.
+    /// The title.
     pub title: String,
-    /// What the horizontal axis is.
+    /// The label of the horizontal axis.
     pub x_axis: String,
-    /// What the vertical axis is: percentages.
+    /// The label of the vertical axis.
     pub y_axis: String,
     /// The lower end of the vertical axis.
     pub bottom: f64,
-    /// Mark the highest point of each curve, and not every point.
+    /// Whether to mark only the highest point of each curve, instead of every point.
     pub peaks: bool,
-    /// The curves, from the first colour on.
+    /// The curves; their colours run from cold to warm in this order.
     pub curves: Vec<ChartCurve>,
 }
 
-/// Colours from cold to warm, for curves in the order of what they stand for.
+/// The colour of one curve of several, from cold for the first to warm for the last.
 fn colour(index: usize, of: usize) -> RGBColor {
     const COLD: [f64; 3] = [49.0, 54.0, 149.0];
     const MIDDLE: [f64; 3] = [26.0, 152.0, 110.0];
@@ -52,7 +52,7 @@ fn colour(index: usize, of: usize) -> RGBColor {
 /// The diagram as the text of an SVG file.
 ///
 /// # Errors
-/// Where the drawing library refuses, with its words.
+/// The message of the drawing library.
 pub fn chart_svg(chart: &Chart) -> Result<String, String> {
     let mut svg = String::new();
     draw(&mut svg, chart).map_err(|error| format!("{}: {error}", chart.title))?;
@@ -107,7 +107,7 @@ fn draw(svg: &mut String, chart: &Chart) -> Result<(), Box<dyn std::error::Error
 
 type Mesh<'a, 'b, 's> = MeshStyle<'a, 'b, RangedCoordf64, RangedCoordf64, SVGBackend<'s>>;
 
-/// The mesh of every diagram: lines across alone, and small labels.
+/// The mesh of every diagram: horizontal lines only, and small labels.
 pub(super) fn plain<'m, 'a, 'b, 's>(mesh: &'m mut Mesh<'a, 'b, 's>) -> &'m mut Mesh<'a, 'b, 's> {
     mesh.disable_x_mesh()
         .light_line_style(WHITE.mix(0.0))
@@ -118,7 +118,7 @@ pub(super) fn plain<'m, 'a, 'b, 's>(mesh: &'m mut Mesh<'a, 'b, 's>) -> &'m mut M
         .axis_desc_style(("sans-serif", 14).into_font().color(&TEXT))
 }
 
-/// The highest point, the first of equals; none of none.
+/// The highest point, the first of equals; nothing if there are no points.
 fn highest(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let best = points.iter().copied().reduce(|best, point| if point.1 > best.1 { point } else { best });
     best.into_iter().collect()

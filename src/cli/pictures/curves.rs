@@ -5,7 +5,7 @@ use plotters::prelude::*;
 
 use super::chart::{GRID, TEXT, plain, short};
 
-/// What was measured at one moment of training. Values that are not finite leave a gap in their curve.
+/// What was measured after one epoch of a training. Values that are not finite leave a gap in their curve.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EpochPoint {
     /// Epochs trained so far.
@@ -41,7 +41,7 @@ struct Panel {
 /// Loss and accuracy over the epochs, side by side, as the text of an SVG file.
 ///
 /// # Errors
-/// Where the drawing library refuses, with its words.
+/// The message of the drawing library.
 pub fn training_curves_svg(points: &[EpochPoint]) -> Result<String, String> {
     let mut svg = String::new();
     draw_curves(&mut svg, points).map_err(|error| format!("training curves: {error}"))?;

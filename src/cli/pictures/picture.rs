@@ -16,12 +16,12 @@ pub(super) const WRONG: Rgb = [200, 38, 38];
 pub(super) const TEXT_SIZE: RasterHeight = RasterHeight::Size16;
 pub(super) const TEXT_WIDTH: usize = get_raster_width(FontWeight::Regular, TEXT_SIZE);
 
-/// An RGB picture, 8 bits a channel, rows from the top.
+/// An RGB picture with 8 bits per channel, rows from the top.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
-    /// Pixels a row.
+    /// Pixels per row.
     pub width: u32,
-    /// Rows.
+    /// Number of rows.
     pub height: u32,
     /// `height * width * 3` bytes.
     pub rgb: Vec<u8>,
@@ -37,7 +37,7 @@ impl Picture {
     /// The picture as the bytes of a PNG file.
     ///
     /// # Errors
-    /// Where the number of bytes does not match the size, or the encoder refuses.
+    /// Says that the number of bytes does not match the size, or what the encoder refuses.
     pub fn png(&self) -> Result<Vec<u8>, String> {
         let expected = u64::from(self.width) * u64::from(self.height) * 3;
         if self.rgb.len() as u64 != expected {
@@ -109,8 +109,8 @@ impl Picture {
     }
 }
 
-/// How many columns make a grid of `count` cells that is one to two times as wide as high with the fewest empty cells;
-/// `aspect` is a cell's height over its width.
+/// The number of columns for a grid of `count` cells that has the fewest empty cells, and is one to two times as wide as
+/// high. `aspect` is the height of a cell divided by its width.
 pub(super) fn columns_for(count: usize, aspect: f64) -> usize {
     let square = (count as f64 * aspect).sqrt();
     let (fewest, most) = (square.ceil() as usize, (2.0 * square).floor() as usize);

@@ -2,14 +2,14 @@
 
 use super::picture::{INK, PAPER, Picture, RIGHT, Rgb, TEXT_SIZE, TEXT_WIDTH, WRONG, columns_for};
 
-/// One test image and what the network said about it.
+/// One test image and what the network says of it.
 #[derive(Clone, Debug)]
 pub struct Tile<'a> {
     /// HWC bytes.
     pub pixels: &'a [u8],
-    /// Rows.
+    /// Number of rows.
     pub height: usize,
-    /// Pixels a row.
+    /// Pixels per row.
     pub width: usize,
     /// 1 (grey) or 3 (RGB); with any other number the first channel is shown, in grey.
     pub channels: usize,
@@ -22,7 +22,8 @@ pub struct Tile<'a> {
 }
 
 impl<'a> Tile<'a> {
-    /// An image of `[height, width, channels]` bytes whose class is `truth`, with what class scores say of it. A class
+    /// An image of `[height, width, channels]` bytes whose class is `truth`, with what these class scores say of
+    /// it. A class
     /// without a name goes by its number.
     pub fn judged(
         pixels: &'a [u8],
@@ -50,7 +51,7 @@ impl Tile<'_> {
         [first, second].map(|line| clip(&line))
     }
 
-    /// The colour of one pixel; white where there is none.
+    /// The colour of one pixel; white if the image does not have it.
     fn colour(&self, x: usize, y: usize) -> Rgb {
         let start = (y * self.width + x) * self.channels;
         match self.pixels.get(start..start + self.channels) {
@@ -90,7 +91,7 @@ pub(super) struct Cell {
     pub(super) height: usize,
 }
 
-/// How often an image's pixels are enlarged.
+/// The factor by which an image is enlarged.
 pub(super) fn enlargement(tile: &Tile) -> usize {
     (IMAGE_SIDE / tile.height.max(tile.width).max(1)).max(1)
 }
@@ -109,7 +110,7 @@ pub(super) fn cell_for(images: &[Tile]) -> Cell {
 
 /// Test images, enlarged, each with its predicted class and probability underneath.
 ///
-/// The frame is green where the prediction is right and red where it is wrong; the true class then follows it.
+/// The frame is green if the prediction is right. If it is wrong, the frame is red and the true class stands below.
 pub fn predictions(images: &[Tile]) -> Picture {
     let cell = cell_for(images);
     let columns = columns_for(images.len(), cell.height as f64 / cell.width as f64);

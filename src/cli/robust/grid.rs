@@ -1,11 +1,11 @@
-//! Which lambdas are tried.
+//! The lambdas to try.
 
 use clap::Args;
 
 use crate::error::{Error, Result};
 use crate::robust::recalibrate::usual_lambdas;
 
-/// Which lambdas are tried.
+/// The lambdas to try.
 #[derive(Debug, Args)]
 pub struct GridArgs {
     /// Lambdas to try, in ascending order [default: 0.1, 0.2 .. 1.4]

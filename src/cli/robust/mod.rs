@@ -15,7 +15,7 @@ use sweep::SweepArgs;
 
 #[derive(Debug, Subcommand)]
 pub enum RobustCommand {
-    /// Measure accuracy over lambda and noise; writes figures, charts and a table
+    /// Measure accuracy over lambda and noise, and write figures, charts and a table
     Sweep(SweepArgs),
     /// Find batch-norm statistics for other lambdas on clean training images, and store them in the weights file
     Recalibrate(RecalibrateArgs),

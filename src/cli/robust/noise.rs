@@ -1,11 +1,11 @@
-//! Which noise, and how much of it.
+//! The kinds and levels of noise.
 
 use clap::Args;
 
 use crate::error::{Error, Result};
 use crate::robust::corrupt::{Corruption, Noise};
 
-/// Which noise, and how much of it.
+/// The kinds and levels of noise.
 #[derive(Debug, Args)]
 pub struct NoiseArgs {
     /// Kinds of noise: gaussian, shot, speckle, impulse, occlusion

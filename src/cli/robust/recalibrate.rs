@@ -60,7 +60,7 @@ pub fn run(options: &RecalibrateArgs) -> Result<()> {
     let found = recalibrate(&mut network, &data, &normalization, &config, &mut || bar.inc(1))?;
     bar.finish_and_clear();
     recipe.normalization = Some(normalization);
-    // The best lambdas depend on the statistics, so that a fit from before no longer holds.
+    // The best lambdas depend on the statistics: a fit from before no longer holds.
     Calibration::forget(&mut recipe);
     let out = options.out.as_ref().unwrap_or(&input.weights.path);
     checkpoint::save(out, &network, &recipe)?;

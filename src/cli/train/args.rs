@@ -26,11 +26,11 @@ pub struct TrainArgs {
     /// Images per step
     #[arg(long, default_value_t = 64)]
     pub batch: usize,
-    /// Learning rate at the start
+    /// Learning rate in the first step
     #[arg(long, default_value_t = 0.1)]
     pub lr: f32,
-    /// How the learning rate falls: cosine goes down to zero along half a cosine, step divides by ten at one half and
-    /// again at three quarters of the training
+    /// How the learning rate falls: cosine lowers it to zero along half a cosine, step divides it by ten after one half
+    /// and again after three quarters of the training
     #[arg(
         long,
         value_parser = one_of::<RateSchedule>(RateSchedule::ALL.map(RateSchedule::name)),

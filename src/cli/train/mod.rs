@@ -118,7 +118,7 @@ fn finish(options: &TrainArgs, trainer: &Trainer) -> Result<()> {
     Ok(())
 }
 
-/// Where the atoms are drawn, if the network has any.
+/// Names the picture of the atoms, if the network has any.
 fn atoms_too(trainer: &Trainer, out: &Path) -> String {
     let sparse = trainer.recipe().model.kind != Kind::Resnet;
     if sparse { format!(", {}", out.join("atoms.png").display()) } else { String::new() }

@@ -14,10 +14,10 @@ use crate::train::Trainer;
 /// The file that `--resume` continues from.
 pub(super) const TRAINING: &str = "training.safetensors";
 
-/// Test images in the picture of predictions.
+/// Number of test images in the picture of predictions.
 const TILES: usize = 24;
 
-/// Weights, state, metrics and curves after an epoch.
+/// Writes weights, state, metrics and curves after an epoch.
 pub(super) fn write_epoch(out: &Path, trainer: &mut Trainer, best: bool) -> Result<()> {
     let recipe = trainer.recipe().clone();
     checkpoint::save(&out.join("last.safetensors"), trainer.network(), &recipe)?;
@@ -38,7 +38,7 @@ pub(super) fn write_epoch(out: &Path, trainer: &mut Trainer, best: bool) -> Resu
     write_svg(&out.join("curves.svg"), pictures::training_curves_svg(&points.collect::<Vec<_>>()))
 }
 
-/// The dictionary of the first layer, and some test images with what the network says of them.
+/// Draws the dictionary of the first layer, and some test images with what the network says of them.
 pub(super) fn write_pictures(out: &Path, trainer: &mut Trainer, test: &Dataset) -> Result<()> {
     write_atoms(&out.join("atoms.png"), trainer)?;
     write_predictions(&out.join("predictions.png"), trainer, test)
@@ -69,7 +69,7 @@ fn write_predictions(path: &Path, trainer: &mut Trainer, test: &Dataset) -> Resu
     write_png(path, &pictures::predictions(&tiles))
 }
 
-/// `count` indices, evenly spread.
+/// `count` indices below `len`, or all of them, evenly spread.
 fn spread(len: usize, count: usize) -> Vec<u32> {
     let count = count.min(len);
     (0..count).map(|i| (i * len / count) as u32).collect()

@@ -69,7 +69,7 @@ impl Screen {
     }
 }
 
-/// What the bar says of an epoch so far.
+/// Loss, accuracy and speed in the current epoch so far.
 fn so_far(progress: &Progress, images_per_s: f64) -> String {
     let tally = &progress.tally;
     format!("loss {:.4} accuracy {:.1} % {images_per_s:.0} images/s", tally.mean_loss(), 100.0 * tally.accuracy())
