@@ -11,8 +11,8 @@ use crate::shaders;
 
 #[derive(Debug, Args)]
 pub struct ShadersArgs {
-    /// Folder to write to, one file per kernel; without it, WGSL is printed, and other languages are translated and
-    /// checked only
+    /// Folder to write to, one file per kernel; without it, WGSL is printed, and of other languages only the size of each
+    /// translation
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
     /// Shading language

@@ -17,11 +17,12 @@ pub struct DataArgs {
     /// Folder that holds the files of the named data set
     #[arg(long, value_name = "FOLDER")]
     pub root: Option<PathBuf>,
-    /// Mean to subtract from pixels in [0, 1]: one number per channel, or one for all [default: what the weights file
-    /// says, or the usual value for the data set]
+    /// Mean to subtract from pixels in [0, 1]: one number per channel, or one for all [default: what the network was
+    /// trained with, or the usual value for the data set]
     #[arg(long, value_name = "X[,X..]", value_delimiter = ',', allow_negative_numbers = true)]
     pub mean: Option<Vec<f32>>,
-    /// Standard deviation to divide pixels by after that: one number per channel, or one for all [default: as for --mean]
+    /// Standard deviation to divide by after that: one number per channel, or one for all [default: what the network was
+    /// trained with, or the usual value for the data set]
     #[arg(long, value_name = "X[,X..]", value_delimiter = ',')]
     pub std: Option<Vec<f32>>,
 }

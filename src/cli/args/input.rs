@@ -2,7 +2,9 @@
 
 use clap::Args;
 
-use super::{AdapterArgs, DataArgs, WeightsArgs};
+use super::adapter::AdapterArgs;
+use super::data::DataArgs;
+use super::weights::WeightsArgs;
 
 /// A network, the images it runs on, and where.
 #[derive(Debug, Args)]

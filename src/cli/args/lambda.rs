@@ -3,7 +3,8 @@
 use clap::Args;
 use clap::builder::PossibleValue;
 
-use super::{WeightsArgs, one_of};
+use super::values::one_of;
+use super::weights::WeightsArgs;
 use crate::checkpoint::Recipe;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
@@ -15,9 +16,9 @@ use crate::robust::{Calibration, LambdaRule};
 #[derive(Debug, Args)]
 pub struct LambdaArgs {
     /// Weight of the l1 term, in place of the one that the network was trained with. Either a number, or a rule that
-    /// chooses one for each image by the noise that a first look finds in it: auto-free (needs no noise to learn from),
-    /// auto (fitted to all noises by `robust calibrate`; without such a fit the same as auto-free), or auto-NOISE (fitted
-    /// to one noise, such as auto-gaussian)
+    /// chooses one for each image by the noise that a first look finds in it: auto-free (needs no calibration), auto
+    /// (calibrated on all noises by `sdnet robust calibrate`; the same as auto-free if the file has not been calibrated), or
+    /// auto-NOISE (calibrated on one noise, such as auto-gaussian)
     #[arg(long, value_name = "NUMBER|auto", allow_negative_numbers = true)]
     pub lambda: Option<String>,
     #[command(flatten)]
@@ -34,9 +35,9 @@ pub struct AdaptArgs {
     /// Batch-norm statistics at another lambda, if the file has been recalibrated
     #[arg(long, value_parser = one_of::<Statistics>(shown_statistics()), default_value_t = Statistics::Own)]
     pub statistics: Statistics,
-    /// Largest distance of a pixel from its reconstruction by the first layer; pixels farther away are clipped, if
-    /// the file has been recalibrated and the network does not run as it was trained. Either clean (the distance that 99 of 100 pixels of clean
-    /// images keep), off, or a number in units of normalised pixels
+    /// Clip pixels that are farther than this from what the first layer makes of them: clean (the distance within which 99
+    /// of 100 pixels of clean images lie), off, or a number in units of normalised pixels. Only for files that have been
+    /// recalibrated, and not where the network runs as it was trained
     #[arg(long, value_name = "clean|off|NUMBER", default_value = "clean", allow_negative_numbers = true)]
     pub clip: String,
     /// Use the statistics of the training at every lambda and clip nothing, as the published code does
@@ -48,7 +49,7 @@ fn shown_statistics() -> [PossibleValue; 2] {
     Statistics::ALL.map(|statistics| {
         PossibleValue::new(statistics.name()).help(match statistics {
             Statistics::Trained => "Those of the training",
-            Statistics::Own => "Those of the training, changed as they change on clean images at this lambda",
+            Statistics::Own => "Those of the training, adjusted by how they change on clean images at this lambda",
         })
     })
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::one_of;
+use super::values::one_of;
 use crate::error::Result;
 use crate::layers::Solver;
 use crate::models::{ModelConfig, Stem};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::one_of;
+use super::values::one_of;
 use crate::checkpoint::{self, Recipe};
 use crate::error::Result;
 use crate::gpu::Gpu;
@@ -16,8 +16,8 @@ pub struct WeightsArgs {
     /// Weights file (safetensors)
     #[arg(id = "weights", long, value_name = "FILE")]
     pub path: PathBuf,
-    /// Network, by its name in `sdnet train`; needed only for a weights file of another program, which does not describe
-    /// its network, as are the six flags that follow
+    /// Name of the network, as in `sdnet train --model`; only for weights files of other programs, which do not say what
+    /// network they hold
     #[arg(long, requires = "classes")]
     pub model: Option<String>,
     /// With --model: channels of the first layer

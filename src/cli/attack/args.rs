@@ -30,7 +30,7 @@ pub struct AttackArgs {
     /// Folder for figures and pictures
     #[arg(long, value_name = "FOLDER")]
     pub out: PathBuf,
-    /// Where attacks are made, and where they are judged
+    /// Network and lambda that attacks are made on and judged by
     #[arg(long, value_enum, default_value_t = AttackMode::Adaptive)]
     pub mode: AttackMode,
     /// How to search for adversarial images
@@ -43,7 +43,7 @@ pub struct AttackArgs {
     /// --norm l2 0.125,0.25,0.5]
     #[arg(long, value_name = "X[,X..]", value_delimiter = ',', value_parser = fraction, allow_negative_numbers = true)]
     pub epsilon: Option<Vec<f32>>,
-    /// Lambdas to judge at, besides that of --lambda, in the same form [default: 0.1,0.2,0.4,0.6,0.8,1,1.4]
+    /// Lambdas to judge at, besides that of --lambda and in the same form [default: 0.1,0.2,0.4,0.6,0.8,1,1.4]
     #[arg(long, value_name = "X[,X..]", value_delimiter = ',', allow_negative_numbers = true)]
     pub lambdas: Option<Vec<String>>,
     /// PGD: number of steps
@@ -61,8 +61,8 @@ pub struct AttackArgs {
     /// PGD: start at the clean images instead of random points near them
     #[arg(long)]
     pub no_random_start: bool,
-    /// FGSM and PGD: number of gradients to average per step, all but the first at the lambda that is chosen for the image
-    /// with a little noise
+    /// FGSM and PGD: number of gradients to average per step. The first is taken at the lambda that is chosen for the image,
+    /// the others at lambdas that are chosen for the image with a little noise
     #[arg(long, default_value_t = 1)]
     pub draws: usize,
     /// Random search: number of changes to try per image [default: three for each gradient that PGD takes]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Picture;
+use super::picture::Picture;
 use crate::error::{Error, Result};
 use crate::files::write_bytes;
 

@@ -25,7 +25,7 @@ pub struct CalibrateArgs {
     grid: GridArgs,
     #[command(flatten)]
     adapt: AdaptArgs,
-    /// Measure of the noise in an image, taken from what the first layer leaves of it
+    /// What to count as the residual, by which lambda is chosen
     #[arg(long, value_parser = one_of::<Residual>(shown_residuals()), default_value_t = Residual::Excess)]
     residual: Residual,
     /// Number of training images to calibrate on, spread evenly over the data set; test images are not used
@@ -42,8 +42,8 @@ pub struct CalibrateArgs {
 fn shown_residuals() -> [PossibleValue; 2] {
     Residual::ALL.map(|residual| {
         PossibleValue::new(residual.name()).help(match residual {
-            Residual::Excess => "What is left beyond that of clean images, where the image is quiet",
-            Residual::Plain => "All that is left",
+            Residual::Excess => "What noise leaves where the image is quiet",
+            Residual::Plain => "Everything that the first layer does not explain",
         })
     })
 }
