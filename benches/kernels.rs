@@ -1,4 +1,4 @@
-//! The kernels through the library's own functions, at sizes that a software driver runs in milliseconds. Against
+//! The kernels through the library's functions, at sizes that a software driver runs in milliseconds. To find
 //! regressions: `cargo bench -- --save-baseline before`, then, with the change, `cargo bench -- --baseline before`.
 
 use std::time::Duration;
@@ -6,14 +6,15 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use sdnet::Result;
 use sdnet::gpu::{Gpu, GpuOptions};
-use sdnet::layers::{BatchNorm, Csc, CscConfig, Parameter, Pass, StepRule};
-use sdnet::ops::{self, PowerIteration, Prox, RunningStatistics, SgdRule, Window};
-use sdnet::reference::fill::fill;
-use sdnet::shape::ConvShape;
+use sdnet::layers::{BatchNorm, Csc, CscConfig, Pass};
+use sdnet::ops::{self, Factor, Prox, ProxStep, RunningStatistics, SgdRule, Window};
+use sdnet::reference::sequence::sequence;
+use sdnet::shape::{ConvShape, Geometry};
+use sdnet::solver::{Convolution, PowerIteration};
 use sdnet::tape::{Tape, Var};
 use sdnet::tensor::Tensor;
 
-/// Maps of the kernels that compute little: n, height, width, channels.
+/// Map sizes for kernels that compute little: n, height, width, channels.
 const MAP: [usize; 4] = [4, 32, 32, 64];
 
 struct Bench<'c> {
@@ -23,7 +24,7 @@ struct Bench<'c> {
 
 impl Bench<'_> {
     fn tensor(&self, shape: &[usize]) -> Tensor {
-        let values = fill(shape.iter().product(), 1, 1.0).iter().map(|v| *v as f32).collect::<Vec<_>>();
+        let values = sequence(shape.iter().product(), 1, 1.0).iter().map(|v| *v as f32).collect::<Vec<_>>();
         Tensor::from_slice(&self.gpu, shape, &values).expect("a small tensor")
     }
 
@@ -40,7 +41,7 @@ impl Bench<'_> {
         });
     }
 
-    /// Times `forward` of a map, alone and with its gradients.
+    /// Times `forward` on a map, without and with its gradients.
     fn time_taped(&mut self, name: &str, shape: &[usize], forward: impl Fn(&Tape, &Var) -> Result<Var>) {
         let x = self.tensor(shape);
         let bytes = Throughput::Bytes(4 * x.len() as u64);
@@ -65,16 +66,18 @@ fn convolutions(bench: &mut Bench) {
         ("1x1, stride 2", MAP, 128, 1, 2),
     ] {
         let weight = bench.tensor(&[atoms, kernel, kernel, signal[3]]);
-        let shape = ConvShape::new("bench", &signal, weight.shape(), stride, kernel / 2).expect("shapes fit");
-        let (x, codes, one) = (bench.tensor(&signal), bench.tensor(&shape.codes()), bench.one());
+        let shape =
+            ConvShape::new("bench", &signal, weight.shape(), Geometry::square(stride, kernel / 2)).expect("shapes fit");
+        let (x, codes) = (bench.tensor(&signal), bench.tensor(&shape.codes()));
         let multiply_adds = codes.len() * kernel * kernel * signal[3];
         let throughput = Throughput::Elements(multiply_adds as u64);
-        let (s, p, size) = (stride, kernel / 2, (signal[1], signal[2]));
-        bench.time(&format!("correlation/{name}"), throughput.clone(), || ops::correlation(&x, &weight, &one, s, p));
-        bench.time(&format!("synthesis/{name}"), throughput.clone(), || {
-            ops::synthesis(&codes, &weight, &one, s, p, size)
+        let (geometry, size) = (shape.geometry, [signal[1], signal[2]]);
+        bench.time(&format!("correlation/{name}"), throughput.clone(), || ops::correlation(&x, &weight, geometry));
+        bench
+            .time(&format!("synthesis/{name}"), throughput.clone(), || ops::synthesis(&codes, &weight, geometry, size));
+        bench.time(&format!("weight gradient/{name}"), throughput, || {
+            ops::weight_gradient(Factor::ONE, &shape, &codes, &x)
         });
-        bench.time(&format!("weight gradient/{name}"), throughput, || ops::weight_gradient(&shape, &codes, &x, &one));
     }
 }
 
@@ -82,30 +85,30 @@ fn convolutions(bench: &mut Bench) {
 fn sparse_coding(bench: &mut Bench) {
     let weight = bench.tensor(&[64, 3, 3, 64]);
     ops::normalize_atoms(&weight).expect("a small tensor");
-    let parameter = Parameter { name: "dn.weight".into(), value: weight.clone() };
-    let mut csc = Csc::new(parameter, CscConfig::default()).expect("a layer");
-    csc.set_step(StepRule::Fixed(0.1));
-    let csc = std::cell::RefCell::new(csc);
-    bench.time_taped("csc", &MAP, |tape, x| csc.borrow_mut().forward(&Pass::eval(tape), x));
-    let shape = ConvShape::new("bench", &MAP, weight.shape(), 1, 1).expect("shapes fit");
-    let vector = bench.tensor(&[1, MAP[1], MAP[2], 64]);
-    let mut power = PowerIteration::new(&shape, vector).expect("shapes fit");
-    bench.time("power iteration/3 rounds", Throughput::Elements(3), || power.run(&weight, 3));
+    let mut csc = Csc::new(weight.clone(), CscConfig::default()).expect("a layer");
+    csc.set_step(0.1).expect("a step size");
+    bench.time_taped("csc", &MAP, |tape, x| csc.forward(&Pass::eval(tape), x));
+    let operator = Convolution { weight, geometry: Geometry::square(1, 1), size: [MAP[1], MAP[2]] };
+    let mut power = PowerIteration::new(bench.tensor(&[1, MAP[1], MAP[2], 64]));
+    bench.time("power iteration/3 rounds", Throughput::Elements(3), || power.run(&operator, 3));
 }
 
 fn maps(bench: &mut Bench) {
     let (step, lambda, prox) =
         (bench.one(), Tensor::full(&bench.gpu, &[MAP[0]], 0.1), Prox { mu: 0.0, non_negative: true });
     let lambda = lambda.expect("a small tensor");
-    bench.time_taped("soft threshold", &MAP, |tape, u| tape.soft_threshold(u, &step, &lambda, prox));
+    let (u, bytes) = (bench.tensor(&MAP), Throughput::Bytes(4 * MAP.iter().product::<usize>() as u64));
+    let with = ProxStep { step: &step, lambda: &lambda, prox };
+    bench.time("soft threshold/forward", bytes.clone(), || ops::soft_threshold(&u, with));
+    bench.time("soft threshold/gradient", bytes.clone(), || ops::soft_threshold_gradient(&u, &u, &step, 0.0));
     bench.time_taped("relu", &MAP, |tape, x| tape.relu(x));
     bench.time_taped("add and relu", &MAP, |tape, x| tape.add_relu(x, x));
-    bench.time_taped("momentum", &MAP, |tape, z| tape.momentum(z, z, 0.3));
+    bench.time("momentum/forward", bytes, || ops::momentum(&u, &u, 0.3));
     bench.time_taped("max pool", &MAP, |tape, x| tape.max_pool(x, Window { size: 3, stride: 2, padding: 1 }));
     bench.time_taped("global average pool", &MAP, |tape, x| tape.global_average_pool(x));
-    let channel = |name: &str| Parameter { name: name.into(), value: bench.tensor(&[MAP[3]]) };
+    let channel = || bench.tensor(&[MAP[3]]);
     let running = RunningStatistics { mean: bench.tensor(&[MAP[3]]), variance: bench.tensor(&[MAP[3]]) };
-    let norm = BatchNorm { weight: channel("weight"), bias: channel("bias"), running, by_lambda: None };
+    let norm = BatchNorm { weight: channel(), bias: channel(), running };
     bench.time_taped("batch norm", &MAP, |tape, x| norm.forward(&Pass::train(tape), x));
 }
 
@@ -117,9 +120,9 @@ fn training(bench: &mut Bench) {
         Ok(tape.cross_entropy(&logits, &labels)?.loss)
     });
     let [parameter, velocity, gradient] = [(); 3].map(|()| bench.tensor(&[256, 3, 3, 256]));
-    let (rate, rule) = (bench.one(), SgdRule { momentum: 0.9, weight_decay: 5e-4, nesterov: true });
+    let rule = SgdRule { momentum: 0.9, weight_decay: 5e-4, nesterov: true };
     let bytes = Throughput::Bytes(4 * parameter.len() as u64);
-    bench.time("sgd/256 channels", bytes.clone(), || ops::sgd(&parameter, &velocity, &gradient, &rate, rule));
+    bench.time("sgd/256 channels", bytes.clone(), || ops::sgd(&parameter, &velocity, &gradient, 0.1, rule));
     bench.time("normalize atoms/256 channels", bytes, || ops::normalize_atoms(&gradient));
 }
 
@@ -132,7 +135,7 @@ fn kernels(criterion: &mut Criterion) {
     training(&mut bench);
 }
 
-/// As short as the smallest number of samples allows: over a minute or two for all.
+/// As short as the smallest number of samples allows: a minute or two for everything.
 fn short() -> Criterion {
     let second = Duration::from_secs(1);
     Criterion::default().sample_size(10).warm_up_time(second / 4).measurement_time(second)

@@ -1,17 +1,17 @@
-//! Noisy photographs of clothes, each denoised and classified at a lambda of its own, with nothing but the library.
+//! Noisy photographs of clothes, each denoised and classified at its own lambda, with nothing but the library.
 //!
 //!     cargo run --release --example robust [FOLDER [WEIGHTS]]
 //!
-//! Writes noisy.png (before), denoised.png (what the network gets to see) and reconstruction.png (what its codes say).
+//! Writes noisy.png (the input), denoised.png (what the network sees) and reconstruction.png (from its codes).
 
 use image::imageops::{FilterType, resize};
-use sdnet::checkpoint;
 use sdnet::data::{DataSource, Split, fill_batch, load};
 use sdnet::gpu::{Gpu, GpuOptions};
 use sdnet::layers::Pass;
-use sdnet::robust::LambdaRule;
+use sdnet::models::{Model, Network};
 use sdnet::robust::corrupt::{Corruption, Noise};
 use sdnet::robust::recalibrate::{RecalibrateConfig, recalibrate};
+use sdnet::robust::{Adapted, Classifier, LambdaRule, Prepared};
 use sdnet::tape::Tape;
 use sdnet::tensor::Tensor;
 
@@ -20,12 +20,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let gpu = Gpu::open(&GpuOptions::default())?;
     let bundled = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/sdnet18-fashion.safetensors");
     let weights = std::env::args().nth(2).unwrap_or_else(|| bundled.into());
-    let (mut network, recipe) = checkpoint::load(weights.as_ref(), &gpu, None)?;
+    let (mut network, recipe) = Adapted::<Network>::load(weights.as_ref(), &gpu, None)?;
     let source = DataSource { name: "fashion-mnist-small".into(), root: None };
     let (train, mut test) = (load(&source, Split::Train)?, load(&source, Split::Test)?.subset(8));
     let normalization = recipe.normalization.ok_or("the file does not say how pixels are normalised")?;
 
-    // Clean images teach it what to expect at other lambdas: once for a network; `sdnet robust recalibrate` keeps it.
+    // Learns from clean images what to expect at other lambdas. Once per network: `sdnet robust recalibrate` stores it.
     let config = RecalibrateConfig { lambdas: vec![0.1, 0.4, 0.8, 1.2], images: 400, ..RecalibrateConfig::default() };
     recalibrate(&mut network, &train, &normalization, &config, &mut || ())?;
 
@@ -35,20 +35,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (pixels, labels) = fill_batch(&test, &[0, 1, 2, 3, 4, 5, 6, 7], &normalization, None, 0, 0);
     let tape = Tape::idle();
     let x = tape.constant(&Tensor::from_slice(&gpu, &[8, 28, 28, 1], &pixels)?);
-    let (clipped, pass) = LambdaRule::label_free(recipe.model.lambda).prepare(&mut network, &x, Pass::eval(&tape))?;
+    let rule = LambdaRule::label_free(recipe.model.lambda);
+    let Prepared { images: clipped, pass, lambdas } = rule.prepare(&network, &x, Pass::eval(&tape))?;
 
-    let trained = network.predict(x.value(), None)?.to_vec()?;
-    let auto = network.forward(&pass, &clipped)?.value().to_vec()?;
+    let trained = network.model().predict(x.value())?.to_vec()?;
+    let auto = network.scores(&pass, &clipped)?.value().to_vec()?;
     let best = |s: &[f32]| (0..10).fold(0, |best, c| if s[c] > s[best] { c } else { best });
-    for (i, (label, lambda)) in labels.iter().zip(pass.lambda.as_ref().ok_or("no lambda")?.to_vec()?).enumerate() {
+    for (i, (label, lambda)) in labels.iter().zip(lambdas.ok_or("no lambda")?).enumerate() {
         let [truth, trained, auto] = [*label as usize, best(&trained[10 * i..][..10]), best(&auto[10 * i..][..10])]
             .map(|c| &test.class_names[c]);
         print!("{truth:11} {:8} {:4}: ", noises[i % 4].0, noises[i % 4].1);
         println!("as trained {trained:11} at lambda {lambda:.2} {auto}");
     }
-    let csc = network.first_sparse_layer()?;
+    let csc = network.model().first_sparse_layer().ok_or("no sparse coding layer")?;
     let codes = csc.forward(&pass, &clipped)?;
-    let left = tape.residual(&clipped, &codes, &tape.constant(&csc.weight.value), 1, 1)?;
+    let left = csc.residual(&tape, &clipped, &codes)?;
     let said = tape.clip_residual(&clipped, &left, 0.0)?;
     for (name, shown) in [("noisy", &x), ("denoised", &clipped), ("reconstruction", &said)] {
         let bytes = shown.value().to_vec()?.iter().map(|v| (255.0 * v * normalization.std[0]).round() as u8).collect();

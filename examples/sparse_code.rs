@@ -1,15 +1,16 @@
-//! Sparse codes of a photograph: what FISTA does to the objective, how few codes are left, and the picture they make.
+//! Sparse codes of a photograph: how FISTA lowers the objective, how few codes are not zero, and their reconstruction.
 //!
 //!     cargo run --release --example sparse_code [PHOTO.png [RECONSTRUCTION.png]]
 
 use std::f32::consts::PI;
 
 use sdnet::gpu::{Gpu, GpuOptions};
-use sdnet::layers::{Csc, CscConfig, Parameter, Pass};
+use sdnet::layers::{Csc, CscConfig, Pass};
+use sdnet::shape::Geometry;
 use sdnet::tape::Tape;
-use sdnet::tensor::{Tensor, nchw_to_nhwc};
+use sdnet::tensor::{Tensor, nchw_to_nhwc, nhwc_to_nchw};
 
-/// All products of two cosines on 7 x 7 pixels, of unit norm: [49, 7, 7, 1].
+/// All products of two cosines on 7 x 7 pixels (the DCT), with unit norm: [49, 7, 7, 1].
 fn cosines() -> Vec<f32> {
     let wave = |f: usize, x: usize| (PI * f as f32 * (x as f32 + 0.5) / 7.0).cos();
     let atom = |f: usize| (0..49).map(move |i| wave(f / 7, i / 7) * wave(f % 7, i % 7));
@@ -24,15 +25,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let photo = image::open(photo)?.into_rgb8();
     let (width, height) = (photo.width() as usize, photo.height() as usize);
 
-    // The three colours are three samples of one channel.
+    // The three colours become three samples with one channel each.
     let pixels = photo.pixels().flat_map(|p| p.0).map(|v| f32::from(v) / 255.0).collect::<Vec<_>>();
-    let planes = sdnet::tensor::nhwc_to_nchw(&[1, height, width, 3], &pixels)?;
+    let planes = nhwc_to_nchw(&[1, height, width, 3], &pixels)?;
     let gpu = Gpu::open(&GpuOptions::default())?;
     let x = Tensor::from_slice(&gpu, &[3, height, width, 1], &planes)?;
 
     let dictionary = Tensor::from_slice(&gpu, &[49, 7, 7, 1], &cosines())?;
-    let base = CscConfig { stride: 2, padding: 3, lambda: 0.03, non_negative: false, ..CscConfig::default() };
-    let mut csc = Csc::new(Parameter { name: "dn.weight".into(), value: dictionary }, base)?;
+    let base =
+        CscConfig { geometry: Geometry::square(2, 3), lambda: 0.03, non_negative: false, ..CscConfig::default() };
+    let mut csc = Csc::new(dictionary, base)?;
     let tape = Tape::idle();
     let mut codes = Vec::new();
     for iterations in [1, 2, 4, 8, 16] {
@@ -45,7 +47,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         codes.push(z);
     }
     let Some(best) = codes.last() else { return Ok(()) };
-    let planes = csc.reconstruct(best, (height, width))?.to_vec()?;
+    let planes = csc.reconstruct(best, [height, width])?.to_vec()?;
     let error = planes.iter().zip(x.to_vec()?).map(|(a, b)| (a - b).powi(2)).sum::<f32>() / planes.len() as f32;
     println!("the reconstruction in {output} has a peak signal-to-noise ratio of {:.1} dB", -10.0 * error.log10());
     let pixels = nchw_to_nhwc(&[1, 3, height, width], &planes)?;

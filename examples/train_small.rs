@@ -1,11 +1,11 @@
-//! Training a small SDNet on a part of the bundled images, with nothing but the library.
+//! Trains a small SDNet on some of the bundled images, with nothing but the library.
 //!
 //!     cargo run --release --example train_small
 
 use sdnet::checkpoint::Recipe;
 use sdnet::data::{DataSource, Normalization, Split, load};
 use sdnet::gpu::{Gpu, GpuOptions};
-use sdnet::models::ModelConfig;
+use sdnet::models::{ModelConfig, Network};
 use sdnet::train::{Event, TrainConfig, Trainer};
 
 fn main() -> sdnet::Result<()> {
@@ -18,8 +18,8 @@ fn main() -> sdnet::Result<()> {
         normalization: Some(Normalization::default_for(&train.name, 1)),
         ..Recipe::default()
     };
-    let config = TrainConfig { epochs: 1, batch: 32, rate: 0.05, steps: Some(60), ..TrainConfig::default() };
-    let mut trainer = Trainer::new(&gpu, recipe, config)?;
+    let config = TrainConfig { epochs: 1, batch: 32, learning_rate: 0.05, steps: Some(60), ..TrainConfig::default() };
+    let mut trainer = Trainer::<Network>::new(&gpu, recipe, config)?;
     trainer.run(&train, &test, &|| false, &mut |trainer, event| {
         match event {
             Event::Step { .. } => {

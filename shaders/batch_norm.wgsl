@@ -1,8 +1,6 @@
-// y = (x - mean) / sqrt(variance + EPSILON) * weight + bias, or max(., 0) of it if RELU; by channel, and by sample where
-// the statistics are. A thread goes through a chunk of the pixels of one channel; LENGTH is CHUNKS * CHANNELS.
+// y = (x - mean) / sqrt(variance + epsilon) * weight + bias, or max(., 0) of it if RELU; by channel, and by sample if
+// the statistics are. A thread handles a chunk of the pixels of one channel; LENGTH is CHUNKS * CHANNELS.
 
-override LENGTH: u32;
-override EPSILON: f32;
 override RELU: bool;
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -12,22 +10,14 @@ override RELU: bool;
 @group(0) @binding(4) var<storage, read> bias: array<f32>;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let i = workgroup_index(workgroup, workgroups) * 64u + local;
-    if i < LENGTH {
-        let c = i % CHANNELS;
-        let pixels = chunk(i / CHANNELS);
-        let center = mean[pixels.statistics + c];
-        let slope = weight[c] / sqrt(variance[pixels.statistics + c] + EPSILON);
-        let offset = bias[c];
-        for (var p = pixels.first; p < pixels.last; p++) {
-            let normalised = (x[p * CHANNELS + c] - center) * slope + offset;
-            y[p * CHANNELS + c] = select(normalised, max(normalised, 0.0), RELU);
-        }
+fn each(i: u32) {
+    let c = i % CHANNELS;
+    let pixels = chunk(i / CHANNELS);
+    let center = mean[pixels.statistics + c];
+    let slope = weight[c] / sqrt(variance[pixels.statistics + c] + numbers.epsilon);
+    let offset = bias[c];
+    for (var p = pixels.first; p < pixels.last; p++) {
+        let normalised = (x[p * CHANNELS + c] - center) * slope + offset;
+        y[p * CHANNELS + c] = select(normalised, max(normalised, 0.0), RELU);
     }
 }

@@ -1,11 +1,9 @@
 // The gradient of batch norm with respect to x, from the summed gradients of weight and bias:
-//     out = weight / sqrt(variance + EPSILON) * (gradient - (sum_bias + normalised x * sum_weight) / PIXELS)
-// With running statistics (TRAIN false), which may differ by sample, these do not depend on x and only the first factor
-// remains. A thread goes through a chunk of the pixels of one channel; LENGTH is CHUNKS * CHANNELS.
+//     out = weight / sqrt(variance + epsilon) * (gradient - (sum_bias + normalised x * sum_weight) / PIXELS)
+// Running statistics (TRAIN false), which may differ by sample, do not depend on x, so that only the first factor
+// remains. A thread handles a chunk of the pixels of one channel; LENGTH is CHUNKS * CHANNELS.
 
-override LENGTH: u32;
 override PIXELS: u32;
-override EPSILON: f32;
 override TRAIN: bool;
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -17,24 +15,16 @@ override TRAIN: bool;
 @group(0) @binding(6) var<storage, read> sum_bias: array<f32>;
 @group(0) @binding(7) var<storage, read_write> out: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let i = workgroup_index(workgroup, workgroups) * 64u + local;
-    if i < LENGTH {
-        let c = i % CHANNELS;
-        let pixels = chunk(i / CHANNELS);
-        let center = mean[pixels.statistics + c];
-        let inverse = 1.0 / sqrt(variance[pixels.statistics + c] + EPSILON);
-        let slope = weight[c] * inverse;
-        let along = select(0.0, inverse * sum_weight[c] / f32(PIXELS), TRAIN);
-        let shift = select(0.0, sum_bias[c] / f32(PIXELS), TRAIN);
-        for (var p = pixels.first; p < pixels.last; p++) {
-            let at = p * CHANNELS + c;
-            out[at] = slope * (gradient[at] - shift - (x[at] - center) * along);
-        }
+fn each(i: u32) {
+    let c = i % CHANNELS;
+    let pixels = chunk(i / CHANNELS);
+    let center = mean[pixels.statistics + c];
+    let inverse = 1.0 / sqrt(variance[pixels.statistics + c] + numbers.epsilon);
+    let slope = weight[c] * inverse;
+    let along = select(0.0, inverse * sum_weight[c] / f32(PIXELS), TRAIN);
+    let shift = select(0.0, sum_bias[c] / f32(PIXELS), TRAIN);
+    for (var p = pixels.first; p < pixels.last; p++) {
+        let at = p * CHANNELS + c;
+        out[at] = slope * (gradient[at] - shift - (x[at] - center) * along);
     }
 }

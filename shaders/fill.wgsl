@@ -1,18 +1,12 @@
-// out = VALUE
+// out = value
 
-override LENGTH: u32;
-override VALUE: f32;
+struct Numbers {
+    value: f32,
+}
 
+@group(1) @binding(0) var<uniform> numbers: Numbers;
 @group(0) @binding(0) var<storage, read_write> out: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let i = workgroup_index(workgroup, workgroups) * 64u + local;
-    if i < LENGTH {
-        out[i] = vec4(VALUE);
-    }
+fn each(i: u32) {
+    out[i] = vec4(numbers.value);
 }

@@ -1,25 +1,16 @@
 // out[n, c] = mean over pixels of x[n, pixel, c]
 
-override LENGTH: u32;
 override PIXELS: u32;
 override CHANNELS: u32;
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let i = workgroup_index(workgroup, workgroups) * 64u + local;
-    if i < LENGTH {
-        let first = i / CHANNELS * PIXELS * CHANNELS + i % CHANNELS;
-        var sum = 0.0;
-        for (var p = 0u; p < PIXELS; p++) {
-            sum += x[first + p * CHANNELS];
-        }
-        out[i] = sum / f32(PIXELS);
+fn each(i: u32) {
+    let first = i / CHANNELS * PIXELS * CHANNELS + i % CHANNELS;
+    var sum = 0.0;
+    for (var p = 0u; p < PIXELS; p++) {
+        sum += x[first + p * CHANNELS];
     }
+    out[i] = sum / f32(PIXELS);
 }

@@ -1,20 +1,14 @@
-// The extrapolated point of FISTA: out = z + BETA (z - previous)
+// The extrapolated point of FISTA: out = z + beta (z - previous)
 
-override LENGTH: u32;
-override BETA: f32;
+struct Numbers {
+    beta: f32,
+}
 
+@group(1) @binding(0) var<uniform> numbers: Numbers;
 @group(0) @binding(0) var<storage, read> z: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> previous: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let i = workgroup_index(workgroup, workgroups) * 64u + local;
-    if i < LENGTH {
-        out[i] = z[i] + BETA * (z[i] - previous[i]);
-    }
+fn each(i: u32) {
+    out[i] = z[i] + numbers.beta * (z[i] - previous[i]);
 }

@@ -1,23 +1,13 @@
-// The factor that fits a reconstruction to its signal best, by sample: a workgroup a sample.
-//     scale[n] = <x - r, x> / |x - r|^2,  x - r = A z being the reconstruction, and 0 where there is none
+// The factor that best fits a reconstruction to its signal, one workgroup per sample:
+//     scale[n] = <x - r, x> / |x - r|^2,  where x - r = A z is the reconstruction; 0 if that is zero
 
-override SAMPLES: u32;
 override SAMPLE: u32;
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> residual: array<f32>;
 @group(0) @binding(2) var<storage, read_write> scale: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let sample = workgroup_index(workgroup, workgroups);
-    if sample >= SAMPLES {
-        return;
-    }
+fn each_group(sample: u32, local: u32) {
     var product = 0.0;
     var square = 0.0;
     for (var i = local; i < SAMPLE; i += 64u) {

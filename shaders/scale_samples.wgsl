@@ -1,23 +1,14 @@
-// out = factor[sample] * a, with SAMPLE values a sample
+// out = factor[sample] * a, with SAMPLE values per sample
 
-override LENGTH: u32;
 override SAMPLE: u32;
 
 @group(0) @binding(0) var<storage, read> a: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> factor: array<f32>;
 @group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let i = workgroup_index(workgroup, workgroups) * 64u + local;
-    if i < LENGTH {
-        for (var q = 0u; q < 4u; q++) {
-            let sample = min((4u * i + q) / SAMPLE, arrayLength(&factor) - 1u);
-            out[i][q] = factor[sample] * a[i][q];
-        }
+fn each(i: u32) {
+    for (var q = 0u; q < 4u; q++) {
+        let sample = min((4u * i + q) / SAMPLE, arrayLength(&factor) - 1u);
+        out[i][q] = factor[sample] * a[i][q];
     }
 }

@@ -1,6 +1,5 @@
-// z = prox(u) as in common/prox.wgsl, with SAMPLE values a sample and a lambda for each
+// z = prox(u) as in common/prox.wgsl, with SAMPLE values and one lambda per sample
 
-override LENGTH: u32;
 override SAMPLE: u32;
 
 @group(0) @binding(0) var<storage, read> u: array<vec4<f32>>;
@@ -8,17 +7,9 @@ override SAMPLE: u32;
 @group(0) @binding(2) var<storage, read> lambda: array<f32>;
 @group(0) @binding(3) var<storage, read_write> z: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let i = workgroup_index(workgroup, workgroups) * 64u + local;
-    if i < LENGTH {
-        for (var q = 0u; q < 4u; q++) {
-            let sample = min((4u * i + q) / SAMPLE, arrayLength(&lambda) - 1u);
-            z[i][q] = prox(u[i][q], step[0], lambda[sample]);
-        }
+fn each(i: u32) {
+    for (var q = 0u; q < 4u; q++) {
+        let sample = min((4u * i + q) / SAMPLE, arrayLength(&lambda) - 1u);
+        z[i][q] = prox(u[i][q], step[0], lambda[sample]);
     }
 }

@@ -1,19 +1,13 @@
-// The step of (F)ISTA from the largest eigenvalue L of A^T A: out = FACTOR / L
+// The step size of (F)ISTA from the largest eigenvalue L of A^T A: out = factor / L
 
-override LENGTH: u32;
-override FACTOR: f32;
+struct Numbers {
+    factor: f32,
+}
 
+@group(1) @binding(0) var<uniform> numbers: Numbers;
 @group(0) @binding(0) var<storage, read> lipschitz: array<f32>;
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let i = workgroup_index(workgroup, workgroups) * 64u + local;
-    if i < LENGTH {
-        out[i] = FACTOR / max(lipschitz[i], 1e-12);
-    }
+fn each(i: u32) {
+    out[i] = numbers.factor / max(lipschitz[i], 1e-12);
 }

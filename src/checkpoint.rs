@@ -1,4 +1,7 @@
-//! Networks and unfinished trainings as safetensors files. Whatever is written is written aside and renamed.
+//! Models as safetensors files: tensors under the names of the published checkpoints, and a description as JSON.
+//!
+//! What else goes with a model (an unfinished training, statistics for other lambdas) is an [`Attachment`] under a name of
+//! its own: JSON in the metadata, and tensors whose names begin with that name.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,131 +10,313 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::data::{Augment, Normalization};
 use crate::error::{Error, Result};
-use crate::files::{NamedTensors, TensorFile, read_safetensors, write_safetensors};
+use crate::files::{NamedTensors, TensorFile, parse_safetensors};
 use crate::gpu::Gpu;
-use crate::models::{ModelConfig, Network, Recalibration};
+use crate::layers::{Csc, Part, Path as Place, Walk, sparse_layers};
+use crate::models::{Architecture, ModelConfig, Network};
+use crate::tensor::{Tensor, nchw_to_nhwc, nhwc_to_nchw};
 
 /// The key of a file's metadata that holds the [`Recipe`] as JSON.
 const RECIPE: &str = "sdnet";
 
-/// The key of a file's metadata that holds a [`Recalibration`] as JSON, where there is one.
-const RECALIBRATED: &str = "recalibrated";
+/// The last part of the name of a layer's step size, as published.
+const STEP_SIZE: &str = "dn.step_size";
 
-/// Everything beside its tensors that it takes to use a network again.
+/// Everything but its tensors that is needed to use a model again.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Recipe {
-    /// The network.
-    pub model: ModelConfig,
-    /// What was done to pixels, where it is known.
+pub struct Recipe<C = ModelConfig> {
+    /// The model.
+    pub model: C,
+    /// The normalisation of pixels, if known.
+    #[serde(default)]
     pub normalization: Option<Normalization>,
     /// Height and width of the images it was trained on.
+    #[serde(default)]
     pub size: Option<[usize; 2]>,
     /// Names of the classes.
+    #[serde(default)]
     pub class_names: Vec<String>,
     /// Name of the data it was trained on.
+    #[serde(default)]
     pub data: String,
-    /// What was done to its training images.
+    /// The augmentation of its training images.
+    #[serde(default)]
     pub augment: Option<Augment>,
-    /// What else is kept with the network, by name.
-    pub notes: BTreeMap<String, serde_json::Value>,
+    /// Further metadata, by name.
+    #[serde(default, alias = "notes")]
+    pub metadata: BTreeMap<String, serde_json::Value>,
 }
 
-/// Writes a network: published names, OIHW, and the recipe in the metadata.
-///
-/// # Errors
-/// [`Error::Io`] where the file cannot be written, or whatever the device reports.
-pub fn save(path: &Path, network: &Network, recipe: &Recipe) -> Result<()> {
-    let mut metadata = metadata(&[(RECIPE, &to_json(path, recipe)?)]);
-    if let Some(recalibration) = network.recalibration() {
-        metadata.insert(RECALIBRATED.to_owned(), to_json(path, recalibration)?);
+impl<C> Recipe<C> {
+    /// The name of a class, or its number if the classes have no names.
+    pub fn class_name(&self, class: usize) -> String {
+        self.class_names.get(class).cloned().unwrap_or_else(|| class.to_string())
     }
-    write_safetensors(path, &TensorFile { metadata, tensors: network.tensors()? })
 }
 
-/// Reads a network. A file of other origin carries no recipe: `foreign` says then what it is.
+/// Additional contents of a model's file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Attachment {
+    /// A description.
+    pub json: String,
+    /// Tensors; in the file, their names begin with the name of the attachment.
+    pub tensors: NamedTensors,
+}
+
+impl Attachment {
+    /// A description as JSON, with tensors.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a description that JSON cannot hold.
+    pub fn new<T: Serialize>(what: &'static str, description: &T, tensors: NamedTensors) -> Result<Self> {
+        let broken = |e: serde_json::Error| Error::argument(what, e, "cannot be written as JSON");
+        Ok(Self { json: serde_json::to_string(description).map_err(broken)?, tensors })
+    }
+
+    /// The description.
+    ///
+    /// # Errors
+    /// [`Error::File`] names `path` where it is something else.
+    pub fn description<T: DeserializeOwned>(&self, path: &Path) -> Result<T> {
+        from_json(path, &self.json)
+    }
+}
+
+/// Attachments by name.
+pub type Attachments = BTreeMap<String, Attachment>;
+
+/// The contents of a model's file.
+#[derive(Debug)]
+pub struct Checkpoint<M: Architecture = Network> {
+    /// The model.
+    pub model: M,
+    /// Its description.
+    pub recipe: Recipe<M::Config>,
+    /// Additional contents.
+    pub attachments: Attachments,
+}
+
+/// The prediction for one image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prediction {
+    /// The name of the best class.
+    pub class: String,
+    /// Its probability, by softmax of the scores.
+    pub probability: f32,
+    /// The scores of all classes.
+    pub scores: Vec<f32>,
+}
+
+impl<M: Architecture> Checkpoint<M> {
+    /// The predictions for images of this height and width: bytes in the order `[n, height, width, channels]`, which are
+    /// normalised as the file says.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] where the file does not say how pixels are normalised, [`Error::Shape`] for a number of pixels
+    /// that is no number of whole images, [`Error::OutOfMemory`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn classify(&self, pixels: &[u8], size: [usize; 2]) -> Result<Vec<Prediction>> {
+        Ok(self.predictions(&self.model.predict(&self.images(pixels, size)?)?.to_vec()?))
+    }
+
+    /// [`Checkpoint::classify`] for programs that must not block.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::classify`].
+    pub async fn classify_async(&self, pixels: &[u8], size: [usize; 2]) -> Result<Vec<Prediction>> {
+        Ok(self.predictions(&self.model.predict(&self.images(pixels, size)?)?.to_vec_async().await?))
+    }
+
+    fn images(&self, pixels: &[u8], [height, width]: [usize; 2]) -> Result<Tensor> {
+        let channels = self.model.in_channels();
+        let normalization = self.recipe.normalization.as_ref().ok_or_else(|| {
+            let reason = "the weights file does not say how pixels are normalised: normalise them and call predict";
+            Error::argument("normalization", "none", reason)
+        })?;
+        normalization.check(channels)?;
+        let len = height * width * channels;
+        if len == 0 || pixels.is_empty() || !pixels.len().is_multiple_of(len) {
+            let reason = format!("{} bytes are no whole images of {height} x {width} x {channels}", pixels.len());
+            return Err(Error::shape("classify", reason, &[&[height, width, channels]]));
+        }
+        let shape = [pixels.len() / len, height, width, channels];
+        Tensor::from_slice(self.model.gpu(), &shape, &normalization.apply(pixels))
+    }
+
+    fn predictions(&self, scores: &[f32]) -> Vec<Prediction> {
+        let one = |scores: &[f32]| {
+            let best = (0..scores.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap_or_default();
+            let total = scores.iter().map(|s| (s - scores[best]).exp()).sum::<f32>();
+            Prediction { class: self.recipe.class_name(best), probability: 1.0 / total, scores: scores.to_vec() }
+        };
+        scores.chunks_exact(self.model.classes().max(1)).map(one).collect()
+    }
+}
+
+/// Reads a model from a file. Files of other programs carry no description; `foreign` is the description for them.
 ///
 /// # Errors
-/// [`Error::File`] for a file that is truncated, or that has no recipe where none was given; [`Error::Weights`] names
+/// [`Error::Io`]; else as [`parse`].
+pub fn load<M: Architecture>(path: &Path, gpu: &Gpu, foreign: Option<&M::Config>) -> Result<Checkpoint<M>> {
+    parse(path, &std::fs::read(path).map_err(|e| Error::io(path, e))?, gpu, foreign)
+}
+
+/// Reads a model from the bytes of a file; `path` is what errors call it. Layers whose step size the file does not hold get
+/// one.
+///
+/// # Errors
+/// [`Error::File`] for a file that is truncated, or that has no description where none was given; [`Error::Weights`] names
 /// a tensor that is missing, unknown or of another shape.
-pub fn load(path: &Path, gpu: &Gpu, foreign: Option<&ModelConfig>) -> Result<(Network, Recipe)> {
-    let file = read_safetensors(path)?;
-    let recipe = match (file.metadata.get(RECIPE), foreign) {
-        (_, Some(model)) => Recipe { model: model.clone(), ..Recipe::default() },
-        (Some(json), None) => from_json(path, json)?,
+pub fn parse<M: Architecture>(
+    path: &Path,
+    bytes: &[u8],
+    gpu: &Gpu,
+    foreign: Option<&M::Config>,
+) -> Result<Checkpoint<M>> {
+    let TensorFile { mut metadata, mut tensors } = parse_safetensors(path, bytes)?;
+    let recipe = match (metadata.remove(RECIPE), foreign) {
+        (_, Some(model)) => Recipe {
+            model: model.clone(),
+            normalization: None,
+            size: None,
+            class_names: Vec::new(),
+            data: String::new(),
+            augment: None,
+            metadata: BTreeMap::new(),
+        },
+        (Some(json), None) => from_json(path, &json)?,
         (None, None) => {
-            let reason = "carries no description of its network; say what it is with --model, --width, --in-channels, \
-                          --classes, --stem and --no-shortcut";
+            let reason = "carries no description of its network: say what network it holds";
             return Err(Error::file(path, reason));
         }
     };
-    let mut tensors = file.tensors;
-    tensors.retain(|name, _| !name.ends_with("num_batches_tracked"));
-    let mut network = Network::from_tensors(gpu, &recipe.model, &mut tensors).map_err(|e| at(path, e))?;
-    if let Some(json) = file.metadata.get(RECALIBRATED) {
-        let recalibration = from_json::<Recalibration>(path, json)?;
-        network.restore_recalibration(recalibration, &mut tensors).map_err(|e| at(path, e))?;
-    }
-    match tensors.into_keys().next() {
+    let attachments = detach(metadata, &mut tensors);
+    let model = M::build(gpu, &recipe.model)?;
+    restore(&model, &mut tensors).map_err(|e| at(path, e))?;
+    match tensors.into_keys().find(|name| !name.ends_with("num_batches_tracked")) {
         Some(name) => {
-            let reason = format!("is not part of {} of width {}", recipe.model.name(), recipe.model.width);
+            let reason = format!("is not part of this {}", model.name());
             Err(Error::Weights { path: path.into(), name, reason })
         }
-        None => Ok((network, recipe)),
+        None => Ok(Checkpoint { model, recipe, attachments }),
     }
 }
 
-/// An unfinished training: the network's file with more tensors, each group under a prefix, and `state` as JSON.
-///
-/// # Errors
-/// As [`save`].
-pub fn save_training<S: Serialize>(
-    path: &Path,
-    network: &Network,
-    recipe: &Recipe,
-    state: &S,
-    more: NamedTensors,
-) -> Result<()> {
-    let json = [(RECIPE, &*to_json(path, recipe)?), ("training", &*to_json(path, state)?)];
-    let mut tensors = network.tensors()?;
-    tensors.extend(more);
-    write_safetensors(path, &TensorFile { metadata: metadata(&json), tensors })
-}
-
-/// What [`load_training`] finds.
-#[derive(Debug)]
-pub struct SavedTraining<S> {
-    /// The network.
-    pub network: Network,
-    /// Its recipe.
-    pub recipe: Recipe,
-    /// The state.
-    pub state: S,
-    /// The tensors that are not the network's.
-    pub more: NamedTensors,
-}
-
-/// Reads what [`save_training`] wrote.
-///
-/// # Errors
-/// As [`load`].
-pub fn load_training<S: DeserializeOwned>(path: &Path, gpu: &Gpu) -> Result<SavedTraining<S>> {
-    let file = read_safetensors(path)?;
-    let find = |key: &str| {
-        file.metadata.get(key).ok_or_else(|| Error::file(path, "is not a saved training: train without --resume"))
+/// Takes what belongs to the other keys of the metadata out of the tensors. Files of other programs have keys without tensors,
+/// which are left alone.
+fn detach(metadata: BTreeMap<String, String>, tensors: &mut NamedTensors) -> Attachments {
+    let detach = |(name, json): (String, String)| {
+        let prefix = format!("{name}.");
+        let own = tensors.keys().filter(|key| key.starts_with(&prefix)).cloned().collect::<Vec<_>>();
+        let own = own.into_iter().filter_map(|key| Some((key[prefix.len()..].to_owned(), tensors.remove(&key)?)));
+        (name, Attachment { json, tensors: own.collect() })
     };
-    let (recipe, state) = (from_json::<Recipe>(path, find(RECIPE)?)?, from_json(path, find("training")?)?);
-    let mut more = file.tensors;
-    let network = Network::from_tensors(gpu, &recipe.model, &mut more).map_err(|e| at(path, e))?;
-    Ok(SavedTraining { network, recipe, state, more })
+    metadata.into_iter().map(detach).collect()
 }
 
-fn metadata(entries: &[(&str, &str)]) -> BTreeMap<String, String> {
-    entries.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+/// Writes the tensors of a file into a model, and takes them out of the map. Step sizes may be missing.
+///
+/// # Errors
+/// [`Error::Weights`] names a tensor that is missing or has another shape, or holds values that are not finite.
+pub fn restore<W: Walk + ?Sized>(model: &W, tensors: &mut NamedTensors) -> Result<()> {
+    let mut done = Ok(());
+    model.visit(&Place::root(), &mut |place, part| {
+        if done.is_ok() {
+            done = match part {
+                Part::Parameter(tensor, _) | Part::Buffer(tensor, _) => restore_tensor(place, tensor, tensors),
+                Part::Sparse(csc) => restore_step(place, csc, tensors),
+                Part::BatchNorm(_) => Ok(()),
+            };
+        }
+    });
+    done?;
+    // Layers without a step size get one now, so that no pass has to compute it.
+    #[cfg(not(target_arch = "wasm32"))]
+    for (_, csc) in sparse_layers(model) {
+        csc.step()?;
+    }
+    Ok(())
 }
 
-fn to_json<T: Serialize>(path: &Path, value: &T) -> Result<String> {
-    serde_json::to_string(value).map_err(|e| Error::file(path, e.to_string()))
+fn restore_tensor(place: &Place, tensor: &Tensor, tensors: &mut NamedTensors) -> Result<()> {
+    let name = place.to_string();
+    let bad = |reason: String| Error::Weights { path: "".into(), name: name.clone(), reason };
+    let (found, values) = tensors.remove(&name).ok_or_else(|| bad("is missing".into()))?;
+    let wanted = file_shape(tensor.shape());
+    if found != wanted {
+        return Err(bad(format!("has shape {found:?}, but the model needs {wanted:?}")));
+    }
+    if let Some(index) = values.iter().position(|v| !v.is_finite()) {
+        return Err(bad(format!("holds a value that is not finite at index {index}: the file is damaged")));
+    }
+    tensor.write(&if found.len() == 4 { nchw_to_nhwc(&found, &values)? } else { values })
+}
+
+fn restore_step(place: &Place, csc: &Csc, tensors: &mut NamedTensors) -> Result<()> {
+    let name = place.child(STEP_SIZE).to_string();
+    let Some((shape, values)) = tensors.remove(&name) else { return Ok(()) };
+    let bad = |reason: String| Error::Weights { path: "".into(), name: name.clone(), reason };
+    match values[..] {
+        [step] => csc.restore_step(step).map_err(|e| bad(e.to_string())),
+        _ => Err(bad(format!("has shape {shape:?}, but a step size is one value"))),
+    }
+}
+
+/// All tensors of a model, as its weights file holds them: published names, weights OIHW.
+///
+/// # Errors
+/// Whatever the device reports.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn tensors<W: Walk + ?Sized>(model: &W) -> Result<NamedTensors> {
+    let mut all = Vec::new();
+    let mut found = Ok(());
+    model.visit(&Place::root(), &mut |place, part| match part {
+        Part::Parameter(tensor, _) | Part::Buffer(tensor, _) => all.push((place.to_string(), tensor.clone())),
+        Part::Sparse(csc) => match csc.step().and_then(|step| step.reshape(&[])) {
+            Ok(step) => all.push((place.child(STEP_SIZE).to_string(), step)),
+            Err(error) => found = Err(error),
+        },
+        Part::BatchNorm(_) => {}
+    });
+    found?;
+    all.into_iter().map(|(name, tensor)| Ok((name, to_file(&tensor)?))).collect()
+}
+
+/// Shape and values in the layout of the files.
+#[cfg(not(target_arch = "wasm32"))]
+fn to_file(tensor: &Tensor) -> Result<(Vec<usize>, Vec<f32>)> {
+    let values = tensor.to_vec()?;
+    let values = if tensor.shape().len() == 4 { nhwc_to_nchw(tensor.shape(), &values)? } else { values };
+    Ok((file_shape(tensor.shape()), values))
+}
+
+/// The shape that a device tensor has in a file: OIHW for OHWI.
+fn file_shape(shape: &[usize]) -> Vec<usize> {
+    match *shape {
+        [o, h, w, i] => vec![o, i, h, w],
+        ref other => other.to_vec(),
+    }
+}
+
+/// Writes a model: published names, weights OIHW, the recipe in the metadata, and the attachments. The file is written
+/// under a temporary name, then renamed.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be written, or whatever the device reports.
+#[cfg(feature = "files")]
+pub fn save<M: Architecture>(
+    path: &Path,
+    model: &M,
+    recipe: &Recipe<M::Config>,
+    attachments: &Attachments,
+) -> Result<()> {
+    let json = serde_json::to_string(recipe).map_err(|e| Error::file(path, e.to_string()))?;
+    let mut file = TensorFile { metadata: [(RECIPE.to_owned(), json)].into(), tensors: tensors(model)? };
+    for (name, Attachment { json, tensors }) in attachments {
+        file.metadata.insert(name.clone(), json.clone());
+        file.tensors.extend(tensors.iter().map(|(key, tensor)| (format!("{name}.{key}"), tensor.clone())));
+    }
+    crate::files::write_safetensors(path, &file)
 }
 
 fn from_json<T: DeserializeOwned>(path: &Path, json: &str) -> Result<T> {
@@ -139,7 +324,7 @@ fn from_json<T: DeserializeOwned>(path: &Path, json: &str) -> Result<T> {
 }
 
 /// Names the file in an error about one of its tensors.
-fn at(path: &Path, error: Error) -> Error {
+pub(crate) fn at(path: &Path, error: Error) -> Error {
     match error {
         Error::Weights { name, reason, .. } => Error::Weights { path: path.into(), name, reason },
         other => other,

@@ -1,4 +1,4 @@
-//! The crate's one error type. Every message names the thing that is wrong and what to do about it.
+//! The crate's only error type. Every message names the thing that is wrong and what to do about it.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ pub enum Error {
     NoAdapter {
         /// The name or index asked for, if any.
         wanted: Option<String>,
-        /// What there is instead.
+        /// What is available instead.
         available: String,
         /// Which package to install on this system.
         hint: String,
@@ -24,7 +24,7 @@ pub enum Error {
     Device {
         /// Adapter name.
         adapter: String,
-        /// The driver's words.
+        /// The driver's message.
         reason: String,
     },
     /// The device is gone (driver reset, unplugged, or timed out); nothing computed since is valid.
@@ -32,10 +32,10 @@ pub enum Error {
     DeviceLost {
         /// Adapter name.
         adapter: String,
-        /// The driver's words.
+        /// The driver's message.
         reason: String,
     },
-    /// A buffer could not be created, or is over a limit of the device.
+    /// A buffer could not be created, or exceeds a device limit.
     #[error(
         "out of device memory on {adapter}: asked for {bytes} bytes for {what}, {limit}; use a smaller batch or image"
     )]
@@ -58,19 +58,19 @@ pub enum Error {
         what: &'static str,
         /// How much was asked for.
         needed: u64,
-        /// How much there is.
+        /// How much is available.
         limit: u64,
         /// Adapter name.
         adapter: String,
     },
-    /// A kernel was refused by the driver: always a bug of this crate or of the driver.
+    /// A kernel was refused by the driver: always a bug in this crate or in the driver.
     #[error("kernel {kernel} failed on {adapter}: {reason}; please report this")]
     Kernel {
         /// The kernel's file stem.
         kernel: String,
         /// Adapter name.
         adapter: String,
-        /// The validator's words.
+        /// The validator's message.
         reason: String,
     },
     /// Shapes that do not fit the op.
@@ -94,7 +94,7 @@ pub enum Error {
         reason: String,
     },
     /// A value that is not finite where only finite values make sense.
-    #[error("{what} holds a value that is not finite ({value} at index {index}); {hint}")]
+    #[error("{what}: a value is not finite ({value} at index {index}); {hint}")]
     NotFinite {
         /// What was checked.
         what: String,
@@ -115,6 +115,9 @@ pub enum Error {
         /// Number of classes.
         classes: usize,
     },
+    /// A value that was recorded on one tape and used on another.
+    #[error("a value of another tape is used here: record it on this tape, or take it as a constant")]
+    OtherTape,
     /// A parameter that the loss does not depend on.
     #[error("parameter {name} received no gradient: the loss does not depend on it")]
     NoGradient {
@@ -126,10 +129,10 @@ pub enum Error {
     Io {
         /// The file.
         path: PathBuf,
-        /// The system's words.
+        /// The system's message.
         source: std::io::Error,
     },
-    /// A file whose content is not what it should be.
+    /// A file with unexpected content.
     #[error("{path}: {reason}")]
     File {
         /// The file.
@@ -137,7 +140,7 @@ pub enum Error {
         /// What is wrong with it and what to do.
         reason: String,
     },
-    /// A tensor that a weights file lacks, has too many, or holds in another shape.
+    /// A tensor that is missing from a weights file, unexpected, or of another shape.
     #[error("{path}: tensor {name}: {reason}")]
     Weights {
         /// The file.

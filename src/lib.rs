@@ -1,30 +1,36 @@
 //! Sparse dictionary learning networks on WebGPU.
 //!
-//! A convolutional sparse coding (CSC) layer answers with the sparse code of its input: with a dictionary of atoms `A`
-//! it runs a few iterations of FISTA towards
+//! A convolutional sparse coding (CSC) layer outputs the sparse code of its input: with a dictionary of atoms `A`
+//! it runs a few iterations of FISTA to minimise
 //!
 //! `min over z of 1/2 |x - A z|^2 + lambda |z|_1 + mu/2 |z|^2` (by default with `z >= 0`),
 //!
-//! and training goes through the iterations. SDNets (arXiv 2210.12945) are ResNets in which such layers stand in place
-//! of convolutions. Everything runs as WGSL compute shaders on any adapter that WebGPU reaches (Vulkan, Metal, DX12), a
+//! and training differentiates through them. SDNets (arXiv 2210.12945) are ResNets in which such layers take the place
+//! of convolutions. Everything runs as WGSL compute shaders on any adapter WebGPU supports (Vulkan, Metal, DX12), a
 //! CPU with a software driver included.
 //!
 //! | to | look at |
 //! |---|---|
-//! | open a device | [`gpu::Gpu`] |
-//! | sparse-code something | [`layers::Csc`] |
-//! | train or run a network | [`models::Network`], [`train::Trainer`], [`checkpoint`] |
+//! | open a device, or work on your own | [`gpu::Gpu`] |
+//! | sparse-code something | [`layers::Csc`]; with another operator, [`solver`] |
+//! | use a trained network | [`checkpoint::load`], [`checkpoint::Checkpoint::classify`] |
+//! | build a model | [`models::Network`]; of your own, [`models::Model`] and [`layers::Walk`] |
+//! | train a model | [`train::Trainer`] |
 //! | run a network on noisy images | [`robust`] |
 //! | attack a network | [`robust::attack`] |
 //! | differentiate through ops | [`tape::Tape`], [`ops`] |
+//! | write an op of your own | [`gpu::Kernel`], [`tensor::Call`], [`tape::Tape::record`] |
 //! | check a shader | [`mod@reference`], the f64 twin of every op; [`shaders::all`] |
 //!
-//! Modules import from those before them only: [`error`], [`shape`] - [`gpu`] - [`tensor`] - [`tape`] - [`ops`] -
-//! [`layers`] - [`models`] - [`train`] - [`robust`] - [`cli`].
+//! Modules import only from those before them: [`error`], [`shape`] - [`gpu`] - [`tensor`] - [`tape`] - [`ops`] -
+//! [`solver`] - [`layers`] - [`models`] - [`checkpoint`] - [`train`] - [`robust`] - [`cli`].
+//!
+//! Features: `cli` (the default) is the program; `train` is training, sweeps and attacks, with their threads; `files` reads
+//! data sets and writes files. Without any, the library runs networks from weights files.
 //!
 //! ```
 //! use sdnet::gpu::{Gpu, GpuOptions};
-//! use sdnet::layers::{Csc, CscConfig, Parameter, Pass};
+//! use sdnet::layers::{Csc, CscConfig, Pass};
 //! use sdnet::tape::Tape;
 //! use sdnet::tensor::Tensor;
 //!
@@ -36,7 +42,7 @@
 //! let signals = Tensor::full(&gpu, &[2, 8, 8, 1], 1.0)?;
 //!
 //! let config = CscConfig { iterations: 10, lambda: 0.05, ..CscConfig::default() };
-//! let mut csc = Csc::new(Parameter { name: "dn.weight".into(), value: dictionary }, config)?;
+//! let csc = Csc::new(dictionary, config)?;
 //! let tape = Tape::new();
 //! let x = tape.leaf(&signals);
 //! let z = csc.forward(&Pass::eval(&tape), &x)?;
@@ -51,6 +57,7 @@
 #![warn(missing_docs)]
 
 pub mod checkpoint;
+#[cfg(feature = "train")]
 mod checks;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -67,8 +74,10 @@ pub mod reference;
 pub mod robust;
 pub mod shaders;
 pub mod shape;
+pub mod solver;
 pub mod tape;
 pub mod tensor;
+#[cfg(feature = "train")]
 pub mod train;
 
 pub use error::{Error, Result};

@@ -1,15 +1,15 @@
-//! Optimisation: gradient descent over a network's parameters, and how its rate changes.
+//! Optimisation: gradient descent over a model's parameters, and how its learning rate changes.
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::layers::Parameter;
+use crate::error::Result;
+use crate::layers::{Leaves, Walk, parameters};
 use crate::named::named;
 use crate::ops::{SgdRule, sgd};
-use crate::tape::{Gradients, Var};
+use crate::tape::Gradients;
 use crate::tensor::Tensor;
 
-/// Stochastic gradient descent with one velocity a parameter.
+/// Stochastic gradient descent with a velocity per parameter.
 #[derive(Debug)]
 pub struct Sgd {
     rule: SgdRule,
@@ -17,24 +17,28 @@ pub struct Sgd {
 }
 
 impl Sgd {
-    /// Starts at rest.
+    /// Starts with zero velocities.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`].
-    pub fn new(rule: SgdRule, parameters: &[&Parameter]) -> Result<Self> {
-        let rest = |p: &&Parameter| Ok((p.name.clone(), Tensor::full(p.value.gpu(), p.value.shape(), 0.0)?));
-        Ok(Self { rule, velocities: parameters.iter().map(rest).collect::<Result<_>>()? })
+    /// [`crate::error::Error::OutOfMemory`].
+    pub fn new<W: Walk + ?Sized>(rule: SgdRule, model: &W) -> Result<Self> {
+        let rest = |(name, p): (String, &Tensor)| Ok((name, Tensor::full(p.gpu(), p.shape(), 0.0)?));
+        Ok(Self { rule, velocities: parameters(model).into_iter().map(rest).collect::<Result<_>>()? })
     }
 
-    /// Moves every parameter, in place, by its gradient; `rate` is one value on the device.
+    /// Moves every parameter, in place, by its gradient, at this learning rate.
     ///
     /// # Errors
-    /// [`Error::NoGradient`] names a parameter that the loss does not depend on.
-    pub fn step(&self, leaves: &[(Parameter, Var)], gradients: &Gradients, rate: &Tensor) -> Result<()> {
-        for (name, velocity) in &self.velocities {
-            let found = leaves.iter().find(|(p, _)| p.name == *name);
-            let (parameter, leaf) = found.ok_or_else(|| Error::NoGradient { name: name.clone() })?;
-            sgd(&parameter.value, velocity, gradients.of(name, leaf)?, rate, self.rule)?;
+    /// [`crate::error::Error::NoGradient`] names a parameter that the loss does not depend on; [`crate::error::Error::Shape`] for another model.
+    pub fn step<W: Walk + ?Sized>(
+        &self,
+        model: &W,
+        leaves: &Leaves,
+        gradients: &Gradients,
+        learning_rate: f32,
+    ) -> Result<()> {
+        for ((name, velocity), (_, parameter)) in self.velocities.iter().zip(parameters(model)) {
+            sgd(parameter, velocity, leaves.gradient(gradients, name, parameter)?, learning_rate, self.rule)?;
         }
         Ok(())
     }
@@ -44,10 +48,10 @@ impl Sgd {
         &self.velocities
     }
 
-    /// Goes on from saved velocities, in the order of [`Sgd::velocities`].
+    /// Continues from saved velocities, in the order of [`Sgd::velocities`].
     ///
     /// # Errors
-    /// [`Error::Shape`] where one does not fit.
+    /// [`crate::error::Error::Shape`] where one does not fit.
     pub fn restore(&mut self, saved: Vec<Tensor>) -> Result<()> {
         for ((_, velocity), saved) in self.velocities.iter_mut().zip(saved) {
             crate::tensor::same_shape("restore", velocity, &saved)?;
@@ -57,22 +61,22 @@ impl Sgd {
     }
 }
 
-/// How the rate falls over a training of known length.
+/// How the learning rate falls over a training of known length.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RateSchedule {
-    /// Half a cosine, from the full rate to zero.
+    /// Half a cosine, from the full learning rate to zero.
     #[default]
     Cosine,
-    /// The full rate, a tenth after one half, a hundredth after three quarters.
+    /// The full learning rate, a tenth of it after one half, a hundredth after three quarters.
     Step,
 }
 
 named!(RateSchedule as "schedule" { Cosine = "cosine", Step = "step" });
 
 impl RateSchedule {
-    /// The rate of step `step` (from 0) of `total`.
-    pub fn rate(self, full: f32, step: usize, total: usize) -> f32 {
+    /// The learning rate of step `step` (from 0) of `total`.
+    pub fn learning_rate(self, full: f32, step: usize, total: usize) -> f32 {
         let done = step as f64 / total.max(1) as f64;
         let share = match self {
             Self::Cosine => (1.0 + (std::f64::consts::PI * done).cos()) / 2.0,
@@ -90,7 +94,7 @@ mod tests {
 
     #[test]
     fn the_cosine_falls_from_the_full_rate_to_nearly_nothing() {
-        let rates = (0..100).map(|i| RateSchedule::Cosine.rate(0.1, i, 100)).collect::<Vec<_>>();
+        let rates = (0..100).map(|i| RateSchedule::Cosine.learning_rate(0.1, i, 100)).collect::<Vec<_>>();
         assert_eq!(rates[0], 0.1);
         assert!((rates[50] - 0.05).abs() < 1e-7);
         assert!(rates[99] < 1e-4);
@@ -99,7 +103,7 @@ mod tests {
 
     #[test]
     fn steps_divide_by_ten_twice() {
-        let rate = |step| RateSchedule::Step.rate(1.0, step, 8);
+        let rate = |step| RateSchedule::Step.learning_rate(1.0, step, 8);
         assert_eq!([rate(0), rate(3), rate(4), rate(5), rate(6), rate(7)], [1.0, 1.0, 0.1, 0.1, 0.01, 0.01]);
     }
 }

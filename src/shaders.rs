@@ -1,107 +1,112 @@
-//! Every kernel, assembled from the files in `shaders/`: the stem of the file is the name of the op.
+//! Every kernel, assembled from the files in `shaders/`; a file's stem is the name of its op.
 //!
-//! Sources are joined as they stand; what differs between uses of a kernel are its `override` constants.
+//! Sources are joined unchanged; uses of a kernel differ only in its `override` constants.
 
-use crate::gpu::{Kernel, Schedule};
+use std::sync::LazyLock;
+
+use crate::gpu::{Kernel, SCHEDULES, Schedule};
 
 macro_rules! source {
-    ($($file:literal)*) => { concat!($(include_str!(concat!("../shaders/", $file, ".wgsl")), "\n"),*) };
+    ($file:literal) => {
+        include_str!(concat!("../shaders/", $file, ".wgsl"))
+    };
 }
 
-/// Kernels over elements or workgroups: `NAME = "stem", "snippets it needs" ..;`
+/// The first part of a kernel over elements, whose second part is `fn each(i: u32)`: one thread for each `i` below
+/// `LENGTH`.
+pub const EACH: &str = concat!(source!("common/index"), "\n", source!("common/each"));
+
+/// The first part of a kernel over groups, whose second part is `fn each_group(group: u32, local: u32)`: a workgroup of
+/// 64 threads for each `group` below `LENGTH`.
+pub const EACH_GROUP: &str =
+    concat!(source!("common/index"), "\n", source!("common/each_group"), "\n", source!("common/total"));
+
+/// `NAME = "stem" over EACH or EACH_GROUP, "snippets it needs" ..;`
 macro_rules! kernels {
-    ($($(#[$doc:meta])* $name:ident = $stem:literal $(, $snippet:literal)*;)*) => {
-        $($(#[$doc])* pub(crate) static $name: Kernel =
-            Kernel { name: $stem, source: source!("common/index" $($snippet)* $stem), subgroups: false };)*
+    ($($name:ident = $stem:literal over $first:ident $(, $snippet:literal)*;)*) => {
+        $(pub(crate) static $name: Kernel = Kernel::trusted($stem, &[$first, $(source!($snippet),)* source!($stem)]);)*
         const PLAIN: &[&Kernel] = &[$(&$name),*];
     };
 }
 
-/// One kernel of the convolution family, in both schedules.
-#[derive(Debug)]
-pub(crate) struct Product {
-    tiled: Kernel,
-    register: Kernel,
+kernels! {
+    ADD = "add" over EACH;
+    ADD_BIAS = "add_bias" over EACH;
+    ADD_RELU = "add_relu" over EACH;
+    BATCH_NORM = "batch_norm" over EACH, "common/rows";
+    BATCH_NORM_GRADIENT = "batch_norm_gradient" over EACH, "common/rows";
+    BATCH_NORM_GRADIENT_SUMS = "batch_norm_gradient_sums" over EACH, "common/rows";
+    BATCH_NORM_MERGE = "batch_norm_merge" over EACH;
+    BATCH_NORM_STATISTICS = "batch_norm_statistics" over EACH;
+    CEILING_COPY = "ceiling_copy" over EACH;
+    CEILING_MULTIPLY_ADD = "ceiling_multiply_add" over EACH;
+    CLIP_RESIDUAL = "clip_residual" over EACH;
+    CLIP_RESIDUAL_GRADIENT = "clip_residual_gradient" over EACH;
+    CROSS_ENTROPY = "cross_entropy" over EACH;
+    CROSS_ENTROPY_MEAN = "cross_entropy_mean" over EACH_GROUP;
+    FILL = "fill" over EACH;
+    FOLD = "fold" over EACH, "common/sizes";
+    GLOBAL_AVERAGE_POOL = "global_average_pool" over EACH;
+    GLOBAL_AVERAGE_POOL_GRADIENT = "global_average_pool_gradient" over EACH;
+    INTERPOLATE = "interpolate" over EACH;
+    INVERSE_NORM = "inverse_norm" over EACH;
+    MAX_POOL = "max_pool" over EACH;
+    MAX_POOL_GRADIENT = "max_pool_gradient" over EACH;
+    MOMENTUM = "momentum" over EACH;
+    NORMALIZE_ATOMS = "normalize_atoms" over EACH_GROUP;
+    RECONSTRUCTION_SCALE = "reconstruction_scale" over EACH_GROUP;
+    RELU = "relu" over EACH;
+    RELU_GRADIENT = "relu_gradient" over EACH;
+    SCALE = "scale" over EACH;
+    SCALE_SAMPLES = "scale_samples" over EACH;
+    SGD = "sgd" over EACH;
+    SOFT_THRESHOLD = "soft_threshold" over EACH, "common/prox";
+    SOFT_THRESHOLD_GRADIENT = "soft_threshold_gradient" over EACH;
+    STEP_SIZE = "step_size" over EACH;
+    SUM_GROUPS = "sum_groups" over EACH;
+    SUM_SAMPLES = "sum_samples" over EACH_GROUP;
+    UNFOLD = "unfold" over EACH, "common/sizes";
 }
+
+/// A kernel of the convolution family: a matrix product, in every schedule.
+#[derive(Debug)]
+pub(crate) struct Product(LazyLock<Vec<Kernel>>);
 
 impl Product {
     /// The kernel for this schedule.
-    pub(crate) fn kernel(&'static self, schedule: Schedule) -> &'static Kernel {
-        match schedule {
-            Schedule::Tiled => &self.tiled,
-            Schedule::Register => &self.register,
-        }
+    pub(crate) fn kernel(&'static self, schedule: &Schedule) -> &'static Kernel {
+        &self.0[schedule.place()]
     }
 }
 
-/// Kernels that are a matrix product: `NAME = "stem", "snippets it needs" ..;`
+/// The kernel in every schedule; `parts` are its operands, its results and what these need.
+fn in_every_schedule(stem: &str, parts: &[&'static str]) -> Vec<Kernel> {
+    const FIRST: [&str; 3] = [source!("common/index"), source!("common/sizes"), source!("common/tiles")];
+    let kernel = |schedule: &&Schedule| {
+        let parts = [&FIRST[..], parts, &[source!("common/operands"), schedule.source]].concat();
+        Kernel::assembled(format!("{stem}_{}", schedule.name), parts, schedule.lanes > 0)
+    };
+    SCHEDULES.iter().map(kernel).collect()
+}
+
+/// `NAME = "stem", "snippets it needs" ..;`
 macro_rules! products {
-    ($($(#[$doc:meta])* $name:ident = $stem:literal $(, $snippet:literal)*;)*) => {
-        $($(#[$doc])* pub(crate) static $name: Product = Product {
-            tiled: Kernel {
-                name: concat!($stem, "_tiled"),
-                source: source!("common/index" "common/sizes" "common/tiles" $($snippet)* "common/operands" $stem "common/tiled"),
-                subgroups: false,
-            },
-            register: Kernel {
-                name: concat!($stem, "_register"),
-                source: source!("common/index" "common/sizes" "common/tiles" $($snippet)* "common/operands" $stem "common/register"),
-                subgroups: true,
-            },
-        };)*
+    ($($name:ident = $stem:literal $(, $snippet:literal)*;)*) => {
+        $(pub(crate) static $name: Product =
+            Product(LazyLock::new(|| in_every_schedule($stem, &[$(source!($snippet),)* source!($stem)])));)*
         const PRODUCTS: &[&Product] = &[$(&$name),*];
     };
 }
 
 products! {
-    CORRELATION = "correlation", "common/analysis";
+    CORRELATION = "correlation", "common/analysis", "common/factor";
     FISTA_STEP = "fista_step", "common/analysis", "common/prox";
-    SYNTHESIS = "synthesis", "common/synthesis";
+    SYNTHESIS = "synthesis", "common/synthesis", "common/factor";
     RESIDUAL = "residual", "common/synthesis";
-    WEIGHT_GRADIENT = "weight_gradient";
+    WEIGHT_GRADIENT = "weight_gradient", "common/factor";
 }
 
-kernels! {
-    ADD = "add";
-    ADD_BIAS = "add_bias";
-    ADD_RELU = "add_relu";
-    BATCH_NORM = "batch_norm", "common/rows";
-    BATCH_NORM_GRADIENT = "batch_norm_gradient", "common/rows";
-    BATCH_NORM_GRADIENT_SUMS = "batch_norm_gradient_sums", "common/rows";
-    BATCH_NORM_MERGE = "batch_norm_merge";
-    BATCH_NORM_STATISTICS = "batch_norm_statistics";
-    CEILING_COPY = "ceiling_copy";
-    CEILING_MULTIPLY_ADD = "ceiling_multiply_add";
-    CLIP_RESIDUAL = "clip_residual";
-    CLIP_RESIDUAL_GRADIENT = "clip_residual_gradient";
-    CROSS_ENTROPY = "cross_entropy";
-    CROSS_ENTROPY_MEAN = "cross_entropy_mean", "common/total";
-    FILL = "fill";
-    FOLD = "fold", "common/sizes";
-    GLOBAL_AVERAGE_POOL = "global_average_pool";
-    GLOBAL_AVERAGE_POOL_GRADIENT = "global_average_pool_gradient";
-    INTERPOLATE = "interpolate";
-    INVERSE_NORM = "inverse_norm";
-    MAX_POOL = "max_pool";
-    MAX_POOL_GRADIENT = "max_pool_gradient";
-    MOMENTUM = "momentum";
-    NORMALIZE_ATOMS = "normalize_atoms", "common/total";
-    RECONSTRUCTION_SCALE = "reconstruction_scale", "common/total";
-    RELU = "relu";
-    RELU_GRADIENT = "relu_gradient";
-    SCALE = "scale";
-    SCALE_SAMPLES = "scale_samples";
-    SGD = "sgd";
-    SOFT_THRESHOLD = "soft_threshold", "common/prox";
-    SOFT_THRESHOLD_GRADIENT = "soft_threshold_gradient";
-    STEP_SIZE = "step_size";
-    SUM_GROUPS = "sum_groups";
-    SUM_SAMPLES = "sum_samples", "common/total";
-    UNFOLD = "unfold", "common/sizes";
-}
-
-/// Every kernel of the crate, for `sdnet shaders` and for the tests.
+/// Every kernel of the crate, for translation and tests.
 pub fn all() -> Vec<&'static Kernel> {
-    let products = PRODUCTS.iter().flat_map(|p| [&p.tiled, &p.register]);
-    PLAIN.iter().copied().chain(products).collect()
+    PLAIN.iter().copied().chain(PRODUCTS.iter().flat_map(|p| p.0.iter())).collect()
 }

@@ -1,4 +1,4 @@
-//! `scripts/compare-peers`, with programs in place of ours and of the peers that only print figures.
+//! `scripts/compare-peers`, with stand-ins for sdnet and the peers that only print figures.
 #![cfg(unix)]
 
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +13,7 @@ fn program(folder: &Path, name: &str, text: &str) -> PathBuf {
     path
 }
 
-/// What our program prints: 2, 1 and 4 seconds a step in three rounds, and half of the ceiling but for conv-512.
+/// A stand-in for sdnet: 2, 1 and 4 seconds a step in three rounds, and half of the ceiling except for conv-512.
 const OURS: &str = r#"
 if [ "$1" = adapters ]; then echo '{"index": 0, "name": "card", "kind": "discrete GPU", "driver": "none"}'; exit; fi
 case "$*" in *--profile*)
@@ -31,7 +31,7 @@ esac
 echo "{\"case\": \"$2\", \"median_s\": $s, \"gflops\": 12.5, \"peak_device_mib\": 700.0, \"adapter\": \"card\"}"
 "#;
 
-/// Runs the script with these programs; whether it went well, and what it said and wrote.
+/// Runs the script with these programs; returns whether it succeeded, and what it printed and wrote.
 struct Compared {
     success: bool,
     said: String,
@@ -39,7 +39,7 @@ struct Compared {
     record: serde_json::Value,
 }
 
-/// `None`, and a word about it, where there is no Python, which nothing else here needs.
+/// `None`, with a message, if there is no Python, which nothing else here needs.
 fn compare(ours: &str, burn: Option<&str>, torch: Option<&str>, flags: &[&str]) -> Option<Compared> {
     if Command::new("python3").arg("--version").output().is_err() {
         eprintln!("python3 is not installed: scripts/compare-peers is not tested");
@@ -68,7 +68,7 @@ fn assert_holds(text: &str, lines: &[&str]) {
 
 #[test]
 fn medians_of_the_rounds_and_their_ratios_are_shown() {
-    // Three times ours for each round, and the arguments that a peer is called with.
+    // A different time in each round, and the arguments that the peer is called with.
     let burn = r#"echo "$*" >>"$0.calls"
         echo "{\"median_s\": $((9 - 3 * $(wc -l <"$0.calls"))).5, \"version\": \"1\", \"case\": \"$*\"}""#;
     let torch = r#"echo '{"median_s": 0.5, "device": "cpu"}'"#;
@@ -80,7 +80,7 @@ fn medians_of_the_rounds_and_their_ratios_are_shown() {
         &[
             "| case, batch 2 | sdnet, s | GFLOP/s | device MiB | Burn on wgpu, s | Burn / sdnet | PyTorch on cpu, s | PyTorch / sdnet |",
             "| csc-a train | 2 | 12.5 | 700 | 3.5 | 1.75 | 0.5 | 0.25 |",
-            // Goals are for batch 16.
+            // The goals are for batch 16.
             "| csc-a train: Burn on wgpu / sdnet | 1.75 | at least 6 | - |",
             "- sdnet ran on: card.",
         ],
@@ -140,7 +140,7 @@ fn what_fails_takes_too_long_or_is_not_there_is_said() {
             "- Burn is left out: neither --burn nor BURN_PEER is set.",
         ],
     );
-    // Without a figure of our own there is nothing to compare.
+    // Without figures for sdnet there is nothing to compare.
     let broken = r#"if [ "$1" = adapters ]; then exit; fi; echo 'out of order' >&2; exit 1"#;
     let Some(found) = compare(broken, None, None, &["csc-d", "--rounds", "1"]) else { return };
     assert!(!found.success);

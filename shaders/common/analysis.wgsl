@@ -6,7 +6,7 @@ override ROWS: u32 = N * CODE_HEIGHT * CODE_WIDTH;
 override SOURCE_BY_FOUR: bool = CHANNELS % 4u == 0u;
 override FACTOR_BY_FOUR: bool = CHANNELS % 4u == 0u;
 
-// Of each row: the signal's pixel under the first tap (image, y, x), and the one under this tap or -1 outside.
+// For each row: the signal's pixel under the first tap (image, y, x), and the one under this tap, or -1 outside.
 var<private> origin: array<vec3<i32>, 4>;
 var<private> pixel: array<i32, 4>;
 var<private> first_atom: u32;
@@ -14,16 +14,16 @@ var<private> tap: u32;
 
 fn enter_group(group: u32) {}
 
-fn outers() -> u32 {
-    return KERNEL * KERNEL;
+fn outers(group: u32) -> u32 {
+    return TAPS;
 }
 
 fn place_rows(first: u32) {
     for (var i = 0u; i < 4u; i++) {
         let row = min(first + i, ROWS - 1u);
         let image = row / (CODE_HEIGHT * CODE_WIDTH);
-        let y = i32(row / CODE_WIDTH % CODE_HEIGHT * STRIDE) - i32(PADDING);
-        let x = i32(row % CODE_WIDTH * STRIDE) - i32(PADDING);
+        let y = i32(row / CODE_WIDTH % CODE_HEIGHT * STRIDE_Y) - i32(PADDING_Y);
+        let x = i32(row % CODE_WIDTH * STRIDE_X) - i32(PADDING_X);
         origin[i] = vec3(i32(image * HEIGHT * WIDTH), y, x);
     }
 }
@@ -35,8 +35,8 @@ fn place_columns(first: u32) {
 fn enter_outer(outer: u32) {
     tap = outer;
     for (var i = 0u; i < 4u; i++) {
-        let y = origin[i].y + i32(tap / KERNEL);
-        let x = origin[i].z + i32(tap % KERNEL);
+        let y = origin[i].y + i32(tap / KERNEL_WIDTH);
+        let x = origin[i].z + i32(tap % KERNEL_WIDTH);
         let inside = u32(y) < HEIGHT && u32(x) < WIDTH;
         pixel[i] = select(-1, origin[i].x + y * i32(WIDTH) + x, inside);
     }
@@ -50,7 +50,7 @@ fn signal_at(i: u32, inner: u32) -> vec4<f32> {
 
 // Four channels of one atom at this tap.
 fn weight_at(atom: u32, inner: u32) -> vec4<f32> {
-    let place = min(atom, ATOMS - 1u) * (KERNEL * KERNEL) + tap;
+    let place = min(atom, ATOMS - 1u) * TAPS + tap;
     return factor_at(place * CHANNELS + 4u * inner, CHANNELS - 4u * inner);
 }
 
@@ -58,7 +58,7 @@ fn row_block(inner: u32) -> mat4x4<f32> {
     return mat4x4(signal_at(0u, inner), signal_at(1u, inner), signal_at(2u, inner), signal_at(3u, inner));
 }
 
-// Line d of column block j as it lies in memory: four channels of one atom.
+// Line d of column block j in memory order: four channels of one atom.
 fn column_line(j: u32, d: u32, inner: u32) -> vec4<f32> {
     return weight_at(first_atom + 4u * j + d, inner);
 }

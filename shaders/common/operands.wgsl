@@ -1,12 +1,12 @@
-// The two operands of a convolution kernel, each bound twice: four values in one load where the layout allows it,
-// single values elsewhere.
+// The two operands of a convolution kernel, each bound twice: for loads of four values where the layout allows it,
+// and of single values elsewhere.
 
 @group(0) @binding(0) var<storage, read> source: array<f32>;
 @group(0) @binding(1) var<storage, read> source4: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> factor: array<f32>;
 @group(0) @binding(3) var<storage, read> factor4: array<vec4<f32>>;
 
-// Four values from `index` on, of which `count`, at least one, exist; zero beyond.
+// Four values starting at `index`, of which the first `count` (at least one) exist; the rest are zero.
 fn source_at(index: u32, count: u32) -> vec4<f32> {
     if SOURCE_BY_FOUR {
         return source4[index / 4u];

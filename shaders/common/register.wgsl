@@ -1,25 +1,25 @@
 // The *register* schedule of the matrix product that every convolution kernel is, for adapters that run on a CPU: no
-// workgroup memory, since a barrier costs more than it saves. A workgroup of eight threads owns 32 rows x up to 64
-// columns; a thread owns four of the rows. What bounds the speed there are the loads, so the columns, which all threads
+// workgroup memory, since barriers cost more than they save. A workgroup of eight threads owns 32 rows x up to 64
+// columns; a thread owns four of the rows. Loads limit the speed there, so the columns, which all threads
 // share, are loaded once for the subgroup and broadcast within it.
 //
 //     result[row, column] = sum over outer, inner of rows[row, k] * columns[k, column]
 //
-// The kernel says what rows and columns are: enter_group, outers, INNERS, place_rows, place_columns, enter_outer,
+// The kernel defines rows and columns through enter_group, outers, INNERS, place_rows, place_columns, enter_outer,
 // row_block, column_line, column_block, begin_stores, store.
 
-// Whether subgroups have eight lanes or more; four else.
+// Whether subgroups have at least eight lanes; otherwise they have four.
 override EIGHT_LANES: bool;
 // Blocks of four columns in a tile: 2, 4, .. 16.
 override COLUMN_BLOCKS: u32;
 
-// Two blocks of four columns: of the operand, or of results for four rows.
+// Two blocks of four columns, of the operand or of the results for four rows.
 struct Pair {
     a: mat4x4<f32>,
     b: mat4x4<f32>,
 }
 
-// Loops are written out below: a driver that does not unroll them would keep the sums in memory.
+// Loops are unrolled by hand below: a driver that does not unroll them would keep the sums in memory.
 
 fn from_lanes_0_to_3(line: vec4<f32>) -> mat4x4<f32> {
     return column_block(mat4x4(
@@ -39,7 +39,7 @@ fn from_lanes_4_to_7(line: vec4<f32>) -> mat4x4<f32> {
     ));
 }
 
-// The column blocks j and j + 1; each lane loads a line of them.
+// The column blocks j and j + 1; each lane loads one line and broadcasts it.
 fn columns(j: u32, lane: u32, inner: u32) -> Pair {
     if EIGHT_LANES {
         let line = column_line(j + lane / 4u % 2u, lane % 4u, inner);
@@ -85,7 +85,8 @@ fn main(
     }
     let row = (tile % ROW_TILES * 8u + local) * 4u;
     let column = tile / ROW_TILES % COLUMN_TILES * (4u * COLUMN_BLOCKS);
-    enter_group(tile / (ROW_TILES * COLUMN_TILES));
+    let group = tile / (ROW_TILES * COLUMN_TILES);
+    enter_group(group);
     place_rows(row);
     place_columns(column);
 
@@ -97,7 +98,7 @@ fn main(
     var sum5: Pair;
     var sum6: Pair;
     var sum7: Pair;
-    let outer_count = outers();
+    let outer_count = outers(group);
     for (var outer = 0u; outer < outer_count; outer++) {
         enter_outer(outer);
         for (var inner = 0u; inner < INNERS; inner++) {

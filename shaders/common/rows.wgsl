@@ -1,14 +1,20 @@
-// Chunks of the pixels of batch norm. ROW_PIXELS pixels in a row share one row of statistics: all of them, or those of a
-// sample where every sample has statistics of its own. A chunk lies within a row.
+// The pixels of batch norm in chunks. ROW_PIXELS consecutive pixels share a row of statistics: all, or those of one sample
+// if every sample has its own. A chunk never spans two rows.
 
 override CHANNELS: u32;
 override ROW_PIXELS: u32;
 override PIXELS_A_CHUNK: u32;
 
+struct Numbers {
+    epsilon: f32,
+}
+
+@group(1) @binding(0) var<uniform> numbers: Numbers;
+
 struct Chunk {
-    // Where the statistics of channel 0 are.
+    // The index of the statistics of channel 0.
     statistics: u32,
-    // Its pixels, the last one excluded.
+    // Its range of pixels, end exclusive.
     first: u32,
     last: u32,
 }

@@ -1,12 +1,12 @@
 // The *tiled* schedule of the matrix product that every convolution kernel is: a workgroup of 64 threads owns a tile
-// of 64 rows x 64 columns, a thread 8 x 8 of it; the sum goes through workgroup memory 16 terms at a time. For GPUs.
+// of 64 rows x 64 columns, a thread 8 x 8 of it; operands go through workgroup memory, 16 terms at a time. For GPUs.
 //
 //     result[row, column] = sum over outer, inner of rows[row, k] * columns[k, column]
 //
-// The kernel says what rows and columns are: enter_group, outers, INNERS, place_rows, place_columns, enter_outer,
+// The kernel defines rows and columns through enter_group, outers, INNERS, place_rows, place_columns, enter_outer,
 // row_block, column_line, column_block, begin_stores, store.
 
-// [term][block of four rows, or columns]; two blocks of space after every four terms keep the banks apart.
+// [term][block of four rows or columns]; padding of two blocks after every four terms avoids bank conflicts.
 var<workgroup> staged_rows: array<vec4<f32>, 264>;
 var<workgroup> staged_columns: array<vec4<f32>, 264>;
 
@@ -47,20 +47,21 @@ fn main(
     }
     let first_column = tile % COLUMN_TILES * 64u;
     let first_row = tile / COLUMN_TILES % ROW_TILES * 64u;
-    enter_group(tile / (ROW_TILES * COLUMN_TILES));
+    let group = tile / (ROW_TILES * COLUMN_TILES);
+    enter_group(group);
 
-    // As a loader, this thread brings block `block` of the rows and of the columns, terms 4 depth .. 4 depth + 3.
+    // As a loader, this thread loads block `block` of the rows and of the columns, terms 4 depth .. 4 depth + 3.
     let depth = local % 4u;
     let block = local / 4u;
     place_rows(first_row + 4u * block);
     place_columns(first_column + 4u * block);
 
-    // As a worker, it owns the row blocks y and y + 8 and the column blocks x and x + 8.
+    // As a worker, it computes the row blocks y and y + 8 and the column blocks x and x + 8.
     let x = local % 8u;
     let y = local / 8u;
     var sum: array<mat4x4<f32>, 4>;
 
-    let steps = outers() * INNERS;
+    let steps = outers(group) * INNERS;
     var loaded = load(depth, steps);
     for (var first = 0u; first < steps; first += 4u) {
         workgroupBarrier();

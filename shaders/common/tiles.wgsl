@@ -1,4 +1,4 @@
-// How the work of a matrix product is divided: GROUPS independent products of ROW_TILES x COLUMN_TILES tiles.
+// Division of a matrix product: GROUPS independent products of ROW_TILES x COLUMN_TILES tiles.
 
 override GROUPS: u32;
 override ROW_TILES: u32;

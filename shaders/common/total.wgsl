@@ -1,4 +1,4 @@
-// The sum of one value of each of the 64 threads, in a fixed order; every thread gets it.
+// The sum of one value per thread over the 64 threads, in a fixed order; returned to every thread.
 var<workgroup> terms: array<f32, 64>;
 
 fn total(local: u32, value: f32) -> f32 {

@@ -33,7 +33,7 @@ pub fn run(options: &AdaptersArgs) -> Result<()> {
         } else {
             "discrete GPUs come before integrated ones, and those before CPUs"
         };
-        say!("chosen: {} ({why}), {:?} schedule", chosen.name, gpu.schedule())?;
+        say!("chosen: {} ({why}), {} schedule", chosen.name, gpu.schedule().name)?;
     }
     Ok(())
 }

@@ -8,9 +8,8 @@ use super::args::{InputArgs, LambdaArgs};
 use crate::data::Split;
 use crate::error::{Error, Result};
 use crate::layers::Pass;
-use crate::robust::LambdaRule;
+use crate::robust::Classifier;
 use crate::tape::Tape;
-use crate::tensor::Tensor;
 use crate::train::{check_fit, evaluate_with};
 
 #[derive(Debug, Args)]
@@ -33,21 +32,21 @@ pub fn run(options: &EvalArgs) -> Result<()> {
     }
     let input = &options.input;
     let gpu = input.adapter.open()?;
-    let (mut network, recipe) = options.lambda.adapt.load(&input.weights, &gpu)?;
+    let (network, recipe) = options.lambda.adapt.load(&input.weights, &gpu)?;
     let rule = options.lambda.rule(&network, &recipe)?;
     let data = input.data.load(Split::Test)?;
-    check_fit(network.config(), &data)?;
+    check_fit(network.model(), &data)?;
     let normalization = input.data.normalization(&data, recipe.normalization)?;
     let start = Instant::now();
-    let mut lambdas = Lambdas::default();
+    let mut lambdas = Vec::new();
     let tally = evaluate_with(&gpu, &data, &normalization, options.batch, &mut |images| {
         let tape = Tape::idle();
-        let (x, pass) = rule.prepare(&mut network, &tape.constant(images), Pass::eval(&tape))?;
-        lambdas.add(&rule, pass.lambda.as_ref())?;
-        Ok(network.forward(&pass, &x)?.value().clone())
+        let ready = rule.prepare(&network, &tape.constant(images), Pass::eval(&tape))?;
+        lambdas.extend(ready.lambdas.unwrap_or_default());
+        Ok(network.scores(&ready.pass, &ready.images)?.value().clone())
     })?;
     let images_per_s = tally.samples as f64 / start.elapsed().as_secs_f64();
-    let lambda = lambdas.mean(tally.samples);
+    let lambda = mean(&lambdas[..lambdas.len().min(tally.samples)]);
     let (loss, top1, top5) = (tally.mean_loss(), tally.accuracy(), tally.top5_accuracy());
     if options.json {
         let figures = serde_json::json!({
@@ -71,23 +70,8 @@ pub fn run(options: &EvalArgs) -> Result<()> {
     Ok(())
 }
 
-/// The lambdas that images were evaluated at.
-#[derive(Default)]
-struct Lambdas(Vec<f32>);
-
-impl Lambdas {
-    fn add(&mut self, rule: &LambdaRule, chosen: Option<&Tensor>) -> Result<()> {
-        match (rule, chosen) {
-            (LambdaRule::Auto(..), Some(chosen)) => self.0.extend(chosen.to_vec()?),
-            (LambdaRule::Fixed(lambda), _) => self.0.push(*lambda),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// The mean over the first samples; those after them only filled up the last batch.
-    fn mean(&self, samples: usize) -> Option<f32> {
-        let chosen = &self.0[..self.0.len().min(samples)];
-        (!chosen.is_empty()).then(|| chosen.iter().sum::<f32>() / chosen.len() as f32)
-    }
+/// The mean of the lambdas that were chosen; none where each layer kept its own.
+fn mean(lambdas: &[f32]) -> Option<f32> {
+    let sum = lambdas.iter().map(|lambda| f64::from(*lambda)).sum::<f64>();
+    (!lambdas.is_empty()).then(|| (sum / lambdas.len() as f64) as f32)
 }

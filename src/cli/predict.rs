@@ -1,6 +1,6 @@
 //! `sdnet predict`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -9,8 +9,8 @@ use crate::checks::check_finite;
 use crate::error::{Error, Result};
 use crate::files::{read_npy, write_npy};
 use crate::layers::Pass;
-use crate::models::Network;
-use crate::robust::LambdaRule;
+use crate::models::{Model, Network};
+use crate::robust::{Adapted, Classifier, LambdaRule};
 use crate::tape::Tape;
 use crate::tensor::{Tensor, nchw_to_nhwc};
 
@@ -37,14 +37,23 @@ pub fn run(options: &PredictArgs) -> Result<()> {
     if options.batch == 0 {
         return Err(Error::argument("batch", 0, "at least one image a pass is needed"));
     }
+    if same_file(&options.input, &options.output) {
+        return Err(Error::file(&options.output, "is the input too, and would be lost; name another output"));
+    }
     let gpu = options.adapter.open()?;
-    let (mut network, recipe) = options.lambda.adapt.load(&options.weights, &gpu)?;
+    let (network, recipe) = options.lambda.adapt.load(&options.weights, &gpu)?;
     let rule = options.lambda.rule(&network, &recipe)?;
-    let images = read_images(options, network.config().in_channels)?;
-    let (n, classes) = (images.count, network.config().classes);
-    let scores = scores(&mut network, &rule, &images, options.batch.min(n))?;
+    let images = read_images(options, network.model().in_channels())?;
+    let (n, classes) = (images.count, network.model().classes());
+    let scores = scores(&network, &rule, &images, options.batch.min(n))?;
+    check_finite("the scores", &scores, "the weights are damaged, or their step size is too large")?;
     write_npy(&options.output, &[n, classes], &scores)?;
     say!("{n} images, {classes} scores each, to {}", options.output.display())
+}
+
+/// Whether both paths lead to one file that exists.
+fn same_file(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
 /// Images of one size, in NHWC order.
@@ -73,7 +82,7 @@ fn read_images(options: &PredictArgs, wanted: usize) -> Result<Images> {
 
 /// The scores of all images, `[count, classes]`. The last batch is filled up with copies of the first image, so that
 /// every batch has one shape and kernels are compiled once.
-fn scores(network: &mut Network, rule: &LambdaRule, images: &Images, batch: usize) -> Result<Vec<f32>> {
+fn scores(network: &Adapted<Network>, rule: &LambdaRule, images: &Images, batch: usize) -> Result<Vec<f32>> {
     let &Images { count, height, width, channels, ref pixels } = images;
     let (gpu, len) = (network.gpu().clone(), height * width * channels);
     let mut scores = Vec::new();
@@ -82,9 +91,9 @@ fn scores(network: &mut Network, rule: &LambdaRule, images: &Images, batch: usiz
         let filled = [part, &pixels[..len].repeat(missing)].concat();
         let x = Tensor::from_slice(&gpu, &[batch, height, width, channels], &filled)?;
         let tape = Tape::idle();
-        let (x, pass) = rule.prepare(network, &tape.constant(&x), Pass::eval(&tape))?;
-        scores.extend(network.forward(&pass, &x)?.value().to_vec()?);
+        let ready = rule.prepare(network, &tape.constant(&x), Pass::eval(&tape))?;
+        scores.extend(network.scores(&ready.pass, &ready.images)?.value().to_vec()?);
     }
-    scores.truncate(count * network.config().classes);
+    scores.truncate(count * network.model().classes());
     Ok(scores)
 }

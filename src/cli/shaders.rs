@@ -25,14 +25,14 @@ pub fn run(options: &ShadersArgs) -> Result<()> {
         create_dir(folder)?;
     }
     for kernel in shaders::all() {
-        let text = translate(kernel, options.target).map_err(|reason| Error::file(kernel.name, reason))?;
+        let text = translate(kernel, options.target).map_err(|reason| Error::file(kernel.name(), reason))?;
         match &options.out {
             Some(folder) => {
-                let path = folder.join(format!("{}.{}", kernel.name, options.target.extension()));
+                let path = folder.join(format!("{}.{}", kernel.name(), options.target.extension()));
                 write_bytes(&path, &text)?;
             }
-            None if options.target == Target::Wgsl => say!("// ---- {} ----\n{}", kernel.name, kernel.source)?,
-            None => say!("{}: {} bytes of {:?}", kernel.name, text.len(), options.target)?,
+            None if options.target == Target::Wgsl => say!("// ---- {} ----\n{}", kernel.name(), kernel.wgsl())?,
+            None => say!("{}: {} bytes of {:?}", kernel.name(), text.len(), options.target)?,
         }
     }
     Ok(())

@@ -35,7 +35,7 @@ impl Target {
 /// # Errors
 /// The message of naga if the kernel is not valid WGSL, or needs other capabilities than it declares.
 pub fn translate(kernel: &Kernel, target: Target) -> Result<Vec<u8>, String> {
-    let source = kernel.source;
+    let source = &*kernel.source();
     let module = naga::front::wgsl::parse_str(source).map_err(|e| e.emit_to_string(source))?;
     let info = Validator::new(ValidationFlags::all(), capabilities(kernel))
         .subgroup_stages(ShaderStages::COMPUTE)
@@ -43,13 +43,13 @@ pub fn translate(kernel: &Kernel, target: Target) -> Result<Vec<u8>, String> {
         .validate(&module)
         .map_err(|e| e.emit_to_string(source))?;
     if target == Target::Wgsl {
-        return Ok(source.as_bytes().to_vec());
+        return Ok(kernel.wgsl().into_bytes());
     }
     let entry = Some((naga::ShaderStage::Compute, "main"));
     let (module, info) = back::pipeline_constants::process_overrides(&module, &info, entry, &stand_ins(&module))
         .map_err(|e| e.to_string())?;
     match target {
-        Target::Wgsl => Ok(source.as_bytes().to_vec()),
+        Target::Wgsl => Ok(kernel.wgsl().into_bytes()),
         Target::Spirv => {
             // Subgroup operations came with SPIR-V 1.3, which is Vulkan 1.1.
             let options = back::spv::Options { lang_version: (1, 3), ..Default::default() };
@@ -74,7 +74,7 @@ pub fn translate(kernel: &Kernel, target: Target) -> Result<Vec<u8>, String> {
 
 /// Subgroups for kernels of the register schedule; nothing beyond the baseline for others.
 fn capabilities(kernel: &Kernel) -> Capabilities {
-    if kernel.subgroups { Capabilities::SUBGROUP } else { Capabilities::empty() }
+    if kernel.subgroups() { Capabilities::SUBGROUP } else { Capabilities::empty() }
 }
 
 fn stand_ins(module: &naga::Module) -> PipelineConstants {

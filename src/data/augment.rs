@@ -5,8 +5,8 @@ use rand::RngExt;
 use super::Dataset;
 use super::random::{Purpose, stream};
 
-/// Random change of training images: surround them with `pad` zero pixels, cut out the original size at a uniform
-/// offset, then mirror left and right with probability 1/2.
+/// Random changes of training images: pad them with `pad` zero pixels, crop to the original size at a uniform
+/// random offset, then mirror horizontally with probability 1/2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Augment {
     /// Pixels of padding on every side; offsets are uniform on 0..=2*pad in both directions. 0 does not crop.
@@ -21,7 +21,7 @@ impl Augment {
         Self { pad: if data.height.min(data.width) < 32 { 2 } else { 4 }, flip: true }
     }
 
-    /// The change of sample `index`: a function of (`seed`, `epoch`, `index`) alone, whatever batch it is in.
+    /// The change of sample `index`: depends only on (`seed`, `epoch`, `index`), not on its batch.
     pub(super) fn placement(self, seed: u64, epoch: u64, index: u32) -> Placement {
         let mut rng = stream(Purpose::Augment, seed, epoch, index.into());
         let range = self.pad.saturating_mul(2).min(u32::MAX as usize) as u32;
@@ -45,12 +45,12 @@ pub(super) struct Placement {
 }
 
 impl Placement {
-    /// The row of the image that row `y` of the crop shows, unless that is padding.
+    /// The row of the image that row `y` of the crop shows, unless it is padding.
     pub fn row(self, y: usize, height: usize) -> Option<usize> {
         (y + self.dy).checked_sub(self.pad).filter(|&row| row < height)
     }
 
-    /// The column of the image that column `x` of the crop shows, unless that is padding.
+    /// The column of the image that column `x` of the crop shows, unless it is padding.
     pub fn column(self, x: usize, width: usize) -> Option<usize> {
         let x = if self.flip { width - 1 - x } else { x };
         (x + self.dx).checked_sub(self.pad).filter(|&column| column < width)
@@ -72,7 +72,7 @@ mod tests {
             cells[p.dy][p.dx] += 1;
             flips += i32::from(p.flip);
         }
-        // 800 a cell with a deviation of 28, 10,000 flips with a deviation of 71: five deviations either way.
+        // 800 per cell with a deviation of 28, 10,000 flips with one of 71: five deviations either way.
         assert!(cells.iter().flatten().all(|&c| (660..940).contains(&c)), "{cells:?}");
         assert!((9_650..10_350).contains(&flips), "{flips}");
     }

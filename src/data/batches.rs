@@ -6,8 +6,8 @@ use super::augment::{Augment, Placement};
 use super::random::{Purpose, stream};
 use super::{Dataset, Normalization};
 
-/// The order in which an epoch (counted from 0) goes through `len` samples: 0..len as it is, or a uniform permutation
-/// (Fisher-Yates) that depends on (`len`, `seed`, `epoch`) alone, so that a resumed training sees what it would have.
+/// The order in which an epoch (counted from 0) goes through `len` samples: 0..len in order, or a uniform permutation
+/// (Fisher-Yates) that depends only on (`len`, `seed`, `epoch`), so that resumed training sees the same order.
 pub fn epoch_order(len: usize, seed: u64, epoch: u64, shuffle: bool) -> Vec<u32> {
     let mut order: Vec<u32> = (0..len as u32).collect();
     if shuffle {
@@ -18,12 +18,12 @@ pub fn epoch_order(len: usize, seed: u64, epoch: u64, shuffle: bool) -> Vec<u32>
 
 /// The samples `indices` as x = (pixel/255 - mean_c) / std_c, [indices.len(), height, width, channels], and their labels.
 ///
-/// `augment` crops and mirrors each sample as (`seed`, `epoch`, its index) say, whatever the batch; its padding is
-/// pixel 0, put in before normalisation. Without it, `seed` and `epoch` do nothing.
+/// `augment` crops and mirrors each sample by (`seed`, `epoch`, its index), whatever the batch. Padding is
+/// pixel value 0, before normalisation. Without it, `seed` and `epoch` are unused.
 ///
 /// # Panics
 /// Where an index is not below `data.len()`, or `normalization` does not have `data.channels` entries
-/// ([`Normalization::check`] tells beforehand).
+/// ([`Normalization::check`] can check that).
 pub fn fill_batch(
     data: &Dataset,
     indices: &[u32],
@@ -33,7 +33,7 @@ pub fn fill_batch(
     epoch: u64,
 ) -> (Vec<f32>, Vec<u32>) {
     let tables = normalization.tables();
-    assert_eq!(tables.len(), data.channels, "normalisation of {} channels for images of others", tables.len());
+    assert_eq!(tables.len(), data.channels, "normalisation has {} channels, unlike the images", tables.len());
     let mut pixels = Vec::with_capacity(indices.len() * data.image_len());
     for &index in indices {
         let image = data.image(index as usize);
@@ -104,11 +104,11 @@ mod tests {
                 counts[place][index as usize] += 1;
             }
         }
-        // 1,000 a cell with a deviation of 29: five deviations either way.
+        // 1,000 per cell with a deviation of 29: five deviations either way.
         assert!(counts.iter().flatten().all(|&c| (855..1145).contains(&c)), "{counts:?}");
     }
 
-    /// Saved trainings rely on these: they change only together with the version of the random generator.
+    /// Saved training runs rely on these: they may change only with the version of the random generator.
     #[test]
     fn order_and_augmentation_are_pinned() {
         assert_eq!(epoch_order(8, 1, 0, true), PINNED_ORDER);

@@ -19,12 +19,12 @@ macro_rules! asset {
 /// each class. Its name is `fashion-mnist-small`.
 ///
 /// The files (5.0 MiB gzipped) are compiled into the crate, so it is there wherever the program runs. A program that
-/// links the crate but calls neither this nor [`load`](super::load) does not carry them.
+/// links the crate but calls neither this nor [`load`](super::load) does not contain them.
 ///
 /// Data: Han Xiao, Kashif Rasul, Roland Vollgraf, arXiv 1708.07747; MIT licence, Zalando SE.
 ///
 /// # Errors
-/// [`Error::File`](crate::error::Error::File) where the crate was built from damaged files.
+/// [`Error::File`](crate::error::Error::File) if the crate was built from damaged files.
 pub fn bundled(split: Split) -> Result<Dataset> {
     let (images, labels): (&[u8], &[u8]) = match split {
         Split::Train => (asset!("train-images-idx3-ubyte.gz"), asset!("train-labels-idx1-ubyte.gz")),

@@ -11,7 +11,7 @@ const PIXELS: usize = SIDE * SIDE;
 const HOME: &str = "https://www.cs.toronto.edu/~kriz/cifar.html";
 const TEN: [&str; 10] = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
-/// Which of the two.
+/// CIFAR-10 or CIFAR-100.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Ten,
@@ -84,7 +84,7 @@ fn locate(kind: Kind, root: &Path, split: Split) -> Result<PathBuf> {
     let first = kind.files(split).swap_remove(0);
     let folders = [root.to_owned(), root.join(kind.folder())];
     folders.into_iter().find(|folder| folder.join(&first).is_file()).ok_or_else(|| {
-        let reason = format!("neither it nor {} in it has {first}; the binary version is at {HOME}", kind.folder());
+        let reason = format!("neither it nor its {} has {first}; the binary version is at {HOME}", kind.folder());
         Error::file(root, reason)
     })
 }
@@ -114,7 +114,7 @@ fn append(data: &mut Dataset, kind: Kind, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// CIFAR-10's are well known, CIFAR-100's come with its archive; where the list is missing, numbers do.
+/// CIFAR-10's are built in, CIFAR-100's come with its archive; without that list, numbers are used.
 fn class_names(kind: Kind, folder: &Path) -> Vec<String> {
     if kind == Kind::Ten {
         return TEN.map(str::to_owned).to_vec();

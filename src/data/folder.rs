@@ -1,4 +1,4 @@
-//! Class folders: `train/<class>/*.png`, `test/<class>/*.jpg` and so on.
+//! Class folders: `train/<class>/*.png`, `test/<class>/*.jpg` etc.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -22,9 +22,9 @@ pub(super) fn is_there(folder: &Path, split: Split) -> bool {
     folder.join(split_name(split)).is_dir()
 }
 
-/// Reads a split. Classes are the folders of both splits, sorted by name; images are in the order of classes, then of
-/// file names. Grey stays one channel where all images are grey, else they all become RGB; alpha is dropped, and 16 bits
-/// become 8. Hidden entries and files that are not png, jpg or jpeg are passed over.
+/// Reads a split. Classes are the folders of both splits, sorted by name; images are ordered by class, then by
+/// file name. If all images are grey, they have one channel, else all become RGB; alpha is dropped, and 16 bits
+/// become 8. Hidden entries and files that are not png, jpg or jpeg are ignored.
 pub(super) fn read_folder(folder: &Path, split: Split) -> Result<Dataset> {
     let class_names = class_names(folder)?;
     let mut files: Vec<(PathBuf, u16)> = Vec::new();
@@ -37,7 +37,7 @@ pub(super) fn read_folder(folder: &Path, split: Split) -> Result<Dataset> {
     }
     let pictures = files.iter().map(|(path, _)| decode(path)).collect::<Result<Vec<_>>>()?;
     let (Some(first), Some((first_path, _))) = (pictures.first(), files.first()) else {
-        let reason = "has no png or jpg images in folders of its own, one for each class";
+        let reason = "has no png or jpg images in subfolders, one for each class";
         return Err(Error::file(folder.join(split_name(split)), reason));
     };
     for (picture, (path, _)) in pictures.iter().zip(&files) {

@@ -1,4 +1,4 @@
-//! The IDX format of MNIST: a magic number, big-endian extents, bytes. Gzipped files are recognised by their content.
+//! The IDX format of MNIST: magic number, big-endian sizes, bytes. Gzipped files are recognised by their content.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 pub(super) fn read_folder(folder: &Path, split: Split) -> Result<Dataset> {
     let (images, labels) = (find(folder, &images_name(split)), find(folder, &labels_name(split)));
     let (Some(images), Some(labels)) = (images, labels) else {
-        let reason = format!("{} and {} (plain or .gz) are not both there", images_name(split), labels_name(split));
+        let reason = format!("{} and {} (plain or .gz) do not both exist", images_name(split), labels_name(split));
         return Err(Error::file(folder, reason));
     };
     let mut data = read_pair(open(&images)?, &images, open(&labels)?, &labels)?;
@@ -86,7 +86,7 @@ fn parse(mut reader: impl Read, path: &Path, rank: usize) -> Result<(Vec<usize>,
     let shape: Vec<usize> = words.map(|w| w as usize).collect();
     let size = shape.iter().try_fold(1usize, |size, &d| size.checked_mul(d)).filter(|&size| size > 0);
     let Some(size) = size else {
-        return Err(Error::file(path, format!("says that its shape is {shape:?}, which holds nothing or too much")));
+        return Err(Error::file(path, format!("declares shape {shape:?}, which is empty or too large")));
     };
     let mut data = Vec::new();
     reader.take(size as u64 + 1).read_to_end(&mut data).map_err(|e| broken(path, e))?;
@@ -191,7 +191,7 @@ mod tests {
             (vec![9; 100], labels.clone(), "0x09090909"),
             (idx(&[2, 2, 3], &[7; 13]), labels.clone(), "there are more"),
             (idx(&[0, 2, 3], &[]), labels.clone(), "[0, 2, 3]"),
-            (idx(&[u32::MAX; 3], &[]), labels.clone(), "too much"),
+            (idx(&[u32::MAX; 3], &[]), labels.clone(), "empty or too large"),
             (images.clone(), idx(&[3], &[0, 1, 2]), "3 labels for the 2 images"),
             (images, gzip(b"no"), "train-labels"),
         ];

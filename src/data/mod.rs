@@ -1,22 +1,29 @@
-//! Labelled images: readers, normalisation, and the seeded order and augmentation of training. Host side only.
+//! Labelled images: readers, normalisation, and the seeded order and augmentation of training. All on the host.
 //!
 //! Everything is read into memory as bytes in NHWC order; [`fill_batch`] turns samples into what a network takes.
 
 mod augment;
 mod batches;
+#[cfg(feature = "files")]
 mod bundled;
+#[cfg(feature = "files")]
 mod cifar;
+#[cfg(feature = "files")]
 mod folder;
+#[cfg(feature = "files")]
 mod idx;
 mod normalization;
 pub(crate) mod random;
+#[cfg(feature = "files")]
 mod source;
 mod split;
 
 pub use augment::Augment;
 pub use batches::{epoch_order, fill_batch};
+#[cfg(feature = "files")]
 pub use bundled::bundled;
 pub use normalization::Normalization;
+#[cfg(feature = "files")]
 pub use source::{DataSource, load};
 pub use split::Split;
 
@@ -67,7 +74,7 @@ impl Dataset {
     }
 
     /// `n` images spread evenly over the set (image `floor(i * len / n)` for i = 0..n), so that a set sorted by class
-    /// keeps its proportions; all of them where there are no more than `n`.
+    /// keeps its proportions; all of them if there are at most `n`.
     pub fn subset(&self, n: usize) -> Self {
         let n = n.min(self.len());
         let chosen = || (0..n).map(|i| i * self.len() / n);
@@ -82,6 +89,7 @@ impl Dataset {
 }
 
 /// Names for classes that have none: their numbers.
+#[cfg(any(test, feature = "files"))]
 fn numbered(classes: usize) -> Vec<String> {
     (0..classes).map(|c| c.to_string()).collect()
 }

@@ -1,15 +1,15 @@
-//! From bytes to numbers around zero.
+//! From bytes to normalised numbers.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// What is done to the pixels of channel c: x = (pixel / 255 - mean_c) / std_c.
+/// Normalises the pixels of channel c: x = (pixel / 255 - mean_c) / std_c.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Normalization {
-    /// What is subtracted, one number a channel, in units of a full-scale pixel.
+    /// The mean to subtract, one per channel, in units of a full-scale pixel.
     pub mean: Vec<f32>,
-    /// What is divided by, one positive number a channel, in the same units.
+    /// The positive deviation to divide by, one per channel, same units.
     pub std: Vec<f32>,
 }
 
@@ -36,7 +36,7 @@ impl Normalization {
         }
     }
 
-    /// Demands one finite mean and one finite positive deviation for each of `channels` channels.
+    /// Checks for one finite mean and one finite positive deviation for each of `channels` channels.
     ///
     /// # Errors
     /// [`Error::Argument`] naming `mean` or `std`.
@@ -52,7 +52,13 @@ impl Normalization {
         Ok(())
     }
 
-    /// For every channel the value of each of the 256 pixels.
+    /// Pixels in the order `[.., channels]`, normalised.
+    pub fn apply(&self, pixels: &[u8]) -> Vec<f32> {
+        let tables = self.tables();
+        pixels.iter().enumerate().map(|(i, &pixel)| tables[i % tables.len()][usize::from(pixel)]).collect()
+    }
+
+    /// For every channel, the results for all 256 pixel values.
     pub(super) fn tables(&self) -> Vec<[f32; 256]> {
         let table = |(mean, std): (&f32, &f32)| std::array::from_fn(|pixel| (pixel as f32 / 255.0 - mean) / std);
         self.mean.iter().zip(&self.std).map(table).collect()

@@ -1,9 +1,9 @@
-//! Random streams that depend on nothing but their key, so that an interrupted training goes on exactly as it was.
+//! Random streams that depend only on their key, so that interrupted training continues exactly as before.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// What a stream is for.
+/// The purpose of a stream.
 #[derive(Clone, Copy)]
 pub(crate) enum Purpose {
     /// The order of an epoch.
@@ -11,8 +11,10 @@ pub(crate) enum Purpose {
     /// The augmentation of a sample.
     Augment = 2,
     /// The corruption of a sample.
+    #[cfg(feature = "train")]
     Corrupt = 3,
     /// An attack on a sample.
+    #[cfg(feature = "train")]
     Attack = 4,
 }
 

@@ -1,4 +1,4 @@
-//! Which data set, and where it is.
+//! Data sets by name or folder.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 /// Where Debian's package dataset-fashion-mnist puts its files.
 const SYSTEM_FASHION: &str = "/usr/share/datasets/fashion-mnist";
 
-/// A data set by name or folder; [`load`] says what there is.
+/// A data set by name or folder; see [`load`] for the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataSource {
     /// `fashion-mnist`, `fashion-mnist-small`, `cifar10`, `cifar100`, or a folder.
@@ -30,8 +30,8 @@ pub struct DataSource {
 /// | a folder of class folders | `train/<class>/*.png` or `.jpg`, `test/<class>/*`; all images of one size. Grey stays one channel where all images of the split are grey, else they are RGB; alpha is dropped |
 ///
 /// # Errors
-/// [`Error::Argument`] for a name that is no data set, or for CIFAR without `root`; [`Error::Io`] and [`Error::File`]
-/// naming the file that is missing, truncated, or not what it should be.
+/// [`Error::Argument`] for an unknown name, or for CIFAR without `root`; [`Error::Io`] and [`Error::File`]
+/// naming the file that is missing, truncated, or of the wrong format.
 pub fn load(source: &DataSource, split: Split) -> Result<Dataset> {
     let root = source.root.as_deref();
     match source.name.as_str() {
@@ -43,7 +43,7 @@ pub fn load(source: &DataSource, split: Split) -> Result<Dataset> {
     }
 }
 
-/// A root that was asked for must have the files; a system without the package is no error.
+/// An explicit root must have the files; a system without the package is not an error.
 fn fashion(root: Option<&Path>, system: &Path, split: Split) -> Result<Dataset> {
     let folder = match root {
         Some(root) => root,

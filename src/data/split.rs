@@ -11,6 +11,7 @@ pub enum Split {
 
 impl Split {
     /// The other one.
+    #[cfg(feature = "files")]
     pub(super) fn other(self) -> Self {
         match self {
             Self::Train => Self::Test,

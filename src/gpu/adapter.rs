@@ -1,22 +1,19 @@
-//! Which adapters there are, and which one to take.
+//! The available adapters, and which one to use.
 
 use super::Schedule;
 use crate::error::{Error, Result};
 
-/// Features that are used where there are any.
+/// Features that are used if available.
 pub(super) const WELCOME: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY
     .union(wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES)
     .union(wgpu::Features::SUBGROUP);
 
-/// Lanes of a subgroup that the register schedule needs.
-pub(super) const LANES_NEEDED: u32 = 4;
-
-/// One adapter, as `sdnet adapters` shows it.
+/// What is known of one adapter.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct AdapterReport {
-    /// Position in the list; `--adapter INDEX`.
+    /// Position in the list.
     pub index: usize,
-    /// Name by the driver.
+    /// Name given by the driver.
     pub name: String,
     /// Vulkan, Metal or Dx12.
     pub backend: String,
@@ -32,19 +29,25 @@ pub struct AdapterReport {
     pub workgroup_memory: u32,
     /// Whether kernels can be timed on the device.
     pub timestamps: bool,
-    /// Lanes of a subgroup at least; 0 where lanes cannot exchange values.
+    /// Minimum subgroup size in lanes; 0 if lanes cannot exchange values.
     pub lanes: u32,
-    /// The schedule that is chosen for it.
+    /// The schedule chosen for it.
     #[serde(skip)]
-    pub schedule: Schedule,
+    pub schedule: &'static Schedule,
 }
 
-/// All adapters, best first choice marked by being what [`super::Gpu::open`] takes without options.
+/// All adapters, in the order of their indices.
+#[cfg(not(target_arch = "wasm32"))]
 pub fn adapters() -> Vec<AdapterReport> {
-    enumerate().into_iter().map(|(_, report)| report).collect()
+    pollster::block_on(adapters_async())
 }
 
-/// The package that brings an adapter to this system.
+/// [`adapters`](crate::gpu::adapters) for programs that must not block.
+pub async fn adapters_async() -> Vec<AdapterReport> {
+    enumerate().await.into_iter().map(|(_, report)| report).collect()
+}
+
+/// The package that provides an adapter on this system.
 pub fn install_hint() -> String {
     if cfg!(any(target_os = "windows", target_os = "macos")) {
         return "Windows and macOS need no package: update the graphics driver or the system".into();
@@ -57,19 +60,17 @@ pub fn install_hint() -> String {
         .into()
 }
 
-/// The adapter that `wanted` (or `SDNET_ADAPTER`) names, or the best there is.
-pub(super) fn choose(wanted: Option<&str>) -> Result<(wgpu::Adapter, AdapterReport)> {
-    let from_env = std::env::var("SDNET_ADAPTER").ok().filter(|v| !v.is_empty());
-    let wanted = wanted.map(str::to_owned).or(from_env);
-    let mut all = enumerate();
-    let names = all.iter().map(|(_, r)| format!("{}: {}", r.index, r.name)).collect::<Vec<_>>();
-    let found = match &wanted {
+/// The adapter that `wanted` names, or the best available.
+pub(super) async fn choose(wanted: Option<&str>) -> Result<(wgpu::Adapter, AdapterReport)> {
+    let mut all = enumerate().await;
+    let names = all.iter().map(|(_, r)| format!("{} (index {})", r.name, r.index)).collect::<Vec<_>>();
+    let found = match wanted {
         Some(wanted) => all.iter().position(|(_, r)| matches(r, wanted)),
         None => (0..all.len()).min_by_key(|&i| rank(&all[i].1)),
     };
     found.map(|i| all.swap_remove(i)).ok_or_else(|| Error::NoAdapter {
-        wanted,
-        available: if names.is_empty() { "there is none".into() } else { format!("there are {}", names.join(", ")) },
+        wanted: wanted.map(str::to_owned),
+        available: if names.is_empty() { "there is none".into() } else { format!("found {}", names.join(", ")) },
         hint: install_hint(),
     })
 }
@@ -92,7 +93,7 @@ fn matches(report: &AdapterReport, wanted: &str) -> bool {
     }
 }
 
-/// Discrete before integrated before virtual before CPU; the order of the list among equals.
+/// Discrete before integrated before virtual before CPU; equals keep the order of the list.
 fn rank(report: &AdapterReport) -> usize {
     ["discrete GPU", "integrated GPU", "virtual GPU", "other", "CPU"]
         .iter()
@@ -100,44 +101,46 @@ fn rank(report: &AdapterReport) -> usize {
         .unwrap_or(usize::MAX)
 }
 
-fn enumerate() -> Vec<(wgpu::Adapter, AdapterReport)> {
+async fn enumerate() -> Vec<(wgpu::Adapter, AdapterReport)> {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
-    // Indirect dispatch is not used, so its validation is only a cost.
+    // Indirect dispatch is not used, so its validation would be wasted.
     descriptor.flags = wgpu::InstanceFlags::empty();
     let instance = wgpu::Instance::new(descriptor);
-    let found = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
-    found
-        .into_iter()
-        .enumerate()
-        .map(|(index, adapter)| {
-            let r = report(index, &adapter);
-            (adapter, r)
-        })
-        .collect()
+    let found = instance.enumerate_adapters(wgpu::Backends::PRIMARY).await;
+    let report = |(index, adapter): (usize, wgpu::Adapter)| {
+        let report = AdapterReport::new(index, adapter.get_info(), &adapter.limits(), adapter.features());
+        (adapter, report)
+    };
+    found.into_iter().enumerate().map(report).collect()
 }
 
-fn report(index: usize, adapter: &wgpu::Adapter) -> AdapterReport {
-    let (info, limits) = (adapter.get_info(), adapter.limits());
-    let kind = match info.device_type {
-        wgpu::DeviceType::DiscreteGpu => "discrete GPU",
-        wgpu::DeviceType::IntegratedGpu => "integrated GPU",
-        wgpu::DeviceType::VirtualGpu => "virtual GPU",
-        wgpu::DeviceType::Cpu => "CPU",
-        wgpu::DeviceType::Other => "other",
-    };
-    let lanes = if adapter.features().contains(wgpu::Features::SUBGROUP) { info.subgroup_min_size } else { 0 };
-    let on_cpu = info.device_type == wgpu::DeviceType::Cpu;
-    AdapterReport {
-        index,
-        name: info.name,
-        backend: format!("{:?}", info.backend),
-        kind: kind.into(),
-        driver: format!("{} {}", info.driver, info.driver_info).trim().into(),
-        max_buffer: limits.max_buffer_size,
-        max_binding: limits.max_storage_buffer_binding_size,
-        workgroup_memory: limits.max_compute_workgroup_storage_size,
-        timestamps: adapter.features().contains(wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES),
-        lanes,
-        schedule: if on_cpu && lanes >= LANES_NEEDED { Schedule::Register } else { Schedule::Tiled },
+impl AdapterReport {
+    pub(super) fn new(
+        index: usize,
+        info: wgpu::AdapterInfo,
+        limits: &wgpu::Limits,
+        features: wgpu::Features,
+    ) -> AdapterReport {
+        let kind = match info.device_type {
+            wgpu::DeviceType::DiscreteGpu => "discrete GPU",
+            wgpu::DeviceType::IntegratedGpu => "integrated GPU",
+            wgpu::DeviceType::VirtualGpu => "virtual GPU",
+            wgpu::DeviceType::Cpu => "CPU",
+            wgpu::DeviceType::Other => "other",
+        };
+        let lanes = if features.contains(wgpu::Features::SUBGROUP) { info.subgroup_min_size } else { 0 };
+        AdapterReport {
+            index,
+            name: info.name,
+            backend: format!("{:?}", info.backend),
+            kind: kind.into(),
+            driver: format!("{} {}", info.driver, info.driver_info).trim().into(),
+            max_buffer: limits.max_buffer_size,
+            max_binding: limits.max_storage_buffer_binding_size,
+            workgroup_memory: limits.max_compute_workgroup_storage_size,
+            timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES),
+            lanes,
+            schedule: Schedule::of(info.device_type == wgpu::DeviceType::Cpu, lanes),
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Device buffers that are used again instead of being made again.
+//! Device buffers that are reused instead of created anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use super::{Gpu, lock};
 use crate::error::{Error, Result};
 
-/// Submissions after which a buffer that nobody asked for again is given back to the driver.
+/// Number of submissions after which a buffer that stays idle is returned to the driver.
 const IDLE_SUBMISSIONS: u64 = 64;
-/// How many times larger than what is asked for a buffer may be that is used again.
+/// How many times larger than the request a reused buffer may be.
 const LARGER: u64 = 2;
-/// Requests, a few training steps of them, after which buffers of a size that nobody asks for are no longer lent to others.
+/// Number of requests (a few training steps) after which buffers of a size no longer asked for are not lent to others.
 const LENT_REQUESTS: u64 = 4096;
 
 /// A storage buffer on the device; it returns to the pool when dropped.
@@ -20,9 +20,16 @@ const LENT_REQUESTS: u64 = 4096;
 pub struct Buffer {
     pub(super) raw: wgpu::Buffer,
     pub(super) id: u64,
-    /// What was asked for; the buffer itself may be somewhat larger.
+    /// The size requested; the buffer itself may be larger.
     pub(super) bytes: u64,
     pool: Arc<Mutex<Pool>>,
+}
+
+impl Buffer {
+    /// What tells it from every other buffer that is alive.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
 }
 
 impl std::fmt::Debug for Buffer {
@@ -50,11 +57,11 @@ struct Idle {
 /// Bytes on the device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemoryReport {
-    /// In tensors that are alive.
+    /// In live tensors.
     pub live: u64,
-    /// Held from the driver: live and waiting to be used again.
+    /// Allocated from the driver: live, or idle and reusable.
     pub held: u64,
-    /// The most that was ever held since the last [`Gpu::reset_peak`].
+    /// The peak of `held` since the last [`Gpu::reset_peak`].
     pub peak: u64,
 }
 
@@ -75,8 +82,8 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// The smallest idle buffer that will do and is at most [`LARGER`] times too large, the one used last first. Sizes
-    /// that nobody has asked for in a while are not lent, so that they become idle and go back to the driver.
+    /// The smallest idle buffer that fits and is at most [`LARGER`] times too large, most recently used first. Sizes
+    /// not asked for in a while are not lent, so that they stay idle and return to the driver.
     fn take(&mut self, size: u64, bytes: u64) -> Option<(wgpu::Buffer, u64)> {
         self.sizes.insert(bytes);
         self.requests += 1;
@@ -96,7 +103,7 @@ impl Pool {
         self.next_id
     }
 
-    /// Gives back what has been idle since before `oldest`; whether there was any.
+    /// Returns what was idle before `oldest` to the driver; whether there was any.
     fn release(&mut self, oldest: u64) -> bool {
         let before = self.held;
         for (size, buffers) in &mut self.idle {
@@ -109,7 +116,7 @@ impl Pool {
     }
 }
 
-/// Sizes are rounded up, so that shapes that differ a little share buffers: to 256 bytes, and above
+/// Sizes are rounded up, so that similar shapes share buffers: to 256 bytes, and above
 /// 4 KiB to an eighth of the power of two below.
 fn rounded(bytes: u64) -> u64 {
     let step = if bytes <= 4096 { 256 } else { 1 << (bytes.ilog2() - 3) };
@@ -117,7 +124,7 @@ fn rounded(bytes: u64) -> u64 {
 }
 
 impl Gpu {
-    /// A storage buffer of at least `bytes`, its content undefined.
+    /// A storage buffer of at least `bytes` with undefined content.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`] with the bytes asked for and the limit.
@@ -127,7 +134,7 @@ impl Gpu {
             |limit: String| Error::OutOfMemory { adapter: inner.report.name.clone(), what: what.into(), bytes, limit };
         let most = self.largest_buffer();
         if bytes > most {
-            return Err(error(format!("one buffer may have {most}")));
+            return Err(error(format!("a buffer may have at most {most}")));
         }
         let size = rounded(bytes).min(most);
         let taken = lock(&inner.pool).take(size, bytes);
@@ -150,50 +157,48 @@ impl Gpu {
         self.0.limits.max_buffer_size.min(self.0.limits.max_storage_buffer_binding_size) & !15
     }
 
-    /// A new buffer, or why there is none.
+    /// A new buffer, or the reason for failure.
     fn create(&self, size: u64) -> std::result::Result<wgpu::Buffer, String> {
         if let Some(most) = self.0.most_memory
             && self.memory().held + size > most
         {
             return Err(format!(", {most} are allowed"));
         }
-        let scope = self.0.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let raw = self.0.device.create_buffer(&wgpu::BufferDescriptor {
+        let descriptor = wgpu::BufferDescriptor {
             label: None,
             size,
             usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
-        });
-        match pollster::block_on(scope.pop()) {
-            Some(error) => Err(format!(" ({error})")),
-            None => Ok(raw),
-        }
+        };
+        let made = self.scoped(wgpu::ErrorFilter::OutOfMemory, || self.0.device.create_buffer(&descriptor));
+        made.map_err(|reason| format!(" ({reason})"))
     }
 
-    /// Bytes on the device now and at most.
+    /// Bytes on the device, now and at peak.
     pub fn memory(&self) -> MemoryReport {
         let pool = lock(&self.0.pool);
         MemoryReport { live: pool.live, held: pool.held, peak: pool.peak }
     }
 
     /// Sizes of the buffers asked for since the last [`Gpu::reset_peak`], in bytes.
+    #[cfg(feature = "train")]
     pub(crate) fn sizes_asked_for(&self) -> BTreeSet<u64> {
         lock(&self.0.pool).sizes.clone()
     }
 
-    /// Starts the count of [`MemoryReport::peak`] anew.
+    /// Resets [`MemoryReport::peak`].
     pub fn reset_peak(&self) {
         let mut pool = lock(&self.0.pool);
         pool.peak = pool.held;
         pool.sizes.clear();
     }
 
-    /// Gives every idle buffer back to the driver.
+    /// Returns all idle buffers to the driver.
     pub fn release_idle(&self) {
         self.release(u64::MAX);
     }
 
-    /// To be called at each submission: gives back what has long been idle.
+    /// Called at each submission: returns what has long been idle.
     pub(super) fn age_pool(&self) {
         let oldest = {
             let mut pool = lock(&self.0.pool);

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 /// Timestamps of one query set: two for each dispatch.
 const QUERIES: u32 = 4096;
 
-/// What one kernel with one set of constants cost while profiling was on.
+/// The cost of one kernel with one set of constants during profiling.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KernelTime {
     /// The kernel.
@@ -17,10 +17,10 @@ pub struct KernelTime {
     pub constants: Vec<Constant>,
     /// Dispatches.
     pub calls: usize,
-    /// Seconds on the device, all calls together.
+    /// Seconds on the device, summed over all calls.
     pub seconds: f64,
-    /// Sizes of the buffers that the dispatches bind, all calls together; a buffer that a dispatch binds twice counts
-    /// once. It is the traffic where each is moved once and whole: where values are read again it is more.
+    /// Sizes of the buffers bound by the dispatches, over all calls; a buffer bound twice by a dispatch counts
+    /// once. This is the traffic if each buffer is moved once, as a whole; repeated reads add to it.
     pub bytes: u64,
 }
 
@@ -68,7 +68,7 @@ impl Profile {
         Some((set.clone(), first))
     }
 
-    /// Copies the timestamps of the pass that has just ended to where they can be read.
+    /// Copies the timestamps of the pass that just ended to a readable buffer.
     pub(super) fn resolve(&mut self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder) {
         let Some(set) = &self.set else { return };
         if self.spans.is_empty() {
@@ -97,11 +97,12 @@ fn distinct_bytes(buffers: &[&Buffer]) -> u64 {
 }
 
 impl Gpu {
-    /// Runs `work` and reports what each kernel cost on the device, the dearest first; an empty list where the
-    /// adapter has no timestamps inside passes. What other threads do on this device meanwhile is counted too.
+    /// Runs `work` and reports what each kernel cost on the device, most expensive first; an empty list if the
+    /// adapter has no timestamps inside passes. Includes the work of other threads on this device.
     ///
     /// # Errors
     /// Those of `work`, and whatever the device reports.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn profile<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<(T, Vec<KernelTime>)> {
         self.wait()?;
         {
@@ -140,6 +141,7 @@ impl Gpu {
         Ok((result, times))
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     fn timestamps(&self, staging: &wgpu::Buffer) -> Result<Vec<u64>> {
         staging.map_async(wgpu::MapMode::Read, .., |_| {});
         self.poll(wgpu::PollType::wait_indefinitely())?;

@@ -1,19 +1,23 @@
 //! Dispatches are recorded into one open compute pass and submitted together.
 
+use super::kernel::{Dispatch, Kernel};
+use super::numbers::{NUMBERS_BYTES, Slots};
 use super::profile::Profile;
-use super::{Buffer, Constant, Gpu, Kernel, lock};
+use super::signal::Signal;
+use super::{Buffer, Gpu, lock};
 use crate::error::{Error, Result};
 
-/// Dispatches after which the device is given something to do while the host records on.
-const DISPATCHES_A_SUBMISSION: usize = 400;
+/// Dispatches after which work is submitted, while the host continues recording.
+pub(super) const DISPATCHES_A_SUBMISSION: usize = 400;
 
 pub(super) struct Recorder {
     open: Option<Open>,
     dispatches: usize,
+    slots: Slots,
     pub(super) profile: Profile,
 }
 
-/// An encoder and its pass. The pass is declared first, so that it is dropped, and thereby ended, first.
+/// An encoder and its pass. The pass is declared first, so that it is dropped, and thus ended, first.
 struct Open {
     pass: wgpu::ComputePass<'static>,
     encoder: wgpu::CommandEncoder,
@@ -28,16 +32,17 @@ impl Open {
 
 impl Recorder {
     pub(super) fn new(timestamps: bool) -> Self {
-        Self { open: None, dispatches: 0, profile: Profile::new(timestamps) }
+        Self { open: None, dispatches: 0, slots: Slots::default(), profile: Profile::new(timestamps) }
     }
 
     fn pass(&mut self, gpu: &Gpu) -> &mut wgpu::ComputePass<'static> {
         &mut self.open.get_or_insert_with(|| Open::new(gpu.0.device.create_command_encoder(&Default::default()))).pass
     }
 
-    /// Ends the pass; the encoder may then be given copies.
+    /// Ends the pass; the encoder may then be given copies, and is to be submitted next.
     fn close(&mut self, gpu: &Gpu) -> wgpu::CommandEncoder {
         self.dispatches = 0;
+        self.slots.write(gpu);
         match self.open.take() {
             Some(Open { pass, mut encoder }) => {
                 drop(pass);
@@ -50,32 +55,34 @@ impl Recorder {
 }
 
 impl Gpu {
-    /// Records one dispatch of `kernel`: `buffers` are its bindings 0, 1, .. in order, `workgroups` how many run.
+    /// Records one dispatch.
     ///
-    /// More workgroups than a dimension may have are folded into the second one; kernels count them by
+    /// Workgroups beyond the limit of one dimension go into the second one; kernels count them by
     /// `workgroup_index` of `shaders/common/index.wgsl`.
     ///
     /// # Errors
-    /// [`Error::Kernel`] where the driver refuses the kernel, [`Error::Limit`] where the grid is too large.
-    pub(crate) fn run(
-        &self,
-        kernel: &'static Kernel,
-        constants: &[Constant],
-        buffers: &[&Buffer],
-        workgroups: usize,
-    ) -> Result<()> {
+    /// [`Error::Kernel`] if the driver refuses the kernel, [`Error::Limit`] if the grid is too large.
+    pub(crate) fn run(&self, dispatch: &Dispatch) -> Result<()> {
+        let Dispatch { kernel, constants, numbers, buffers, workgroups } = *dispatch;
         let [x, y] = self.fold(kernel, workgroups)?;
+        if size_of_val(numbers) > NUMBERS_BYTES {
+            return Err(self.kernel_error(kernel, format!("has {} numbers; sixteen are the most", numbers.len())));
+        }
         let mut pipelines = lock(&self.0.pipelines);
-        let (pipeline, group) = pipelines.get(self, kernel, constants, buffers)?;
+        let (pipeline, group) = pipelines.get(self, dispatch)?;
         let mut recorder = lock(&self.0.recorder);
         let recorder = &mut *recorder;
-        let span = recorder.profile.begin(self, pipeline.name, constants, buffers);
+        let span = recorder.profile.begin(self, kernel.name(), constants, buffers);
+        let slot = (!numbers.is_empty()).then(|| recorder.slots.push(self, numbers));
         let pass = recorder.pass(self);
         if let Some((set, first)) = &span {
             pass.write_timestamp(set, *first);
         }
         pass.set_pipeline(&pipeline.raw);
         pass.set_bind_group(0, group, &[]);
+        if let Some(offset) = slot {
+            pass.set_bind_group(1, &self.0.numbers.group, &[offset]);
+        }
         pass.dispatch_workgroups(x, y, 1);
         if let Some((set, first)) = &span {
             pass.write_timestamp(set, first + 1);
@@ -88,11 +95,11 @@ impl Gpu {
         Ok(())
     }
 
-    /// Records a copy of `bytes` from one buffer to another, offsets and size being multiples of four bytes.
+    /// Records a copy of `bytes` from one buffer to another; offsets and size are multiples of four bytes.
     pub(crate) fn copy(&self, from: (&Buffer, u64), to: (&Buffer, u64), bytes: u64) {
         let mut recorder = lock(&self.0.recorder);
         recorder.pass(self);
-        // Copies stand between passes.
+        // Copies go between passes.
         if let Some(Open { pass, mut encoder }) = recorder.open.take() {
             drop(pass);
             encoder.copy_buffer_to_buffer(&from.0.raw, from.1, &to.0.raw, to.1, bytes);
@@ -105,7 +112,7 @@ impl Gpu {
         let y = workgroups.div_ceil(most).max(1);
         if y > most {
             return Err(Error::Limit {
-                op: kernel.name,
+                op: kernel.name(),
                 what: "workgroups",
                 needed: workgroups as u64,
                 limit: (most * most) as u64,
@@ -115,22 +122,22 @@ impl Gpu {
         Ok([workgroups.div_ceil(y) as u32, y as u32])
     }
 
-    /// Gives the device all that has been recorded, without waiting.
+    /// Submits everything recorded so far, without waiting.
     ///
     /// # Errors
     /// Whatever the device has reported since the last call.
     pub fn submit(&self) -> Result<()> {
-        // What another thread records in between is its own to submit.
+        // Whatever another thread records in the meantime, it submits itself.
         if lock(&self.0.recorder).open.is_some() {
             self.submit_with(|_| ())?;
         }
         self.check()
     }
 
-    /// Submits what has been recorded, followed by what `more` adds to it.
+    /// Submits what has been recorded, followed by what `more` adds.
     pub(super) fn submit_with(&self, more: impl FnOnce(&mut wgpu::CommandEncoder)) -> Result<()> {
         {
-            // The lock is held until the queue has it: another thread's later commands must not overtake.
+            // Holds the lock until the commands are queued, so that no later ones overtake them.
             let mut recorder = lock(&self.0.recorder);
             let mut encoder = recorder.close(self);
             more(&mut encoder);
@@ -140,13 +147,27 @@ impl Gpu {
         self.poll(wgpu::PollType::Poll)
     }
 
-    /// Waits until the device has done all that was recorded.
+    /// Waits until the device has finished all recorded work.
     ///
     /// # Errors
     /// Whatever the device has reported.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn wait(&self) -> Result<()> {
         self.submit()?;
         self.poll(wgpu::PollType::wait_indefinitely())?;
+        self.check()
+    }
+
+    /// [`Gpu::wait`] for programs that must not block.
+    ///
+    /// # Errors
+    /// As [`Gpu::wait`].
+    pub async fn finished(&self) -> Result<()> {
+        self.submit()?;
+        let signal = Signal::default();
+        let done = signal.clone();
+        self.0.queue.on_submitted_work_done(move || done.send(()));
+        signal.received(self).await?;
         self.check()
     }
 

@@ -1,45 +1,37 @@
 //! Batch norm with its running statistics.
 
-use super::{Parameter, Pass};
+use super::{Init, Part, PartMut, Pass, Path, Walk};
 use crate::error::Result;
-use crate::ops::{BatchNormInputs, RunningStatistics, interpolate};
+use crate::gpu::Gpu;
+use crate::ops::{BatchNormInputs, RunningStatistics};
 use crate::tape::Var;
 use crate::tensor::Tensor;
 
 /// Added to the variance.
-pub(crate) const EPSILON: f32 = 1e-5;
+pub const EPSILON: f32 = 1e-5;
 
-/// Batch normalisation (arXiv 1502.03167) by channel: the batch's statistics in training, running ones in evaluation.
+/// Batch normalisation (arXiv 1502.03167) by channel: batch statistics in training, running ones in evaluation.
 #[derive(Clone, Debug)]
 pub struct BatchNorm {
     /// Factor (gamma), `[channels]`.
-    pub weight: Parameter,
+    pub weight: Tensor,
     /// Offset (beta), `[channels]`.
-    pub bias: Parameter,
-    /// What training has seen.
+    pub bias: Tensor,
+    /// Running statistics of training.
     pub running: RunningStatistics,
-    /// What clean images look like at other lambdas than that of the training, for passes that ask for it.
-    pub by_lambda: Option<StatisticsByLambda>,
-}
-
-/// Statistics for each of a few lambdas.
-#[derive(Clone, Debug)]
-pub struct StatisticsByLambda {
-    /// The lambdas, ascending, `[points]`.
-    pub grid: Tensor,
-    /// `[points, channels]` each.
-    pub statistics: RunningStatistics,
-}
-
-impl StatisticsByLambda {
-    /// Those of each sample's lambda `[n]`, linear between the points of the grid: `[n, channels]` each.
-    fn at(&self, lambda: &Tensor) -> Result<RunningStatistics> {
-        let row = |table| interpolate(lambda, &self.grid, table);
-        Ok(RunningStatistics { mean: row(&self.statistics.mean)?, variance: row(&self.statistics.variance)? })
-    }
 }
 
 impl BatchNorm {
+    /// A layer whose values are yet to be written.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::OutOfMemory`].
+    pub fn new(gpu: &Gpu, channels: usize) -> Result<Self> {
+        let new = || Tensor::uninitialized(gpu, "batch norm", &[channels]);
+        let running = RunningStatistics { mean: new()?, variance: new()? };
+        Ok(Self { weight: new()?, bias: new()?, running })
+    }
+
     /// `x: [n, h, w, channels]`, normalised.
     ///
     /// # Errors
@@ -59,10 +51,25 @@ impl BatchNorm {
     fn normalise(&self, pass: &Pass, x: &Var, relu: bool) -> Result<Var> {
         let (weight, bias) = (pass.parameter(&self.weight), pass.parameter(&self.bias));
         let inputs = BatchNormInputs { weight: &weight, bias: &bias, epsilon: EPSILON, relu };
-        match (pass.batch_statistics, &self.by_lambda, &pass.statistics) {
-            (Some(momentum), ..) => pass.tape.batch_norm_train(x, inputs, &self.running, momentum),
-            (None, Some(table), Some(lambda)) => pass.tape.batch_norm_eval(x, inputs, &table.at(lambda)?),
-            _ => pass.tape.batch_norm_eval(x, inputs, &self.running),
+        let given = pass.statistics(self)?;
+        let statistics = given.as_ref().unwrap_or(&self.running);
+        match pass.batch_statistics() {
+            Some(momentum) => pass.tape().batch_norm_train(x, inputs, statistics, momentum),
+            None => pass.tape().batch_norm_eval(x, inputs, statistics),
         }
+    }
+}
+
+impl Walk for BatchNorm {
+    fn visit<'a>(&'a self, path: &Path, meet: &mut dyn FnMut(&Path, Part<'a>)) {
+        meet(path, Part::BatchNorm(self));
+        meet(&path.child("weight"), Part::Parameter(&self.weight, Init::One));
+        meet(&path.child("bias"), Part::Parameter(&self.bias, Init::Zero));
+        meet(&path.child("running_mean"), Part::Buffer(&self.running.mean, Init::Zero));
+        meet(&path.child("running_var"), Part::Buffer(&self.running.variance, Init::One));
+    }
+
+    fn visit_mut(&mut self, path: &Path, meet: &mut dyn FnMut(&Path, PartMut)) {
+        meet(path, PartMut::BatchNorm(self));
     }
 }

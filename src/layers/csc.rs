@@ -1,59 +1,20 @@
 //! The convolutional sparse coding layer (arXiv 2210.12945): its output is the sparse code of its input.
 
-use serde::{Deserialize, Serialize};
+use std::sync::OnceLock;
 
-use super::step_size::{StepRule, StepSize};
-use super::{Measures, Parameter, Pass};
+use super::{Init, Part, PartMut, Pass, Path, PowerVectors, Walk};
 use crate::error::{Error, Result};
-use crate::named::named;
-use crate::ops::{self, FistaStep, Prox, count_active, inverse_norm, normalize_atoms};
-use crate::ops::{sum_of_magnitudes, sum_of_squares};
-use crate::shape::ConvShape;
+use crate::ops::{self, Prox, normalize_atoms, step_size, sum_of_magnitudes, sum_of_squares};
+use crate::shape::{ConvShape, Geometry};
+use crate::solver::{Convolution, Problem, SAFETY, Solver, step_bound};
 use crate::tape::{Tape, Var};
 use crate::tensor::Tensor;
 
-/// Iterations from which on a solve is not kept for the backward pass but gone again.
-const LONG: usize = 4;
-
-/// Lambda of [`Csc::clip`], by that of the training: so large that an outlier alone is worth no code.
-const CLIP_LAMBDA: f32 = 8.0;
-/// Rounds of [`Csc::clip`].
-const CLIP_ROUNDS: usize = 4;
-
-/// How the iterations go on from one code to the next.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Solver {
-    /// FISTA (Beck and Teboulle 2009): the gradient is taken at the extrapolated point.
-    #[default]
-    Fista,
-    /// No momentum.
-    Ista,
-    /// As in the authors' published code: the step starts at the extrapolated point, but the gradient is taken at the
-    /// last code. Differs from FISTA from three iterations on.
-    Published,
-}
-
-named!(Solver as "solver" { Fista = "fista", Ista = "ista", Published = "published" });
-
-/// How the gradient of the solution is found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Gradient {
-    /// Through every iteration.
-    #[default]
-    Unrolled,
-}
-
-/// Everything about a sparse coding layer but its weights.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+/// The configuration of a sparse coding layer.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CscConfig {
-    /// Pixels of the signal from one code to the next.
-    pub stride: usize,
-    /// Zeros around the signal.
-    pub padding: usize,
+    /// Stride and padding of the analysis.
+    pub geometry: Geometry,
     /// Iterations `K >= 1`.
     pub iterations: usize,
     /// Weight of the l1 term.
@@ -64,28 +25,25 @@ pub struct CscConfig {
     pub non_negative: bool,
     /// The solver.
     pub solver: Solver,
-    /// The gradient.
-    pub gradient: Gradient,
     /// The data term is `|x - A z|`, not squared: from the second iteration on the residual of each sample enters
     /// divided by twice its norm, which is held constant.
     pub root_noise: bool,
     /// Multiplies lambda by `dim(x) / dim(z)`.
     pub normalize_lambda: bool,
-    /// How often the signal is repeated along its channels (`n_dict`).
+    /// Number of copies of the signal along its channels (`n_dict`).
     pub dictionaries: usize,
 }
 
 impl Default for CscConfig {
+    /// Two iterations of FISTA on kernels of 3 x 3 at stride 1, lambda 0.1, non-negative codes.
     fn default() -> Self {
         Self {
-            stride: 1,
-            padding: 1,
+            geometry: Geometry::square(1, 1),
             iterations: 2,
             lambda: 0.1,
             mu: 0.0,
             non_negative: true,
             solver: Solver::Fista,
-            gradient: Gradient::Unrolled,
             root_noise: false,
             normalize_lambda: false,
             dictionaries: 1,
@@ -95,11 +53,10 @@ impl Default for CscConfig {
 
 impl CscConfig {
     fn check(&self) -> Result<()> {
-        if self.iterations == 0 {
-            return Err(Error::argument("iterations", 0, "at least one is needed"));
-        }
-        if self.dictionaries == 0 {
-            return Err(Error::argument("dictionaries", 0, "at least one is needed"));
+        for (name, value) in [("iterations", self.iterations), ("dictionaries", self.dictionaries)] {
+            if value == 0 {
+                return Err(Error::argument(name, 0, "at least one is needed"));
+            }
         }
         for (name, value) in [("lambda", self.lambda), ("mu", self.mu)] {
             if !value.is_finite() || value < 0.0 {
@@ -108,120 +65,50 @@ impl CscConfig {
         }
         Ok(())
     }
-
-    fn prox(&self) -> Prox {
-        Prox { mu: self.mu, non_negative: self.non_negative }
-    }
-
-    /// The iterations.
-    fn solve(self, tape: &Tape, x: &Var, weight: &Var, step: &Tensor, lambda: &Tensor) -> Result<Var> {
-        let CscConfig { stride, padding, solver, .. } = self;
-        let with = FistaStep { step, lambda, prox: self.prox(), stride, padding };
-        let prox_step = |y: Option<&Var>, r: &Var| tape.fista_step(y, r, weight, with);
-        // z_0 = y_1 = 0, so the first residual is x itself.
-        let mut z = prox_step(None, x)?;
-        let mut previous = z.clone();
-        let mut t = 1.0_f64;
-        for _ in 1..self.iterations {
-            let t_next = (1.0 + (1.0 + 4.0 * t * t).sqrt()) / 2.0;
-            let beta = ((t - 1.0) / t_next) as f32;
-            let y = if solver == Solver::Ista || beta == 0.0 { z.clone() } else { tape.momentum(&z, &previous, beta)? };
-            let at = if solver == Solver::Published { &z } else { &y };
-            let mut r = tape.residual(x, at, weight, stride, padding)?;
-            if self.root_noise {
-                r = tape.scale_samples(&r, &inverse_norm(r.value(), 0.5)?)?;
-            }
-            previous = z;
-            z = prox_step(Some(&y), &r)?;
-            t = t_next;
-        }
-        Ok(z)
-    }
-
-    /// As [`CscConfig::solve`], but nothing of the way to the codes is kept: the backward pass goes it again, some samples
-    /// at a time, so that what it keeps meanwhile is about that of two iterations of the whole batch.
-    fn solve_again(self, tape: &Tape, x: &Var, weight: &Var, step: &Tensor, lambda: &Tensor) -> Result<Var> {
-        let idle = Tape::idle();
-        let codes = self.solve(&idle, x, weight, step, lambda)?.value().clone();
-        let (saved_x, w, step, lambda) = (x.saved(), weight.value().clone(), step.clone(), lambda.clone());
-        let (x_tracked, w_tracked) = (x.tracked(), weight.tracked());
-        Ok(tape.record(codes, &[x, weight], move |g| {
-            let again = Again { config: self, x: saved_x.get()?, weight: w, step, lambda };
-            again.gradients(g, x_tracked, w_tracked)
-        }))
-    }
-}
-
-/// A solve that is gone again for its gradients.
-struct Again {
-    config: CscConfig,
-    x: Tensor,
-    weight: Tensor,
-    step: Tensor,
-    lambda: Tensor,
-}
-
-impl Again {
-    /// The gradients for the signal and the dictionary, where wanted.
-    fn gradients(&self, g: &Tensor, wants_x: bool, wants_weight: bool) -> Result<Vec<Option<Tensor>>> {
-        let n = g.shape()[0];
-        let at_once = n.div_ceil(self.config.iterations.div_ceil(2));
-        let x_bar = wants_x.then(|| Tensor::uninitialized(g.gpu(), "csc", self.x.shape())).transpose()?;
-        let mut w_bar: Option<Tensor> = None;
-        for first in (0..n).step_by(at_once) {
-            let count = at_once.min(n - first);
-            let tape = Tape::new();
-            let part = self.x.samples(first, count)?;
-            let part = if wants_x { tape.leaf(&part) } else { tape.constant(&part) };
-            let weight = if wants_weight { tape.leaf(&self.weight) } else { tape.constant(&self.weight) };
-            let lambda = self.lambda.samples(first, count)?;
-            let codes = self.config.solve(&tape, &part, &weight, &self.step, &lambda)?;
-            let found = tape.backward_from(&codes, &g.samples(first, count)?)?;
-            if let Some(x_bar) = &x_bar {
-                x_bar.set_samples(first, found.of("signal", &part)?)?;
-            }
-            if wants_weight {
-                let more = found.of("dictionary", &weight)?;
-                w_bar = Some(w_bar.map_or_else(|| Ok(more.clone()), |sum| sum.add(more))?);
-            }
-        }
-        Ok(vec![x_bar, w_bar])
-    }
 }
 
 /// A layer whose output is the sparse code `z` of its input `x`, `K` iterations towards
 ///
-/// `min 1/2 |x - A z|^2 + lambda |z|_1 + mu/2 |z|^2`, `z >= 0` where so configured.
+/// `min 1/2 |x - A z|^2 + lambda |z|_1 + mu/2 |z|^2`, with `z >= 0` if configured.
 ///
-/// `x` is `[n, height, width, channels]`, the dictionary `[atoms, k, k, channels]`, `z` is
-/// `[n, code_h, code_w, atoms]`. Any size of input, changing from call to call.
+/// `x` is `[n, height, width, channels]`, the dictionary `[atoms, kh, kw, channels]`, `z` is
+/// `[n, code_h, code_w, atoms]`. The size of the input may change from call to call.
+///
+/// The step size is part of the layer: a training pass finds it by power iteration, and evaluation uses it at any size.
+/// A layer that has got none from training or a file computes 0.9 / L once, from the bound of [`step_bound`].
 #[derive(Debug)]
 pub struct Csc {
-    /// The dictionary.
-    pub weight: Parameter,
+    weight: Tensor,
     config: CscConfig,
-    step: StepSize,
-    takes_lambda: bool,
+    step: OnceLock<Tensor>,
+    fixed: bool,
 }
 
 impl Csc {
     /// A layer with this dictionary.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a configuration outside its ranges.
-    pub fn new(weight: Parameter, config: CscConfig) -> Result<Self> {
+    /// [`Error::Argument`] for a configuration outside its ranges, [`Error::Shape`] for weights that are no dictionary.
+    pub fn new(weight: Tensor, config: CscConfig) -> Result<Self> {
         config.check()?;
-        Ok(Self { weight, config, step: StepSize::default(), takes_lambda: true })
+        if weight.shape().len() != 4 || weight.is_empty() {
+            return Err(Error::shape("csc", "a dictionary is [atoms, kh, kw, channels]", &[weight.shape()]));
+        }
+        Ok(Self { weight, config, step: OnceLock::new(), fixed: false })
     }
 
-    /// Whether the lambdas of a pass are for this layer, as they are at first; else it keeps its own.
-    pub fn set_takes_lambda(&mut self, takes: bool) {
-        self.takes_lambda = takes;
+    /// The dictionary.
+    pub fn weight(&self) -> &Tensor {
+        &self.weight
     }
 
-    /// See [`Csc::set_takes_lambda`].
-    pub fn takes_lambda(&self) -> bool {
-        self.takes_lambda
+    /// Replaces the dictionary; the step size will be computed again.
+    ///
+    /// # Errors
+    /// As [`Csc::new`].
+    pub fn set_weight(&mut self, weight: Tensor) -> Result<()> {
+        *self = Self::new(weight, self.config)?;
+        Ok(())
     }
 
     /// The configuration.
@@ -229,158 +116,181 @@ impl Csc {
         &self.config
     }
 
-    /// To be called when the dictionary has been changed by other means than training.
-    pub fn dictionary_changed(&mut self) {
-        self.step.forget();
-    }
-
-    /// Changes the configuration.
+    /// Replaces the configuration; the step size will be computed again if it depends on the change.
     ///
     /// # Errors
     /// As [`Csc::new`].
     pub fn set_config(&mut self, config: CscConfig) -> Result<()> {
         config.check()?;
-        let place = |c: &CscConfig| (c.stride, c.padding, c.dictionaries);
-        if place(&config) != place(&self.config) {
-            self.step.forget();
+        let of = |c: &CscConfig| (c.geometry, c.dictionaries);
+        if of(&config) != of(&self.config) && !self.fixed {
+            self.step = OnceLock::new();
         }
         self.config = config;
         Ok(())
     }
 
-    /// Changes where the step comes from.
-    pub fn set_step(&mut self, rule: StepRule) {
-        self.step.rule = rule;
+    /// The step size, one value on the device. The first call for a layer that has none finds it, and reads the dictionary
+    /// back to do so.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn step(&self) -> Result<Tensor> {
+        if let Some(step) = self.step.get() {
+            return Ok(step.clone());
+        }
+        #[cfg(not(target_arch = "wasm32"))]
+        {
+            self.adopt(&self.weight.to_vec()?)
+        }
+        #[cfg(target_arch = "wasm32")]
+        {
+            Err(Error::argument("step_size", "none", "call Csc::find_step first: a pass must not wait"))
+        }
     }
 
-    /// The codes of `x`. A training pass first projects every atom to unit norm, in place.
+    /// [`Csc::step`] for programs that must not block.
+    ///
+    /// # Errors
+    /// As [`Csc::step`].
+    pub async fn find_step(&self) -> Result<Tensor> {
+        if let Some(step) = self.step.get() {
+            return Ok(step.clone());
+        }
+        self.adopt(&self.weight.to_vec_async().await?)
+    }
+
+    /// The step size of a dictionary with these values.
+    fn adopt(&self, values: &[f32]) -> Result<Tensor> {
+        let &[atoms, height, width, channels] = self.weight.shape() else {
+            return Err(Error::shape("csc", "a dictionary is [atoms, kh, kw, channels]", &[self.weight.shape()]));
+        };
+        let bound = step_bound([atoms, height, width, channels], values, self.config.geometry.stride);
+        self.put_step((f64::from(SAFETY) / bound.max(1e-12)) as f32)
+    }
+
+    fn put_step(&self, step: f32) -> Result<Tensor> {
+        let made = Tensor::from_slice(self.weight.gpu(), &[1], &[step])?;
+        Ok(self.step.get_or_init(|| made).clone())
+    }
+
+    /// Sets the step size, as read from a file.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for one that is not a finite positive number.
+    pub fn set_step(&mut self, step: f32) -> Result<()> {
+        check_step(step)?;
+        self.step = OnceLock::new();
+        self.put_step(step).map(drop)
+    }
+
+    /// [`Csc::set_step`] of a layer that has none yet.
+    ///
+    /// # Errors
+    /// As [`Csc::set_step`].
+    pub(crate) fn restore_step(&self, step: f32) -> Result<()> {
+        check_step(step)?;
+        self.put_step(step).map(drop)
+    }
+
+    /// Sets a step size that training does not change.
+    ///
+    /// # Errors
+    /// As [`Csc::set_step`].
+    pub fn fix_step(&mut self, step: f32) -> Result<()> {
+        self.set_step(step)?;
+        self.fixed = true;
+        Ok(())
+    }
+
+    /// The codes of `x`. A training pass first projects every atom to unit norm and finds the step size, in place.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::OutOfMemory`].
-    pub fn forward(&mut self, pass: &Pass, x: &Var) -> Result<Var> {
-        let x = &self.repeat(pass.tape, x)?;
-        let codes = self.codes(pass, x, &pass.parameter(&self.weight))?;
-        if let Some(measures) = &pass.measures {
-            measures.borrow_mut().push(self.measure(x.value(), codes.value())?.0);
-        }
+    pub fn forward(&self, pass: &Pass, x: &Var) -> Result<Var> {
+        let x = &self.repeat(pass.tape(), x)?;
+        let weight = pass.parameter(&self.weight);
+        let shape = self.shape(x.value())?;
+        let step = if pass.is_training() { self.train(pass, &shape)? } else { self.step()? };
+        let lambda = pass.lambda(self)?.map_or_else(|| self.lambda(&shape, 1.0), Ok)?;
+        let codes = self.solve(pass.tape(), x, &weight, step, lambda)?;
+        pass.show(self, x.value(), codes.value())?;
         Ok(codes)
     }
 
-    /// What it makes of `x` at its own lambda: the measures, and `x - A z`.
-    pub(crate) fn look(&mut self, x: &Tensor) -> Result<(Measures, Tensor)> {
-        let tape = Tape::idle();
-        let x = self.repeat(&tape, &tape.constant(x))?;
-        let codes = self.codes(&Pass::eval(&tape), &x, &tape.constant(&self.weight.value))?;
-        self.measure(x.value(), codes.value())
-    }
-
-    /// The codes of a signal that has been repeated already.
-    fn codes(&mut self, pass: &Pass, x: &Var, weight: &Var) -> Result<Var> {
-        let shape = self.shape(x.value())?;
-        let step = if pass.training {
-            normalize_atoms(weight.value())?;
-            self.step.follow(weight.value(), &shape)?
-        } else {
-            self.step.converge(weight.value(), &shape)?
-        };
-        let lambda = self.lambda(pass.lambda.as_ref().filter(|_| self.takes_lambda), &shape)?;
-        if pass.tape.records() && self.config.iterations >= LONG {
-            self.config.solve_again(pass.tape, x, weight, &step, &lambda)
-        } else {
-            self.config.solve(pass.tape, x, weight, &step, &lambda)
-        }
-    }
-
-    /// `x` with every value that is farther than `limit` from its scaled reconstruction moved there: outliers, such as
-    /// salt and pepper, that no sparse code explains. Four rounds of coding and [`Tape::clip_residual`], at eight times the
-    /// layer's own lambda: the codes of the first still follow the outliers, those of the last hardly do. The weights are
-    /// held constant.
-    ///
-    /// # Errors
-    /// [`Error::Argument`] for a limit that is negative or not finite, or a layer that repeats its signal;
-    /// [`Error::Shape`], [`Error::OutOfMemory`].
-    pub fn clip(&mut self, tape: &Tape, x: &Var, limit: f32) -> Result<Var> {
-        self.clip_rounds(tape, x, limit, CLIP_ROUNDS)
-    }
-
-    /// So many rounds of [`Csc::clip`]; with a limit of 0 what comes out of one is the scaled reconstruction.
-    pub(crate) fn clip_rounds(&mut self, tape: &Tape, x: &Var, limit: f32, rounds: usize) -> Result<Var> {
-        if self.config.dictionaries > 1 {
-            return Err(Error::argument("clip", limit, "is for layers with one dictionary"));
-        }
-        let (weight, shape) = (tape.constant(&self.weight.value), self.shape(x.value())?);
-        let step = self.step.converge(weight.value(), &shape)?;
-        let lambda = CLIP_LAMBDA * self.effective_lambda(&shape);
-        let lambda = Tensor::full(weight.value().gpu(), &[shape.n], lambda)?;
-        (0..rounds).try_fold(x.clone(), |x, _| {
-            let codes = self.config.solve(tape, &x, &weight, &step, &lambda)?;
-            let left = tape.residual(&x, &codes, &weight, self.config.stride, self.config.padding)?;
-            tape.clip_residual(&x, &left, limit)
-        })
-    }
-
-    /// The measures, and `x - A z`.
-    fn measure(&self, x: &Tensor, codes: &Tensor) -> Result<(Measures, Tensor)> {
-        let left = self.residual_of(x, codes)?;
-        let measures = Measures {
-            layer: self.weight.name.clone(),
-            signal: sum_of_squares(x)?,
-            residual: sum_of_squares(&left)?,
-            active: count_active(codes)?,
-            sizes: [x, codes].map(|t| t.shape()[1..].iter().product()),
-        };
-        Ok((measures, left))
-    }
-
-    /// `|x - A z|^2` of each sample, `[n]`.
+    /// The codes of a signal at another lambda: `factor` times the layer's own, in evaluation mode, the weights held constant.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::OutOfMemory`].
-    pub fn residual_norms(&self, x: &Tensor, codes: &Tensor) -> Result<Tensor> {
-        let tape = Tape::idle();
-        sum_of_squares(&self.residual_of(self.repeat(&tape, &tape.constant(x))?.value(), codes)?)
+    pub fn codes_at(&self, tape: &Tape, x: &Var, factor: f32) -> Result<Var> {
+        let x = &self.repeat(tape, x)?;
+        let lambda = self.lambda(&self.shape(x.value())?, factor)?;
+        self.solve(tape, x, &tape.constant(&self.weight), self.step()?, lambda)
+    }
+
+    /// What a training pass does first: it projects the atoms and finds the step size, which it returns.
+    fn train(&self, pass: &Pass, shape: &ConvShape) -> Result<Tensor> {
+        normalize_atoms(&self.weight)?;
+        if self.fixed {
+            return self.step();
+        }
+        let fresh = PowerVectors::default();
+        let operator = self.operator(&self.weight, shape);
+        let codes = ConvShape { n: 1, ..*shape }.codes();
+        let largest = pass.powers().unwrap_or(&fresh).follow(self, &operator, &codes)?;
+        let step = match self.step.get() {
+            Some(step) => step.clone(),
+            None => {
+                let made = Tensor::uninitialized(self.weight.gpu(), "a step size", &[1])?;
+                self.step.get_or_init(|| made).clone()
+            }
+        };
+        step_size(&largest, SAFETY, &step)?;
+        Ok(step)
+    }
+
+    /// The solve, for a signal that has already been repeated.
+    fn solve(&self, tape: &Tape, x: &Var, weight: &Var, step: Tensor, lambda: Tensor) -> Result<Var> {
+        let CscConfig { iterations, mu, non_negative, solver, root_noise, .. } = self.config;
+        let operator = self.operator(weight.value(), &self.shape(x.value())?);
+        let prox = Prox { mu, non_negative };
+        tape.solve(Problem { operator, step, lambda, prox, solver, iterations, root_noise }, x, weight)
+    }
+
+    fn operator(&self, weight: &Tensor, shape: &ConvShape) -> Convolution {
+        Convolution { weight: weight.clone(), geometry: self.config.geometry, size: [shape.height, shape.width] }
+    }
+
+    /// `x - A z`, `x` being repeated first.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::OutOfMemory`].
+    pub fn residual(&self, tape: &Tape, x: &Var, codes: &Var) -> Result<Var> {
+        tape.residual(&self.repeat(tape, x)?, codes, &tape.constant(&self.weight), self.config.geometry)
     }
 
     /// `1/2 |x - A z|^2 + lambda |z|_1 + mu/2 |z|^2` of each sample.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::OutOfMemory`], or whatever the device reports.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn objective(&self, x: &Tensor, codes: &Tensor) -> Result<Vec<f32>> {
-        let lambda = self.effective_lambda(&self.shape_of(x)?);
-        let residuals = self.residual_norms(x, codes)?.to_vec()?;
+        let tape = Tape::idle();
+        let residual = self.residual(&tape, &tape.constant(x), &tape.constant(codes))?;
+        let lambda = self.effective_lambda(&self.shape(residual.value())?);
+        let residuals = sum_of_squares(residual.value())?.to_vec()?;
         let magnitudes = sum_of_magnitudes(codes)?.to_vec()?;
         let squares = sum_of_squares(codes)?.to_vec()?;
         let terms = residuals.iter().zip(magnitudes).zip(squares);
         Ok(terms.map(|((r, l1), l2)| 0.5 * r + lambda * l1 + 0.5 * self.config.mu * l2).collect())
     }
 
-    /// The synthesis `A z`, of the size of `x`: what the code keeps of `x`.
+    /// The synthesis `A z`, for signals of this height and width: what the code keeps of `x`.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::OutOfMemory`].
-    pub fn reconstruct(&self, codes: &Tensor, size: (usize, usize)) -> Result<Tensor> {
-        let one = Tensor::constant(codes.gpu(), 1.0)?;
-        ops::synthesis(codes, &self.weight.value, &one, self.config.stride, self.config.padding, size)
-    }
-
-    /// The vector of the power iteration, which a resumed training goes on from, and height and width of the signals
-    /// that it is for.
-    pub fn power_vector(&self) -> Option<(&Tensor, (usize, usize))> {
-        self.step.vector()
-    }
-
-    /// Goes on from a saved vector, for signals `[_, height, width, _]`.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] where it does not fit.
-    pub fn restore_power_vector(&mut self, vector: Tensor, size: (usize, usize)) -> Result<()> {
-        let channels = self.weight.value.shape()[3];
-        let shape = self.shape_from(&[1, size.0, size.1, channels])?;
-        self.step.restore(&shape, vector)
-    }
-
-    fn residual_of(&self, x: &Tensor, codes: &Tensor) -> Result<Tensor> {
-        ops::residual(x, codes, &self.weight.value, self.config.stride, self.config.padding)
+    pub fn reconstruct(&self, codes: &Tensor, size: [usize; 2]) -> Result<Tensor> {
+        ops::synthesis(codes, &self.weight, self.config.geometry, size)
     }
 
     /// `x` repeated `n_dict` times along its channels: a 1x1 correlation with stacked identities.
@@ -392,25 +302,12 @@ impl Csc {
         let mut identities = vec![0.0; times * channels * channels];
         (0..times * channels).for_each(|i| identities[i * channels + i % channels] = 1.0);
         let identities = Tensor::from_slice(x.value().gpu(), &[times * channels, 1, 1, channels], &identities)?;
-        tape.correlation(x, &tape.constant(&identities), 1, 0)
+        tape.correlation(x, &tape.constant(&identities), Geometry::square(1, 0))
     }
 
-    /// The sizes for a signal that has been repeated already.
+    /// The sizes, for a signal that has already been repeated.
     fn shape(&self, x: &Tensor) -> Result<ConvShape> {
-        self.shape_from(x.shape())
-    }
-
-    /// The sizes for a signal as it comes.
-    fn shape_of(&self, x: &Tensor) -> Result<ConvShape> {
-        let mut signal = x.shape().to_vec();
-        if let Some(channels) = signal.last_mut() {
-            *channels *= self.config.dictionaries;
-        }
-        self.shape_from(&signal)
-    }
-
-    fn shape_from(&self, signal: &[usize]) -> Result<ConvShape> {
-        ConvShape::new("csc", signal, self.weight.value.shape(), self.config.stride, self.config.padding)
+        ConvShape::new("csc", x.shape(), self.weight.shape(), self.config.geometry)
     }
 
     /// Lambda after the optional normalisation by `dim(x) / dim(z)`.
@@ -420,10 +317,25 @@ impl Csc {
         self.config.lambda * ratio
     }
 
-    fn lambda(&self, given: Option<&Tensor>, shape: &ConvShape) -> Result<Tensor> {
-        match given {
-            Some(lambda) => Ok(lambda.clone()),
-            None => Tensor::full(self.weight.value.gpu(), &[shape.n], self.effective_lambda(shape)),
-        }
+    fn lambda(&self, shape: &ConvShape, factor: f32) -> Result<Tensor> {
+        Tensor::full(self.weight.gpu(), &[shape.n], factor * self.effective_lambda(shape))
+    }
+}
+
+fn check_step(step: f32) -> Result<()> {
+    if step.is_finite() && step > 0.0 {
+        return Ok(());
+    }
+    Err(Error::argument("step_size", step, "must be a finite positive number"))
+}
+
+impl Walk for Csc {
+    fn visit<'a>(&'a self, path: &Path, meet: &mut dyn FnMut(&Path, Part<'a>)) {
+        meet(path, Part::Sparse(self));
+        meet(&path.child("dn").child("weight"), Part::Parameter(&self.weight, Init::Convolution));
+    }
+
+    fn visit_mut(&mut self, path: &Path, meet: &mut dyn FnMut(&Path, PartMut)) {
+        meet(path, PartMut::Sparse(self));
     }
 }

@@ -1,10 +1,12 @@
-//! What a network is, in a few values that a weights file carries as JSON.
+//! The configuration of a network, which a weights file holds as JSON.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::layers::{CscConfig, Solver};
+use crate::layers::CscConfig;
 use crate::named::named;
+use crate::shape::Geometry;
+use crate::solver::Solver;
 
 /// Which convolutions are sparse coding layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,25 +14,25 @@ use crate::named::named;
 pub enum Kind {
     /// None: a plain ResNet.
     Resnet,
-    /// The first.
+    /// Only the first.
     Sdnet,
-    /// Every 3x3.
+    /// All 3x3 ones.
     SdnetAll,
 }
 
-/// How a network begins.
+/// The first layers of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stem {
-    /// 3x3, stride 1: for images of some 32 pixels.
+    /// 3x3, stride 1: for images of about 32 pixels.
     Cifar,
-    /// 7x7, stride 2, then a pooling (in `SdnetAll`: a sparse coding layer) of stride 2: for images of some 224 pixels.
+    /// 7x7, stride 2, then pooling (in `SdnetAll`: a sparse coding layer) of stride 2: for images of about 224 pixels.
     Imagenet,
 }
 
 named!(Stem as "stem" { Cifar = "cifar", Imagenet = "imagenet" });
 
-/// A network but for its weights.
+/// A network without its weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ModelConfig {
@@ -44,9 +46,9 @@ pub struct ModelConfig {
     pub in_channels: usize,
     /// Classes.
     pub classes: usize,
-    /// How it begins.
+    /// The first layers.
     pub stem: Stem,
-    /// Whether blocks add their input. Only `SdnetAll` may go without.
+    /// Whether blocks have shortcuts. Only `SdnetAll` may lack them.
     pub shortcut: bool,
     /// Iterations of every sparse coding layer.
     pub iterations: usize,
@@ -79,7 +81,7 @@ impl Default for ModelConfig {
 }
 
 impl ModelConfig {
-    /// The kind and depth that a name such as `sdnet18`, `sdnet34-all` or `resnet18` stands for, the rest as default.
+    /// The kind and depth of a name such as `sdnet18`, `sdnet34-all` or `resnet18`, with defaults for the rest.
     ///
     /// # Errors
     /// [`Error::Argument`] lists the names.
@@ -99,7 +101,7 @@ impl ModelConfig {
         Ok(Self { kind, depth, ..Self::default() })
     }
 
-    /// The name that [`ModelConfig::named`] knows.
+    /// The name, as for [`ModelConfig::named`].
     pub fn name(&self) -> String {
         match self.kind {
             Kind::Resnet => format!("resnet{}", self.depth),
@@ -111,7 +113,7 @@ impl ModelConfig {
     /// Blocks of each of the four stages.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a depth other than 18 and 34.
+    /// [`Error::Argument`] for a depth other than 18 or 34.
     pub fn blocks(&self) -> Result<[usize; 4]> {
         match self.depth {
             18 => Ok([2, 2, 2, 2]),
@@ -130,16 +132,15 @@ impl ModelConfig {
             }
         }
         if !self.shortcut && self.kind != Kind::SdnetAll {
-            return Err(Error::argument("shortcut", false, "only the sdnet-all networks go without shortcuts"));
+            return Err(Error::argument("shortcut", false, "only sdnet-all networks can lack shortcuts"));
         }
         Ok(())
     }
 
     /// The sparse coding layer of this stride and padding.
-    pub(super) fn csc(&self, stride: usize, padding: usize) -> CscConfig {
+    pub(super) fn csc(&self, geometry: Geometry) -> CscConfig {
         CscConfig {
-            stride,
-            padding,
+            geometry,
             iterations: self.iterations,
             lambda: self.lambda,
             mu: self.mu,

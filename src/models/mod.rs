@@ -1,10 +1,88 @@
-//! The networks of arXiv 2210.12945: ResNets in which sparse coding layers stand where convolutions stood.
+//! Models, and the networks of arXiv 2210.12945: ResNets in which sparse coding layers replace convolutions.
 
 mod config;
 mod init;
-mod recalibration;
 mod resnet;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 pub use config::{Kind, ModelConfig, Stem};
-pub use recalibration::{CleanResidual, LambdaLayers, Recalibration, Statistics, Tables};
+pub use init::initialise;
 pub use resnet::Network;
+
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::layers::{Csc, Pass, Walk};
+use crate::tape::{Tape, Var};
+use crate::tensor::Tensor;
+
+/// A classifier of images: what training, evaluation, robust inference and attacks need of it.
+pub trait Model: Walk {
+    /// The device that holds it.
+    fn gpu(&self) -> &Gpu;
+
+    /// What it is called, such as `sdnet18`.
+    fn name(&self) -> String;
+
+    /// Channels of the images that it takes.
+    fn in_channels(&self) -> usize;
+
+    /// Number of classes.
+    fn classes(&self) -> usize;
+
+    /// Class scores `[n, classes]` of images `[n, height, width, in_channels]`, already normalised.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for images that do not fit the model, [`Error::OutOfMemory`].
+    fn forward(&self, pass: &Pass, images: &Var) -> Result<Var>;
+
+    /// The first layer, if it is a sparse coding layer.
+    fn first_sparse_layer(&self) -> Option<&Csc> {
+        None
+    }
+
+    /// Class scores in evaluation mode, without a tape.
+    ///
+    /// # Errors
+    /// As [`Model::forward`].
+    fn predict(&self, images: &Tensor) -> Result<Tensor> {
+        let tape = Tape::idle();
+        Ok(self.forward(&Pass::eval(&tape), &tape.constant(images))?.value().clone())
+    }
+}
+
+/// A model that can be built from a description, which files and training need.
+pub trait Architecture: Model + Sized {
+    /// The description; a weights file carries it as JSON.
+    type Config: Clone + std::fmt::Debug + PartialEq + Serialize + DeserializeOwned;
+
+    /// A model whose values are still undefined; [`initialise`] or a file provides them.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a description outside its ranges, [`Error::OutOfMemory`].
+    fn build(gpu: &Gpu, config: &Self::Config) -> Result<Self>;
+
+    /// Its description.
+    fn config(&self) -> &Self::Config;
+
+    /// A model with values drawn from a seed. The same seed gives the same values everywhere.
+    ///
+    /// # Errors
+    /// As [`Architecture::build`].
+    fn new(gpu: &Gpu, config: &Self::Config, seed: u64) -> Result<Self> {
+        let model = Self::build(gpu, config)?;
+        initialise(&model, seed)?;
+        Ok(model)
+    }
+}
+
+/// # Errors
+/// [`Error::Shape`] unless these are images of so many channels, at least one of at least one pixel.
+pub fn check_images(images: &Tensor, channels: usize) -> Result<()> {
+    let shape = images.shape();
+    if shape.len() != 4 || shape[3] != channels || shape.contains(&0) {
+        return Err(Error::shape("network", format!("images are [n, height, width, {channels}]"), &[shape]));
+    }
+    Ok(())
+}

@@ -1,15 +1,14 @@
-//! One ResNet, generic over what stands where a 3x3 convolution stands; SDNets are configurations of it.
+//! One ResNet, generic over what replaces 3x3 convolutions; SDNets are configurations of it.
 
 use super::config::{Kind, ModelConfig, Stem};
-use super::init::{Role, Source, file_shape};
-use super::recalibration::{Recalibration, Statistics};
-use crate::error::{Error, Result};
-use crate::files::NamedTensors;
+use super::{Architecture, Model, check_images};
+use crate::error::Result;
 use crate::gpu::Gpu;
-use crate::layers::{BatchNorm, Conv, Csc, Linear, Measures, Parameter, Pass};
-use crate::ops::{RunningStatistics, Window, normalize_atoms};
-use crate::tape::{Tape, Var};
-use crate::tensor::{Tensor, nhwc_to_nchw};
+use crate::layers::{BatchNorm, Conv, Csc, Linear, Part, PartMut, Pass, Path, Walk};
+use crate::ops::Window;
+use crate::shape::Geometry;
+use crate::tape::Var;
+use crate::tensor::Tensor;
 
 /// A convolution, or the sparse coding layer in its place.
 #[derive(Debug)]
@@ -19,55 +18,91 @@ enum Site {
 }
 
 impl Site {
-    fn forward(&mut self, pass: &Pass, x: &Var) -> Result<Var> {
+    fn forward(&self, pass: &Pass, x: &Var) -> Result<Var> {
         match self {
             Site::Conv(conv) => conv.forward(pass, x),
             Site::Csc(csc) => csc.forward(pass, x),
         }
     }
 
-    fn weight(&self) -> &Parameter {
+    /// The site and the batch norm behind it, and ReLU if it is a convolution: codes are sparse already.
+    fn activated(&self, pass: &Pass, bn: &BatchNorm, x: &Var) -> Result<Var> {
+        let h = self.forward(pass, x)?;
         match self {
-            Site::Conv(conv) => &conv.weight,
-            Site::Csc(csc) => &csc.weight,
+            Site::Conv(_) => bn.forward_relu(pass, &h),
+            Site::Csc(_) => bn.forward(pass, &h),
         }
     }
 }
 
-/// Two 3x3 sites, and the way around them.
+impl Walk for Site {
+    fn visit<'a>(&'a self, path: &Path, meet: &mut dyn FnMut(&Path, Part<'a>)) {
+        match self {
+            Site::Conv(conv) => conv.visit(path, meet),
+            Site::Csc(csc) => csc.visit(path, meet),
+        }
+    }
+
+    fn visit_mut(&mut self, path: &Path, meet: &mut dyn FnMut(&Path, PartMut)) {
+        match self {
+            Site::Conv(conv) => conv.visit_mut(path, meet),
+            Site::Csc(csc) => csc.visit_mut(path, meet),
+        }
+    }
+}
+
+/// Two 3x3 sites and the shortcut around them.
 #[derive(Debug)]
 struct Block {
     conv1: Site,
     bn1: BatchNorm,
     conv2: Site,
     bn2: BatchNorm,
-    around: Around,
+    shortcut: Shortcut,
 }
 
-/// The shortcut of a block.
 #[derive(Debug)]
-enum Around {
+enum Shortcut {
     Nothing,
     Identity,
     Projection(Box<(Conv, BatchNorm)>),
 }
 
 impl Block {
-    fn forward(&mut self, pass: &Pass, x: &Var) -> Result<Var> {
-        let tape = pass.tape;
-        let h = self.conv1.forward(pass, x)?;
-        let h = match self.conv1 {
-            Site::Conv(_) => self.bn1.forward_relu(pass, &h)?,
-            Site::Csc(_) => self.bn1.forward(pass, &h)?,
-        };
+    fn forward(&self, pass: &Pass, x: &Var) -> Result<Var> {
+        let h = self.conv1.activated(pass, &self.bn1, x)?;
         let h = self.bn2.forward(pass, &self.conv2.forward(pass, &h)?)?;
-        match &self.around {
-            Around::Nothing => Ok(h),
-            Around::Identity => tape.add_relu(&h, x),
-            Around::Projection(around) => {
-                let (conv, bn) = &**around;
-                tape.add_relu(&h, &bn.forward(pass, &conv.forward(pass, x)?)?)
+        match &self.shortcut {
+            Shortcut::Nothing => Ok(h),
+            Shortcut::Identity => pass.tape().add_relu(&h, x),
+            Shortcut::Projection(shortcut) => {
+                let (conv, bn) = &**shortcut;
+                pass.tape().add_relu(&h, &bn.forward(pass, &conv.forward(pass, x)?)?)
             }
+        }
+    }
+}
+
+impl Walk for Block {
+    fn visit<'a>(&'a self, path: &Path, meet: &mut dyn FnMut(&Path, Part<'a>)) {
+        self.conv1.visit(&path.child("conv1"), meet);
+        self.bn1.visit(&path.child("bn1"), meet);
+        self.conv2.visit(&path.child("conv2"), meet);
+        self.bn2.visit(&path.child("bn2"), meet);
+        if let Shortcut::Projection(shortcut) = &self.shortcut {
+            shortcut.0.visit(&path.child("shortcut.0"), meet);
+            shortcut.1.visit(&path.child("shortcut.1"), meet);
+        }
+    }
+
+    fn visit_mut(&mut self, path: &Path, meet: &mut dyn FnMut(&Path, PartMut)) {
+        self.conv1.visit_mut(&path.child("conv1"), meet);
+        self.bn1.visit_mut(&path.child("bn1"), meet);
+        self.conv2.visit_mut(&path.child("conv2"), meet);
+        self.bn2.visit_mut(&path.child("bn2"), meet);
+        if let Shortcut::Projection(shortcut) = &mut self.shortcut {
+            shortcut.0.visit_mut(&path.child("shortcut.0"), meet);
+            shortcut.1.visit_mut(&path.child("shortcut.1"), meet);
         }
     }
 }
@@ -78,347 +113,178 @@ pub struct Network {
     config: ModelConfig,
     stem: Site,
     stem_bn: BatchNorm,
+    /// In place of the pooling of a large stem, where every 3x3 layer is sparse.
     stem_csc: Option<Box<Csc>>,
-    blocks: Vec<Block>,
+    /// The blocks of each stage.
+    stages: Vec<Vec<Block>>,
     linear: Linear,
-    recalibration: Option<Recalibration>,
-    statistics: Statistics,
-    clip_limit: Option<f32>,
 }
 
 impl Network {
-    /// A network with values drawn from a seed. The same seed gives the same values everywhere.
-    ///
-    /// # Errors
-    /// [`Error::Argument`] for a configuration outside its ranges, [`Error::OutOfMemory`].
-    pub fn new(gpu: &Gpu, config: &ModelConfig, seed: u64) -> Result<Self> {
-        let network = Builder { gpu, config, source: Source::seed(seed) }.network()?;
-        network.sparse_layers().into_iter().try_for_each(|csc| normalize_atoms(&csc.weight.value))?;
-        Ok(network)
+    /// Number of trainable values.
+    pub fn parameter_count(&self) -> usize {
+        crate::layers::parameters(self).iter().map(|(_, tensor)| tensor.len()).sum()
     }
 
-    /// A network with the tensors of a file: names as published, weights OIHW. What it uses is taken out of the map.
-    ///
-    /// # Errors
-    /// [`Error::Weights`] names a tensor that is missing or has another shape.
-    pub fn from_tensors(gpu: &Gpu, config: &ModelConfig, tensors: &mut NamedTensors) -> Result<Self> {
-        Builder { gpu, config, source: Source::Named(tensors) }.network()
+    /// The folder of a stage's blocks in the names of the published checkpoints.
+    fn stage_path(&self, path: &Path, stage: usize) -> Path {
+        let stage = path.child(format_args!("layer{}", stage + 1));
+        if self.config.kind == Kind::SdnetAll { stage.child("layers") } else { stage }
+    }
+}
+
+impl Walk for Network {
+    fn visit<'a>(&'a self, path: &Path, meet: &mut dyn FnMut(&Path, Part<'a>)) {
+        self.stem.visit(&path.child("layer0.0"), meet);
+        self.stem_bn.visit(&path.child("layer0.1"), meet);
+        if let Some(csc) = &self.stem_csc {
+            csc.visit(&path.child("layer0.2"), meet);
+        }
+        for (stage, blocks) in self.stages.iter().enumerate() {
+            let path = self.stage_path(path, stage);
+            blocks.iter().enumerate().for_each(|(i, block)| block.visit(&path.child(i), meet));
+        }
+        self.linear.visit(&path.child("linear"), meet);
     }
 
-    /// The configuration.
-    pub fn config(&self) -> &ModelConfig {
-        &self.config
-    }
-
-    /// The device that holds it.
-    pub fn gpu(&self) -> &Gpu {
-        self.linear.weight.value.gpu()
-    }
-
-    /// Class scores `[n, classes]` of images `[n, height, width, in_channels]`.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] for images that do not fit the network, [`Error::OutOfMemory`].
-    pub fn forward(&mut self, pass: &Pass, images: &Var) -> Result<Var> {
-        self.check(images.value())?;
-        let tape = pass.tape;
-        let x = self.stem.forward(pass, images)?;
-        let mut x = match self.stem {
-            Site::Conv(_) => self.stem_bn.forward_relu(pass, &x)?,
-            Site::Csc(_) => self.stem_bn.forward(pass, &x)?,
-        };
+    fn visit_mut(&mut self, path: &Path, meet: &mut dyn FnMut(&Path, PartMut)) {
+        let paths = (0..self.stages.len()).map(|stage| self.stage_path(path, stage)).collect::<Vec<_>>();
+        self.stem.visit_mut(&path.child("layer0.0"), meet);
+        self.stem_bn.visit_mut(&path.child("layer0.1"), meet);
         if let Some(csc) = &mut self.stem_csc {
+            csc.visit_mut(&path.child("layer0.2"), meet);
+        }
+        for (path, blocks) in paths.iter().zip(&mut self.stages) {
+            blocks.iter_mut().enumerate().for_each(|(i, block)| block.visit_mut(&path.child(i), meet));
+        }
+        self.linear.visit_mut(&path.child("linear"), meet);
+    }
+}
+
+impl Model for Network {
+    fn gpu(&self) -> &Gpu {
+        self.linear.weight.gpu()
+    }
+
+    fn name(&self) -> String {
+        self.config.name()
+    }
+
+    fn in_channels(&self) -> usize {
+        self.config.in_channels
+    }
+
+    fn classes(&self) -> usize {
+        self.config.classes
+    }
+
+    fn forward(&self, pass: &Pass, images: &Var) -> Result<Var> {
+        check_images(images.value(), self.config.in_channels)?;
+        let tape = pass.tape();
+        let mut x = self.stem.activated(pass, &self.stem_bn, images)?;
+        if let Some(csc) = &self.stem_csc {
             x = csc.forward(pass, &x)?;
         } else if self.config.stem == Stem::Imagenet {
             x = tape.max_pool(&x, Window { size: 3, stride: 2, padding: 1 })?;
         }
-        for block in &mut self.blocks {
+        for block in self.stages.iter().flatten() {
             x = block.forward(pass, &x)?;
         }
         self.linear.forward(pass, &tape.global_average_pool(&x)?)
     }
 
-    fn check(&self, images: &Tensor) -> Result<()> {
-        let shape = images.shape();
-        if shape.len() != 4 || shape[3] != self.config.in_channels || shape.contains(&0) {
-            let reason = format!("images are [n, height, width, {}]", self.config.in_channels);
-            return Err(Error::shape("network", reason, &[shape]));
+    fn first_sparse_layer(&self) -> Option<&Csc> {
+        match &self.stem {
+            Site::Csc(csc) => Some(csc),
+            Site::Conv(_) => None,
         }
-        Ok(())
-    }
-
-    /// Class scores of images in evaluation mode, without a tape; `lambda` is one value a sample, in place of the
-    /// network's own.
-    ///
-    /// # Errors
-    /// As [`Network::forward`].
-    pub fn predict(&mut self, images: &Tensor, lambda: Option<&Tensor>) -> Result<Tensor> {
-        let tape = Tape::idle();
-        let mut pass = Pass::eval(&tape);
-        pass.lambda = lambda.cloned();
-        Ok(self.forward(&pass, &tape.constant(images))?.value().clone())
-    }
-
-    /// What the first sparse coding layer makes of images at the lambda it was trained with, and `x - A z`; nothing else
-    /// is computed.
-    ///
-    /// # Errors
-    /// As [`Network::forward`] and [`Network::first_sparse_layer`].
-    pub fn first_look(&mut self, images: &Tensor) -> Result<(Measures, Tensor)> {
-        self.check(images)?;
-        self.first_sparse_layer()?.look(images)
-    }
-
-    /// The first layer, where it is a sparse coding layer.
-    ///
-    /// # Errors
-    /// [`Error::Argument`] for a network without sparse coding layers.
-    pub fn first_sparse_layer(&mut self) -> Result<&mut Csc> {
-        match &mut self.stem {
-            Site::Csc(csc) => Ok(csc),
-            Site::Conv(_) => {
-                let reason = "needs a network whose first layer is a sparse coding layer";
-                Err(Error::argument("model", self.config.name(), reason))
-            }
-        }
-    }
-
-    /// Images with pixels that are farther than [`Network::clip_limit`] from what the first sparse coding layer makes of
-    /// them moved there ([`Csc::clip`]); as they are where there is no limit or no such layer.
-    ///
-    /// # Errors
-    /// As [`Network::forward`] and [`Csc::clip`].
-    pub fn clip(&mut self, tape: &Tape, images: &Var) -> Result<Var> {
-        self.check(images.value())?;
-        match (&mut self.stem, self.clip_limit) {
-            (Site::Csc(csc), Some(limit)) => csc.clip(tape, images, limit),
-            _ => Ok(images.clone()),
-        }
-    }
-
-    /// The sparse coding layers, from the first on.
-    pub fn sparse_layers(&self) -> Vec<&Csc> {
-        let blocks = self.blocks.iter().flat_map(|b| [&b.conv1, &b.conv2]);
-        let sites = std::iter::once(&self.stem).chain(blocks);
-        let mut layers = sites.filter_map(|s| if let Site::Csc(c) = s { Some(&**c) } else { None }).collect::<Vec<_>>();
-        if let Some(csc) = &self.stem_csc {
-            layers.insert(1, csc);
-        }
-        layers
-    }
-
-    /// The sparse coding layers, from the first on.
-    pub fn sparse_layers_mut(&mut self) -> Vec<&mut Csc> {
-        let blocks = self.blocks.iter_mut().flat_map(|b| [&mut b.conv1, &mut b.conv2]);
-        let sites = std::iter::once(&mut self.stem).chain(blocks);
-        let mut layers =
-            sites.filter_map(|s| if let Site::Csc(c) = s { Some(&mut **c) } else { None }).collect::<Vec<_>>();
-        if let Some(csc) = &mut self.stem_csc {
-            layers.insert(1, csc);
-        }
-        layers
-    }
-
-    /// Every parameter, in the order of the published checkpoints.
-    pub fn parameters(&self) -> Vec<&Parameter> {
-        let mut all = vec![self.stem.weight()];
-        push_bn(&mut all, &self.stem_bn);
-        all.extend(self.stem_csc.iter().map(|c| &c.weight));
-        for block in &self.blocks {
-            all.push(block.conv1.weight());
-            push_bn(&mut all, &block.bn1);
-            all.push(block.conv2.weight());
-            push_bn(&mut all, &block.bn2);
-            if let Around::Projection(around) = &block.around {
-                all.push(&around.0.weight);
-                push_bn(&mut all, &around.1);
-            }
-        }
-        all.extend([&self.linear.weight, &self.linear.bias]);
-        all
-    }
-
-    /// The batch norms and the prefix of their names, in the order of the parameters.
-    pub fn batch_norms(&self) -> Vec<(String, &BatchNorm)> {
-        let mut all = vec![&self.stem_bn];
-        for block in &self.blocks {
-            all.extend([&block.bn1, &block.bn2]);
-            if let Around::Projection(around) = &block.around {
-                all.push(&around.1);
-            }
-        }
-        let name = |bn: &BatchNorm| bn.weight.name.trim_end_matches(".weight").to_owned();
-        all.into_iter().map(|bn| (name(bn), bn)).collect()
-    }
-
-    /// The batch norms, in the order of the parameters.
-    pub fn batch_norms_mut(&mut self) -> Vec<&mut BatchNorm> {
-        let mut all = vec![&mut self.stem_bn];
-        for block in &mut self.blocks {
-            all.extend([&mut block.bn1, &mut block.bn2]);
-            if let Around::Projection(around) = &mut block.around {
-                all.push(&mut around.1);
-            }
-        }
-        all
-    }
-
-    /// The lambdas that there are statistics for beside those of the training.
-    pub fn recalibration(&self) -> Option<&Recalibration> {
-        self.recalibration.as_ref()
-    }
-
-    /// Which statistics it is to use at other lambdas, where it has been recalibrated.
-    pub fn statistics(&self) -> Statistics {
-        self.statistics
-    }
-
-    /// Changes which statistics it is to use at other lambdas.
-    pub fn set_statistics(&mut self, statistics: Statistics) {
-        self.statistics = statistics;
-    }
-
-    /// How far pixels may be from what the first sparse coding layer makes of them where [`Network::clip`] is called.
-    pub fn clip_limit(&self) -> Option<f32> {
-        self.clip_limit
-    }
-
-    /// Changes [`Network::clip_limit`].
-    pub fn set_clip_limit(&mut self, limit: Option<f32>) {
-        self.clip_limit = limit;
-    }
-
-    pub(super) fn remember_recalibration(&mut self, recalibration: Option<Recalibration>) {
-        self.recalibration = recalibration;
-    }
-
-    /// Everything that a weights file holds: names as published, weights OIHW.
-    ///
-    /// # Errors
-    /// Whatever the device reports.
-    pub fn tensors(&self) -> Result<NamedTensors> {
-        let running = self.batch_norms().into_iter().flat_map(|(name, bn)| {
-            let RunningStatistics { mean, variance } = bn.running.clone();
-            [(format!("{name}.running_mean"), mean), (format!("{name}.running_var"), variance)]
-        });
-        let parameters = self.parameters().into_iter().map(|p| (p.name.clone(), p.value.clone()));
-        let mut tensors = self.recalibrated_tensors()?;
-        for (name, tensor) in parameters.chain(running) {
-            tensors.insert(name, to_file(&tensor)?);
-        }
-        Ok(tensors)
-    }
-
-    /// Number of values that training changes.
-    pub fn parameter_count(&self) -> usize {
-        self.parameters().iter().map(|p| p.value.len()).sum()
     }
 }
 
-/// Shape and values in the layout of the files.
-fn to_file(tensor: &Tensor) -> Result<(Vec<usize>, Vec<f32>)> {
-    let values = tensor.to_vec()?;
-    let values = if tensor.shape().len() == 4 { nhwc_to_nchw(tensor.shape(), &values)? } else { values };
-    Ok((file_shape(tensor.shape()), values))
-}
+impl Architecture for Network {
+    type Config = ModelConfig;
 
-fn push_bn<'a>(all: &mut Vec<&'a Parameter>, bn: &'a BatchNorm) {
-    all.extend([&bn.weight, &bn.bias]);
+    fn build(gpu: &Gpu, config: &ModelConfig) -> Result<Self> {
+        Builder { gpu, config }.network()
+    }
+
+    fn config(&self) -> &ModelConfig {
+        &self.config
+    }
 }
 
 struct Builder<'a> {
     gpu: &'a Gpu,
     config: &'a ModelConfig,
-    source: Source<'a>,
 }
 
 impl Builder<'_> {
-    fn network(mut self) -> Result<Network> {
+    fn network(self) -> Result<Network> {
         self.config.check()?;
         let &ModelConfig { kind, width, in_channels, classes, stem, .. } = self.config;
-        let (kernel, stride, padding) = if stem == Stem::Imagenet { (7, 2, 3) } else { (3, 1, 1) };
-        let sparse = kind != Kind::Resnet;
-        let first = self.site("layer0.0", [width, kernel, kernel, in_channels], stride, padding, sparse)?;
-        let stem_bn = self.batch_norm("layer0.1", width)?;
+        let (kernel, geometry) = match stem {
+            Stem::Imagenet => (7, Geometry::square(2, 3)),
+            Stem::Cifar => (3, Geometry::square(1, 1)),
+        };
         let stem_csc = match (stem, kind) {
-            (Stem::Imagenet, Kind::SdnetAll) => Some(Box::new(self.csc("layer0.2", [width, 3, 3, width], 2, 1)?)),
+            (Stem::Imagenet, Kind::SdnetAll) => Some(Box::new(self.csc([width, 3, 3, width], Geometry::square(2, 1))?)),
             _ => None,
         };
-        let mut blocks = Vec::new();
+        let mut stages = Vec::new();
         let mut channels = width;
         for (stage, count) in self.config.blocks()?.into_iter().enumerate() {
             let planes = width << stage;
+            let mut blocks = Vec::new();
             for b in 0..count {
                 let stride = if stage > 0 && b == 0 { 2 } else { 1 };
-                let middle = if kind == Kind::SdnetAll { "layers." } else { "" };
-                blocks.push(self.block(&format!("layer{}.{middle}{b}", stage + 1), channels, planes, stride)?);
+                blocks.push(self.block(channels, planes, stride)?);
                 channels = planes;
             }
+            stages.push(blocks);
         }
-        let role = Role::Linear { inputs: channels };
-        let linear = Linear {
-            weight: self.parameter("linear.weight".into(), &[classes, channels], role)?,
-            bias: self.parameter("linear.bias".into(), &[classes], role)?,
-        };
-        let (config, statistics) = (self.config.clone(), Statistics::default());
         Ok(Network {
-            config,
-            stem: first,
-            stem_bn,
+            config: self.config.clone(),
+            stem: self.site([width, kernel, kernel, in_channels], geometry, kind != Kind::Resnet)?,
+            stem_bn: BatchNorm::new(self.gpu, width)?,
             stem_csc,
-            blocks,
-            linear,
-            recalibration: None,
-            statistics,
-            clip_limit: None,
+            stages,
+            linear: Linear::new(self.gpu, channels, classes)?,
         })
     }
 
-    fn block(&mut self, name: &str, channels: usize, planes: usize, stride: usize) -> Result<Block> {
+    fn block(&self, channels: usize, planes: usize, stride: usize) -> Result<Block> {
         let sparse = self.config.kind == Kind::SdnetAll;
-        let conv1 = self.site(&format!("{name}.conv1"), [planes, 3, 3, channels], stride, 1, sparse)?;
-        let bn1 = self.batch_norm(&format!("{name}.bn1"), planes)?;
-        let conv2 = self.site(&format!("{name}.conv2"), [planes, 3, 3, planes], 1, 1, sparse)?;
-        let bn2 = self.batch_norm(&format!("{name}.bn2"), planes)?;
-        let around = if !self.config.shortcut {
-            Around::Nothing
+        let shortcut = if !self.config.shortcut {
+            Shortcut::Nothing
         } else if stride == 1 && channels == planes {
-            Around::Identity
+            Shortcut::Identity
         } else {
-            let conv = self.conv(&format!("{name}.shortcut.0"), [planes, 1, 1, channels], stride, 0)?;
-            Around::Projection(Box::new((conv, self.batch_norm(&format!("{name}.shortcut.1"), planes)?)))
+            let conv = self.conv([planes, 1, 1, channels], Geometry::square(stride, 0))?;
+            Shortcut::Projection(Box::new((conv, BatchNorm::new(self.gpu, planes)?)))
         };
-        Ok(Block { conv1, bn1, conv2, bn2, around })
+        Ok(Block {
+            conv1: self.site([planes, 3, 3, channels], Geometry::square(stride, 1), sparse)?,
+            bn1: BatchNorm::new(self.gpu, planes)?,
+            conv2: self.site([planes, 3, 3, planes], Geometry::square(1, 1), sparse)?,
+            bn2: BatchNorm::new(self.gpu, planes)?,
+            shortcut,
+        })
     }
 
-    fn site(&mut self, name: &str, shape: [usize; 4], stride: usize, padding: usize, sparse: bool) -> Result<Site> {
+    fn site(&self, shape: [usize; 4], geometry: Geometry, sparse: bool) -> Result<Site> {
         if sparse {
-            Ok(Site::Csc(Box::new(self.csc(name, shape, stride, padding)?)))
+            Ok(Site::Csc(Box::new(self.csc(shape, geometry)?)))
         } else {
-            Ok(Site::Conv(self.conv(name, shape, stride, padding)?))
+            Ok(Site::Conv(self.conv(shape, geometry)?))
         }
     }
 
-    fn csc(&mut self, name: &str, shape: [usize; 4], stride: usize, padding: usize) -> Result<Csc> {
-        let weight = self.parameter(format!("{name}.dn.weight"), &shape, Role::Convolution)?;
-        Csc::new(weight, self.config.csc(stride, padding))
+    fn csc(&self, shape: [usize; 4], geometry: Geometry) -> Result<Csc> {
+        let weight = Tensor::uninitialized(self.gpu, "a dictionary", &shape)?;
+        Csc::new(weight, self.config.csc(geometry))
     }
 
-    fn conv(&mut self, name: &str, shape: [usize; 4], stride: usize, padding: usize) -> Result<Conv> {
-        let weight = self.parameter(format!("{name}.weight"), &shape, Role::Convolution)?;
-        Ok(Conv { weight, stride, padding })
-    }
-
-    fn batch_norm(&mut self, name: &str, channels: usize) -> Result<BatchNorm> {
-        let weight = self.parameter(format!("{name}.weight"), &[channels], Role::One)?;
-        let bias = self.parameter(format!("{name}.bias"), &[channels], Role::Zero)?;
-        let mean = self.source.tensor(self.gpu, &format!("{name}.running_mean"), &[channels], Role::Zero)?;
-        let variance = self.source.tensor(self.gpu, &format!("{name}.running_var"), &[channels], Role::One)?;
-        Ok(BatchNorm { weight, bias, running: RunningStatistics { mean, variance }, by_lambda: None })
-    }
-
-    fn parameter(&mut self, name: String, shape: &[usize], role: Role) -> Result<Parameter> {
-        let value = self.source.tensor(self.gpu, &name, shape, role)?;
-        Ok(Parameter { name, value })
+    fn conv(&self, shape: [usize; 4], geometry: Geometry) -> Result<Conv> {
+        Ok(Conv { weight: Tensor::uninitialized(self.gpu, "a convolution", &shape)?, geometry })
     }
 }

@@ -1,18 +1,18 @@
 //! Batch normalisation (arXiv 1502.03167) over `[n, height, width, channels]`, by channel.
 
 use super::activation::relu_gradient;
+use super::flag;
 use super::sum_samples::sum_groups;
-use super::{flag, over};
 use crate::error::{Error, Result};
 use crate::gpu::Constant;
 use crate::shaders;
 use crate::tape::{Saved, Tape, Var};
-use crate::tensor::Tensor;
+use crate::tensor::{Call, Tensor};
 
-/// Pixels that one thread sums up.
+/// Minimum pixels summed by one thread.
 const PIXELS_A_CHUNK: usize = 64;
 
-/// Chunks that are merged at most, by one thread a channel.
+/// Maximum chunks, merged by one thread per channel.
 const CHUNKS: usize = 512;
 
 /// The parameters of a batch norm, each `[channels]`.
@@ -28,7 +28,7 @@ pub struct BatchNormInputs<'a> {
     pub relu: bool,
 }
 
-/// Statistics of what has been seen in training, each `[channels]`; in evaluation every sample may have its own, each
+/// Statistics estimated in training, each `[channels]`; in evaluation every sample may have its own, each
 /// `[n, channels]`.
 #[derive(Clone, Debug)]
 pub struct RunningStatistics {
@@ -38,12 +38,12 @@ pub struct RunningStatistics {
     pub variance: Tensor,
 }
 
-/// The sizes that all kernels of this file share.
+/// The sizes shared by all kernels of this file.
 #[derive(Clone, Copy)]
 struct Sizes {
     pixels: usize,
     channels: usize,
-    /// Rows of statistics: one, or one a sample.
+    /// Rows of statistics: one, or one per sample.
     rows: usize,
     chunk: usize,
 }
@@ -84,44 +84,47 @@ impl Sizes {
         [("CHANNELS", self.channels as f64), ("PIXELS", self.pixels as f64), ("PIXELS_A_CHUNK", self.chunk as f64)]
     }
 
-    /// What `common/rows.wgsl` needs, and epsilon.
-    fn constants(&self, epsilon: f32) -> [Constant; 4] {
+    /// What `common/rows.wgsl` needs.
+    fn constants(&self) -> [Constant; 3] {
         [
             ("CHANNELS", self.channels as f64),
             ("ROW_PIXELS", self.row_pixels() as f64),
             ("PIXELS_A_CHUNK", self.chunk as f64),
-            ("EPSILON", f64::from(epsilon)),
         ]
     }
 }
 
-/// Mean and biased variance over pixels; moves the running statistics by `momentum`, in place.
+/// Mean and biased variance over pixels; updates the running statistics by `momentum`, in place.
 fn statistics(x: &Tensor, sizes: Sizes, running: &RunningStatistics, momentum: f32) -> Result<(Tensor, Tensor)> {
     let gpu = x.gpu();
     let new = |shape: &[usize]| Tensor::uninitialized(gpu, "batch_norm", shape);
     let parts = [sizes.chunks(), sizes.channels];
     let (part_mean, part_square) = (new(&parts)?, new(&parts)?);
-    let tensors = [x, &part_mean, &part_square];
-    over(gpu, &shaders::BATCH_NORM_STATISTICS, parts[0] * parts[1], &sizes.statistics_constants(), &tensors)?;
+    let (tensors, constants) = ([x, &part_mean, &part_square], sizes.statistics_constants());
+    Call::on(&tensors).constants(&constants).each(&shaders::BATCH_NORM_STATISTICS, parts[0] * parts[1])?;
     let (mean, variance) = (new(&[sizes.channels])?, new(&[sizes.channels])?);
-    let [_, pixels, chunk] = sizes.statistics_constants();
-    let constants = [pixels, chunk, ("MOMENTUM", f64::from(momentum))];
     let tensors = [&part_mean, &part_square, &mean, &variance, &running.mean, &running.variance];
-    over(gpu, &shaders::BATCH_NORM_MERGE, sizes.channels, &constants, &tensors)?;
+    Call::on(&tensors)
+        .constants(&constants[1..])
+        .numbers(std::slice::from_ref(&momentum))
+        .each(&shaders::BATCH_NORM_MERGE, sizes.channels)?;
     Ok((mean, variance))
 }
 
 /// The normalised map; `parameters` are mean, variance, weight and bias.
 fn forward(sizes: Sizes, x: &Tensor, parameters: &[Tensor; 4], epsilon: f32, relu: bool) -> Result<Tensor> {
     let y = Tensor::uninitialized(x.gpu(), "batch_norm", x.shape())?;
-    let constants = [&sizes.constants(epsilon)[..], &[("RELU", flag(relu))]].concat();
+    let constants = [&sizes.constants()[..], &[("RELU", flag(relu))]].concat();
     let [mean, variance, weight, bias] = parameters;
     let tensors = [x, mean, variance, weight, bias, &y];
-    over(x.gpu(), &shaders::BATCH_NORM, sizes.chunks() * sizes.channels, &constants, &tensors)?;
+    Call::on(&tensors)
+        .constants(&constants)
+        .numbers(std::slice::from_ref(&epsilon))
+        .each(&shaders::BATCH_NORM, sizes.chunks() * sizes.channels)?;
     Ok(y)
 }
 
-/// The gradients for x (where wanted), weight and bias.
+/// The gradients for x (if needed), weight and bias.
 fn gradients(
     sizes: Sizes,
     [x, mean, variance, weight, g]: [&Tensor; 5],
@@ -133,16 +136,23 @@ fn gradients(
     let parts = [sizes.chunks(), sizes.channels];
     let part_weight = Tensor::uninitialized(gpu, "batch_norm_gradient", &parts)?;
     let part_bias = Tensor::uninitialized(gpu, "batch_norm_gradient", &parts)?;
-    let constants = sizes.constants(epsilon);
+    let constants = sizes.constants();
     let tensors = [x, mean, variance, g, &part_weight, &part_bias];
-    over(gpu, &shaders::BATCH_NORM_GRADIENT_SUMS, parts[0] * parts[1], &constants, &tensors)?;
+    let numbers = [epsilon];
+    Call::on(&tensors)
+        .constants(&constants)
+        .numbers(&numbers)
+        .each(&shaders::BATCH_NORM_GRADIENT_SUMS, parts[0] * parts[1])?;
     let sum_weight = sum_groups(&part_weight, &[sizes.channels])?;
     let sum_bias = sum_groups(&part_bias, &[sizes.channels])?;
     let x_bar = wants_x.then(|| {
         let out = Tensor::uninitialized(gpu, "batch_norm_gradient", x.shape())?;
         let constants = [&constants[..], &[("PIXELS", sizes.pixels as f64), ("TRAIN", flag(train))]].concat();
         let tensors = [x, mean, variance, weight, g, &sum_weight, &sum_bias, &out];
-        over(gpu, &shaders::BATCH_NORM_GRADIENT, parts[0] * parts[1], &constants, &tensors)?;
+        Call::on(&tensors)
+            .constants(&constants)
+            .numbers(&numbers)
+            .each(&shaders::BATCH_NORM_GRADIENT, parts[0] * parts[1])?;
         Ok(out)
     });
     Ok(vec![x_bar.transpose()?, Some(sum_weight), Some(sum_bias)])
@@ -166,7 +176,7 @@ impl Tape {
         self.normalise(x, inputs, sizes, mean, variance, true)
     }
 
-    /// The same with the running statistics in place of the batch's, as in evaluation; every sample may have its own.
+    /// The same with running statistics in place of the batch's, as in evaluation; samples may have their own.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::OutOfMemory`].
@@ -175,7 +185,7 @@ impl Tape {
         self.normalise(x, inputs, sizes, running.mean.clone(), running.variance.clone(), false)
     }
 
-    /// Neither the result nor its sign is kept: both are rebuilt from x.
+    /// Neither the result nor its sign is kept: both are recomputed from x.
     fn normalise(
         &self,
         x: &Var,
@@ -189,13 +199,13 @@ impl Tape {
         let factor = weight.value().clone();
         let parameters = [mean.clone(), variance.clone(), factor.clone(), bias.value().clone()];
         let y = forward(sizes, x.value(), &parameters, epsilon, relu)?;
-        let rebuilt = Saved::rebuilt(move || forward(sizes, &saved.get()?, &parameters, epsilon, relu));
-        let (sign, x_tracked) = (rebuilt.clone(), x.tracked());
+        let recomputed = Saved::recomputed(move || forward(sizes, &saved.get()?, &parameters, epsilon, relu));
+        let (sign, x_tracked) = (recomputed.clone(), x.tracked());
         let y = self.record(y, &[x, weight, bias], move |g| {
             let g = if relu { relu_gradient(&sign.get()?, g)? } else { g.clone() };
             drop(sign);
             gradients(sizes, [&kept.get()?, &mean, &variance, &factor, &g], epsilon, train, x_tracked)
-        });
-        Ok(y.saved_as(rebuilt))
+        })?;
+        Ok(y.saved_as(recomputed))
     }
 }

@@ -1,10 +1,9 @@
-//! What an adapter can do at most: two kernels that do nothing else than compute, and nothing else than move.
+//! The ceilings of an adapter: a kernel that does nothing but compute, and one that does nothing but copy.
 
-use super::over_fours;
 use crate::error::Result;
 use crate::gpu::{Constant, Kernel};
 use crate::shaders;
-use crate::tensor::Tensor;
+use crate::tensor::{Call, Tensor};
 
 /// For every value, the sum of three chains of `16 rounds` links `x <- 31/32 x + 1/32`, which start at the value, one
 /// above and one below it. Same shape as `start`. See [`chain_operations`].
@@ -15,7 +14,7 @@ pub fn ceiling_multiply_add(start: &Tensor, rounds: usize) -> Result<Tensor> {
     over_tensor(&shaders::CEILING_MULTIPLY_ADD, start, &[("ROUNDS", rounds as f64)])
 }
 
-/// Floating point operations in the links of [`ceiling_multiply_add`], two a fused multiply-add.
+/// Floating-point operations in [`ceiling_multiply_add`], two per fused multiply-add.
 pub fn chain_operations(len: usize, rounds: usize) -> f64 {
     2.0 * 3.0 * 16.0 * len as f64 * rounds as f64
 }
@@ -29,7 +28,7 @@ pub fn ceiling_copy(a: &Tensor) -> Result<Tensor> {
 }
 
 fn over_tensor(kernel: &'static Kernel, a: &Tensor, constants: &[Constant]) -> Result<Tensor> {
-    let out = Tensor::uninitialized(a.gpu(), kernel.name, a.shape())?;
-    over_fours(a.gpu(), kernel, a.len(), constants, &[a, &out])?;
+    let out = Tensor::uninitialized(a.gpu(), kernel.name(), a.shape())?;
+    Call::on(&[a, &out]).constants(constants).each_four(kernel, a.len())?;
     Ok(out)
 }

@@ -1,28 +1,25 @@
-//! Outliers of a signal, by what its reconstruction does not explain.
+//! Clipping of outliers: values far from the reconstruction.
 
-use super::over;
 use crate::error::{Error, Result};
-use crate::gpu::Constant;
 use crate::shaders;
 use crate::tape::{Tape, Var};
-use crate::tensor::{Tensor, same_shape};
+use crate::tensor::{Call, Tensor, same_shape};
 
-/// `<x - r, x> / |x - r|^2` of each sample of `x: [n, ..]`, `x - r` being its reconstruction: `[n]`.
+/// `<x - r, x> / |x - r|^2` of each sample of `x: [n, ..]`, where `x - r` is its reconstruction: `[n]`.
 fn reconstruction_scale(x: &Tensor, residual: &Tensor) -> Result<Tensor> {
     let out = Tensor::uninitialized(x.gpu(), "clip_residual", &x.shape()[..1])?;
-    let constants = [("SAMPLES", out.len() as f64), ("SAMPLE", (x.len() / out.len()) as f64)];
-    let buffers = super::buffers(&[x, residual, &out]);
-    x.gpu().run(&shaders::RECONSTRUCTION_SCALE, &constants, &buffers, out.len())?;
+    let constants = [("SAMPLE", (x.len() / out.len()) as f64)];
+    Call::on(&[x, residual, &out]).constants(&constants).each_group(&shaders::RECONSTRUCTION_SCALE, out.len())?;
     Ok(out)
 }
 
 impl Tape {
     /// `kept + clamp(x - kept, -limit, limit)` where `kept = scale (x - residual)` is the reconstruction of each sample,
-    /// scaled by what fits best, `scale = <x - residual, x> / |x - residual|^2`. Few iterations of sparse coding fall
-    /// short of the signal by much the same factor everywhere, which is why it is scaled.
+    /// scaled for the best fit, `scale = <x - residual, x> / |x - residual|^2`. A few iterations of sparse coding fall
+    /// short of the signal by nearly the same factor everywhere; hence the scale.
     ///
     /// This is one round of solving with an outlier term, `x = A z + e` with `|e|_1` penalised, whose solution for `e` is
-    /// what is beyond the limit (Huber's loss). In the gradient the scale is held constant.
+    /// the excess over the limit (Huber's loss). The gradient holds the scale constant.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::Argument`] for a limit that is negative or not finite, [`Error::OutOfMemory`].
@@ -36,18 +33,20 @@ impl Tape {
             return Err(Error::argument("clip", limit, "must be a finite number that is not negative"));
         }
         let scale = reconstruction_scale(signal, left)?;
-        let sample = signal.len() / scale.len();
-        let constants: [Constant; 2] = [("SAMPLE", sample as f64), ("LIMIT", f64::from(limit))];
+        let (constants, numbers) = ([("SAMPLE", (signal.len() / scale.len()) as f64)], [limit]);
         let out = Tensor::uninitialized(signal.gpu(), "clip_residual", signal.shape())?;
         let tensors = [signal, left, &scale, &out];
-        over(signal.gpu(), &shaders::CLIP_RESIDUAL, signal.len(), &constants, &tensors)?;
+        Call::on(&tensors).constants(&constants).numbers(&numbers).each(&shaders::CLIP_RESIDUAL, signal.len())?;
         let (kept, left, tracked) = (signal.clone(), left.clone(), [x.tracked(), residual.tracked()]);
-        Ok(self.record(out, &[x, residual], move |g| {
+        self.record(out, &[x, residual], move |g| {
             let new = || Tensor::uninitialized(g.gpu(), "clip_residual_gradient", g.shape());
             let (x_bar, r_bar) = (new()?, new()?);
             let tensors = [&kept, &left, &scale, g, &x_bar, &r_bar];
-            over(g.gpu(), &shaders::CLIP_RESIDUAL_GRADIENT, g.len(), &constants, &tensors)?;
+            Call::on(&tensors)
+                .constants(&constants)
+                .numbers(&numbers)
+                .each(&shaders::CLIP_RESIDUAL_GRADIENT, g.len())?;
             Ok(vec![tracked[0].then_some(x_bar), tracked[1].then_some(r_bar)])
-        }))
+        })
     }
 }

@@ -2,124 +2,197 @@
 //! `<z, A^T x> = <A z, x>` and its three partial derivatives.
 //!
 //! Signals of one to three channels, which would leave most of every block of four channels empty, are unfolded into
-//! their patches first: then the same kernels run with a kernel of one pixel and `k k channels` channels.
+//! their patches first: then the same kernels run with a kernel of one pixel and `kh kw channels` channels.
 
-use super::{flag, over};
+use super::flag;
+use super::sum_samples::sum_groups;
 use crate::error::{Error, Result};
-use crate::gpu::{Constant, Schedule};
+use crate::gpu::Constant;
 use crate::shaders::{self, Product};
-use crate::shape::ConvShape;
+use crate::shape::{ConvShape, Geometry};
 use crate::tape::{Tape, Var};
-use crate::tensor::Tensor;
+use crate::tensor::{Call, Tensor};
 
-/// Workgroups that a weight gradient is split into at least, where there are lines enough: all of an adapter's cores are
-/// to have work, and every part is one more to store and to add up.
-fn workgroups_wanted(schedule: Schedule) -> usize {
-    match schedule {
-        Schedule::Tiled => 512,
-        Schedule::Register => 256,
+/// What a result is multiplied by: a number, times one value on the device where there is one.
+#[derive(Clone, Copy, Debug)]
+pub struct Factor<'a> {
+    /// The number.
+    pub number: f32,
+    /// One value on the device, `[1]`.
+    pub tensor: Option<&'a Tensor>,
+}
+
+impl Factor<'static> {
+    /// The result as it is.
+    pub const ONE: Self = Self { number: 1.0, tensor: None };
+}
+
+impl From<f32> for Factor<'static> {
+    fn from(number: f32) -> Self {
+        Self { number, tensor: None }
     }
 }
 
-/// Analysis `scale * A^T x`: `[n, h, w, channels]` to `[n, code_h, code_w, atoms]`, with
-///
-/// `codes[n, i, j, c] = scale * sum x[n, i s + ky - p, j s + kx - p, m] weight[c, ky, kx, m]`
-///
-/// and `scale` a tensor of one value.
-///
-/// # Errors
-/// [`Error::Shape`], [`Error::OutOfMemory`].
-pub fn correlation(x: &Tensor, weight: &Tensor, scale: &Tensor, stride: usize, padding: usize) -> Result<Tensor> {
-    let shape = ConvShape::new("correlation", x.shape(), weight.shape(), stride, padding)?;
-    check_scale("correlation", scale)?;
-    analyse(&shaders::CORRELATION, &shape, x, weight, &[scale], &[])
+impl<'a> From<&'a Tensor> for Factor<'a> {
+    fn from(tensor: &'a Tensor) -> Self {
+        Self { number: 1.0, tensor: Some(tensor) }
+    }
 }
 
-/// Synthesis `scale * A z`, the exact adjoint of [`correlation`]: `[n, code_h, code_w, atoms]` to
-/// `[n, height, width, channels]`. `size` is `(height, width)` of the signal.
+impl Factor<'_> {
+    /// The value on the device, or the one.
+    fn on_device(&self, op: &'static str, like: &Tensor) -> Result<Tensor> {
+        match self.tensor {
+            Some(tensor) if tensor.len() == 1 => Ok(tensor.clone()),
+            Some(tensor) => Err(Error::shape(op, "the factor is one value", &[tensor.shape()])),
+            None => Tensor::one(like.gpu()),
+        }
+    }
+}
+
+/// Analysis `A^T x`: `[n, h, w, channels]` to `[n, code_h, code_w, atoms]`, with
+///
+/// `codes[n, i, j, c] = sum x[n, i s + ky - p, j s + kx - p, m] weight[c, ky, kx, m]`,
+///
+/// strides `s` and paddings `p` being those of either direction. It is the convolution of convolutional networks.
 ///
 /// # Errors
 /// [`Error::Shape`], [`Error::OutOfMemory`].
-pub fn synthesis(
+pub fn correlation(x: &Tensor, weight: &Tensor, geometry: Geometry) -> Result<Tensor> {
+    correlation_times(Factor::ONE, x, weight, geometry)
+}
+
+/// [`correlation`] times a factor.
+///
+/// # Errors
+/// As [`correlation`].
+pub fn correlation_times(factor: Factor, x: &Tensor, weight: &Tensor, geometry: Geometry) -> Result<Tensor> {
+    let shape = ConvShape::new("correlation", x.shape(), weight.shape(), geometry)?;
+    let scale = factor.on_device("correlation", x)?;
+    analyse(&shaders::CORRELATION, &shape, x, weight, &[&scale], &[], &[factor.number])
+}
+
+/// Synthesis `A z`, the exact adjoint of [`correlation`]: `[n, code_h, code_w, atoms]` to `[n, height, width, channels]`.
+/// `size` is height and width of the signal.
+///
+/// # Errors
+/// [`Error::Shape`], [`Error::OutOfMemory`].
+pub fn synthesis(codes: &Tensor, weight: &Tensor, geometry: Geometry, size: [usize; 2]) -> Result<Tensor> {
+    synthesis_times(Factor::ONE, codes, weight, geometry, size)
+}
+
+/// [`synthesis`] times a factor.
+///
+/// # Errors
+/// As [`synthesis`].
+pub fn synthesis_times(
+    factor: Factor,
     codes: &Tensor,
     weight: &Tensor,
-    scale: &Tensor,
-    stride: usize,
-    padding: usize,
-    size: (usize, usize),
+    geometry: Geometry,
+    size: [usize; 2],
 ) -> Result<Tensor> {
-    let shape = shape_of_codes("synthesis", codes, weight, stride, padding, size)?;
-    check_scale("synthesis", scale)?;
-    synthesise(&shaders::SYNTHESIS, &shape, codes, weight, scale)
+    let shape = shape_of_codes("synthesis", codes, weight, geometry, size)?;
+    let scale = factor.on_device("synthesis", codes)?;
+    if is_narrow(&shape) {
+        return fold(&shape, &patches_of(&shape, codes, weight)?, &scale, factor.number, false);
+    }
+    synthesise(&shaders::SYNTHESIS, &shape, codes, weight, &scale, &[factor.number])
 }
 
-/// The gradient of `scale * <codes, A^T x>` with respect to the weights: `[atoms, k, k, channels]`.
+/// `x - A codes`: `[n, height, width, channels]`.
 ///
 /// # Errors
 /// [`Error::Shape`], [`Error::OutOfMemory`].
-pub fn weight_gradient(shape: &ConvShape, codes: &Tensor, x: &Tensor, scale: &Tensor) -> Result<Tensor> {
+pub fn residual(x: &Tensor, codes: &Tensor, weight: &Tensor, geometry: Geometry) -> Result<Tensor> {
+    let &[_, height, width, _] = x.shape() else {
+        return Err(Error::shape("residual", "a signal is [n, height, width, channels]", &[x.shape()]));
+    };
+    let shape = shape_of_codes("residual", codes, weight, geometry, [height, width])?;
+    if x.shape() != shape.signal() {
+        return Err(Error::shape("residual", "signal and codes do not fit", &[x.shape(), codes.shape()]));
+    }
+    if is_narrow(&shape) {
+        return fold(&shape, &patches_of(&shape, codes, weight)?, x, 1.0, true);
+    }
+    synthesise(&shaders::RESIDUAL, &shape, codes, weight, x, &[])
+}
+
+/// The gradient of `factor * <codes, A^T x>` with respect to the weights: `[atoms, kh, kw, channels]`.
+///
+/// # Errors
+/// [`Error::Shape`], [`Error::OutOfMemory`].
+pub fn weight_gradient(factor: Factor, shape: &ConvShape, codes: &Tensor, x: &Tensor) -> Result<Tensor> {
     if codes.shape() != shape.codes() || x.shape() != shape.signal() {
         let reason = format!("codes {:?} and a signal {:?} are needed", shape.codes(), shape.signal());
         return Err(Error::shape("weight_gradient", reason, &[codes.shape(), x.shape()]));
     }
-    check_scale("weight_gradient", scale)?;
+    let scale = factor.on_device("weight_gradient", x)?;
     let size = shape.weight();
     if is_narrow(shape) {
-        return weight_gradient(&of_patches(shape), codes, &unfold(shape, x)?, scale)?.reshape(&size);
+        return weight_gradient(factor, &of_patches(shape), codes, &unfold(shape, x)?)?.reshape(&size);
     }
     let gpu = x.gpu();
-    let rows = shape.kernel * shape.kernel * shape.channels.next_multiple_of(4);
+    let schedule = gpu.schedule();
+    let rows = shape.taps() * shape.channels.next_multiple_of(4);
     let lines = shape.n * shape.code_height();
-    let (rows_a_tile, columns_a_tile) = tile(gpu.schedule(), shape.atoms);
-    let tiles = rows.div_ceil(rows_a_tile) * shape.atoms.div_ceil(columns_a_tile);
-    let lines_a_group = lines.div_ceil(workgroups_wanted(gpu.schedule()).div_ceil(tiles)).max(1);
+    let tiles = rows.div_ceil(schedule.rows) * shape.atoms.div_ceil((schedule.columns)(shape.atoms));
+    let lines_a_group = lines.div_ceil(schedule.workgroups.div_ceil(tiles)).max(1);
     let groups = lines.div_ceil(lines_a_group);
     let part = Tensor::uninitialized(gpu, "weight_gradient", &[groups, size.iter().product()])?;
+    let tensors = [x, x, codes, codes, &part, &scale];
     let constants = [("LINES_A_GROUP", lines_a_group as f64)];
-    let tensors = [x, x, codes, codes, &part, scale];
-    product(&shaders::WEIGHT_GRADIENT, shape, [groups, rows, shape.atoms], &tensors, &constants)?;
-    super::sum_samples::sum_groups(&part, &size)
+    let sizes = [groups, rows, shape.atoms];
+    product(&shaders::WEIGHT_GRADIENT, shape, sizes, &tensors, &constants, &[factor.number])?;
+    sum_groups(&part, &size)
 }
 
 impl Tape {
-    /// [`correlation`] with scale 1: the convolution of a convolutional network, without bias.
+    /// [`correlation`]: the convolution of a convolutional network, without bias.
     ///
     /// # Errors
     /// As [`correlation`].
-    pub fn correlation(&self, x: &Var, weight: &Var, stride: usize, padding: usize) -> Result<Var> {
-        let one = Tensor::constant(x.value().gpu(), 1.0)?;
-        let codes = correlation(x.value(), weight.value(), &one, stride, padding)?;
-        let shape = ConvShape::new("correlation", x.value().shape(), weight.value().shape(), stride, padding)?;
+    pub fn correlation(&self, x: &Var, weight: &Var, geometry: Geometry) -> Result<Var> {
+        let codes = correlation(x.value(), weight.value(), geometry)?;
+        let shape = ConvShape::new("correlation", x.value().shape(), weight.value().shape(), geometry)?;
         let (saved, w) = (x.saved(), weight.value().clone());
         let (x_tracked, w_tracked) = (x.tracked(), weight.tracked());
-        Ok(self.record(codes, &[x, weight], move |g| {
-            let x_bar = x_tracked.then(|| synthesis(g, &w, &one, stride, padding, (shape.height, shape.width)));
-            let w_bar = w_tracked.then(|| weight_gradient(&shape, g, &saved.get()?, &one));
+        self.record(codes, &[x, weight], move |g| {
+            let x_bar = x_tracked.then(|| synthesis(g, &w, geometry, [shape.height, shape.width]));
+            let w_bar = w_tracked.then(|| weight_gradient(Factor::ONE, &shape, g, &saved.get()?));
             Ok(vec![x_bar.transpose()?, w_bar.transpose()?])
-        }))
+        })
     }
 
-    /// [`synthesis`] with scale 1.
+    /// [`synthesis`].
     ///
     /// # Errors
     /// As [`synthesis`].
-    pub fn synthesis(
-        &self,
-        codes: &Var,
-        weight: &Var,
-        stride: usize,
-        padding: usize,
-        size: (usize, usize),
-    ) -> Result<Var> {
-        let one = Tensor::constant(codes.value().gpu(), 1.0)?;
-        let signal = synthesis(codes.value(), weight.value(), &one, stride, padding, size)?;
-        let shape = ConvShape::new("synthesis", signal.shape(), weight.value().shape(), stride, padding)?;
+    pub fn synthesis(&self, codes: &Var, weight: &Var, geometry: Geometry, size: [usize; 2]) -> Result<Var> {
+        let signal = synthesis(codes.value(), weight.value(), geometry, size)?;
+        let shape = ConvShape::new("synthesis", signal.shape(), weight.value().shape(), geometry)?;
         let (kept_codes, kept_weight) = (codes.clone(), weight.clone());
-        Ok(self.record(signal, &[codes, weight], move |g| {
-            let z_bar = kept_codes.tracked().then(|| correlation(g, kept_weight.value(), &one, stride, padding));
-            let w_bar = kept_weight.tracked().then(|| weight_gradient(&shape, kept_codes.value(), g, &one));
+        self.record(signal, &[codes, weight], move |g| {
+            let z_bar = kept_codes.tracked().then(|| correlation(g, kept_weight.value(), geometry));
+            let w_bar = kept_weight.tracked().then(|| weight_gradient(Factor::ONE, &shape, kept_codes.value(), g));
             Ok(vec![z_bar.transpose()?, w_bar.transpose()?])
-        }))
+        })
+    }
+
+    /// `x - A codes`; see [`residual`].
+    ///
+    /// # Errors
+    /// As [`residual`].
+    pub fn residual(&self, x: &Var, codes: &Var, weight: &Var, geometry: Geometry) -> Result<Var> {
+        let value = residual(x.value(), codes.value(), weight.value(), geometry)?;
+        let shape = ConvShape::new("residual", value.shape(), weight.value().shape(), geometry)?;
+        let (codes_kept, weight_kept, x_tracked) = (codes.clone(), weight.clone(), x.tracked());
+        self.record(value, &[x, codes, weight], move |g| {
+            let (minus, w) = (Factor::from(-1.0), weight_kept.value());
+            let z_bar = codes_kept.tracked().then(|| correlation_times(minus, g, w, geometry));
+            let w_bar = weight_kept.tracked().then(|| weight_gradient(minus, &shape, codes_kept.value(), g));
+            Ok(vec![x_tracked.then(|| g.clone()), z_bar.transpose()?, w_bar.transpose()?])
+        })
     }
 }
 
@@ -128,15 +201,14 @@ pub(super) fn shape_of_codes(
     op: &'static str,
     codes: &Tensor,
     weight: &Tensor,
-    stride: usize,
-    padding: usize,
-    (height, width): (usize, usize),
+    geometry: Geometry,
+    [height, width]: [usize; 2],
 ) -> Result<ConvShape> {
     let (&[n, ..], &[_, _, _, channels]) = (codes.shape(), weight.shape()) else {
-        let reason = "codes are [n, h, w, atoms], weights [atoms, k, k, channels]";
+        let reason = "codes are [n, h, w, atoms], weights [atoms, kh, kw, channels]";
         return Err(Error::shape(op, reason, &[codes.shape(), weight.shape()]));
     };
-    let shape = ConvShape::new(op, &[n, height, width, channels], weight.shape(), stride, padding)?;
+    let shape = ConvShape::new(op, &[n, height, width, channels], weight.shape(), geometry)?;
     if codes.shape() != shape.codes() {
         let reason = format!("a signal of {height} x {width} has codes {:?}", shape.codes());
         return Err(Error::shape(op, reason, &[codes.shape()]));
@@ -144,11 +216,7 @@ pub(super) fn shape_of_codes(
     Ok(shape)
 }
 
-fn check_scale(op: &'static str, scale: &Tensor) -> Result<()> {
-    if scale.len() == 1 { Ok(()) } else { Err(Error::shape(op, "the scale is one value", &[scale.shape()])) }
-}
-
-/// Codes from a kernel whose rows are the pixels of the codes and whose columns are the atoms; `more` are the tensors
+/// Codes from a shader whose rows are the pixels of the codes and whose columns are the atoms; `more` are the tensors
 /// that its epilogue reads.
 pub(super) fn analyse(
     kernel: &'static Product,
@@ -157,119 +225,123 @@ pub(super) fn analyse(
     weight: &Tensor,
     more: &[&Tensor],
     constants: &[Constant],
+    numbers: &[f32],
 ) -> Result<Tensor> {
     if is_narrow(shape) {
-        return analyse(kernel, &of_patches(shape), &unfold(shape, signal)?, weight, more, constants);
+        return analyse(kernel, &of_patches(shape), &unfold(shape, signal)?, weight, more, constants, numbers);
     }
     let out = Tensor::uninitialized(signal.gpu(), "codes", &shape.codes())?;
     let tensors = [&[signal, signal, weight, weight, &out], more].concat();
     let rows = shape.n * shape.code_height() * shape.code_width();
-    product(kernel, shape, [1, rows, shape.atoms], &tensors, constants)?;
+    product(kernel, shape, [1, rows, shape.atoms], &tensors, constants, numbers)?;
     Ok(out)
 }
 
-/// A signal from a kernel whose groups are the phases of the stride, whose rows are pixels and whose columns are
-/// channels; `other` is what its epilogue reads.
-pub(super) fn synthesise(
+/// A signal from a shader whose groups are the phases of the stride, whose rows are pixels and whose columns are
+/// channels; its epilogue reads `other`.
+fn synthesise(
     kernel: &'static Product,
     shape: &ConvShape,
     codes: &Tensor,
     weight: &Tensor,
     other: &Tensor,
+    numbers: &[f32],
 ) -> Result<Tensor> {
-    let gpu = codes.gpu();
-    if is_narrow(shape) {
-        let one = Tensor::constant(gpu, 1.0)?;
-        let patches = synthesise(&shaders::SYNTHESIS, &of_patches(shape), codes, weight, &one)?;
-        return fold(shape, &patches, other, std::ptr::eq(kernel, &shaders::RESIDUAL));
-    }
-    let out = Tensor::uninitialized(gpu, "signal", &shape.signal())?;
-    let rows = shape.n * shape.height.div_ceil(shape.stride) * shape.width.div_ceil(shape.stride);
-    let groups = shape.stride * shape.stride;
-    product(kernel, shape, [groups, rows, shape.channels], &[codes, codes, weight, weight, &out, other], &[])?;
+    let out = Tensor::uninitialized(codes.gpu(), "signal", &shape.signal())?;
+    let [down, across] = shape.geometry.stride;
+    let rows = shape.n * shape.height.div_ceil(down) * shape.width.div_ceil(across);
+    let tensors = [codes, codes, weight, weight, &out, other];
+    product(kernel, shape, [down * across, rows, shape.channels], &tensors, &[], numbers)?;
     Ok(out)
 }
 
-/// Values of a patch up to which unfolding pays: about as many as there are codes at a pixel.
-const LARGEST_PATCH: usize = 64;
-
-/// Whether a signal has too few channels for blocks of four, and patches that are not too large to be written down.
-fn is_narrow(shape: &ConvShape) -> bool {
-    shape.channels < 4 && shape.kernel > 1 && shape.kernel * shape.kernel * shape.channels <= LARGEST_PATCH
+/// The synthesis of every patch on its own, to be folded into the signal.
+fn patches_of(shape: &ConvShape, codes: &Tensor, weight: &Tensor) -> Result<Tensor> {
+    let one = Tensor::one(codes.gpu())?;
+    synthesise(&shaders::SYNTHESIS, &of_patches(shape), codes, weight, &one, &[1.0])
 }
 
-/// The sizes that are left when the signal has been unfolded. The weights need no change: `[atoms, k, k, channels]` and
-/// `[atoms, 1, 1, k k channels]` are the same values in the same order.
+/// Largest patch, in values, for which unfolding pays off: about the number of codes per pixel.
+const LARGEST_PATCH: usize = 64;
+
+/// Whether a signal has too few channels for blocks of four, and patches that are small enough to store.
+fn is_narrow(shape: &ConvShape) -> bool {
+    shape.channels < 4 && shape.taps() > 1 && shape.taps() * shape.channels <= LARGEST_PATCH
+}
+
+/// The sizes after unfolding the signal. The weights need no change: `[atoms, kh, kw, channels]` and
+/// `[atoms, 1, 1, kh kw channels]` are the same values in the same order.
 fn of_patches(shape: &ConvShape) -> ConvShape {
     ConvShape {
         height: shape.code_height(),
         width: shape.code_width(),
-        channels: shape.kernel * shape.kernel * shape.channels,
-        kernel: 1,
-        stride: 1,
-        padding: 0,
+        channels: shape.taps() * shape.channels,
+        kernel: [1, 1],
+        geometry: Geometry::square(1, 0),
         ..*shape
     }
 }
 
-/// The patches of a signal: `[n, code_h, code_w, k k channels]`.
+/// The patches of a signal: `[n, code_h, code_w, kh kw channels]`.
 fn unfold(shape: &ConvShape, signal: &Tensor) -> Result<Tensor> {
     let out = Tensor::uninitialized(signal.gpu(), "unfold", &of_patches(shape).signal())?;
-    let lines = shape.codes()[..3].iter().product::<usize>() * shape.kernel;
-    over(signal.gpu(), &shaders::UNFOLD, lines, &sizes(shape), &[signal, &out])?;
+    let lines = shape.codes()[..3].iter().product::<usize>() * shape.kernel[0];
+    Call::on(&[signal, &out]).constants(&sizes(shape)).each(&shaders::UNFOLD, lines)?;
     Ok(out)
 }
 
-/// The adjoint of [`unfold`], times the one value of `other`, or subtracted from `other`.
-fn fold(shape: &ConvShape, patches: &Tensor, other: &Tensor, residual: bool) -> Result<Tensor> {
+/// The adjoint of [`unfold`], times a number and the one value of `other`, or subtracted from `other`.
+fn fold(shape: &ConvShape, patches: &Tensor, other: &Tensor, number: f32, residual: bool) -> Result<Tensor> {
     let out = Tensor::uninitialized(patches.gpu(), "fold", &shape.signal())?;
     let constants = [&sizes(shape)[..], &[("RESIDUAL", flag(residual))]].concat();
-    over(patches.gpu(), &shaders::FOLD, out.len(), &constants, &[patches, other, &out])?;
+    Call::on(&[patches, other, &out])
+        .constants(&constants)
+        .numbers(std::slice::from_ref(&number))
+        .each(&shaders::FOLD, out.len())?;
     Ok(out)
 }
 
-/// The sizes as the kernels know them, in `shaders/common/sizes.wgsl`.
-fn sizes(shape: &ConvShape) -> [Constant; 10] {
+/// The sizes as passed to the kernels, in `shaders/common/sizes.wgsl`.
+fn sizes(shape: &ConvShape) -> [Constant; 13] {
+    let Geometry { stride, padding } = shape.geometry;
     [
         ("N", shape.n),
         ("HEIGHT", shape.height),
         ("WIDTH", shape.width),
         ("CHANNELS", shape.channels),
         ("ATOMS", shape.atoms),
-        ("KERNEL", shape.kernel),
-        ("STRIDE", shape.stride),
-        ("PADDING", shape.padding),
+        ("KERNEL_HEIGHT", shape.kernel[0]),
+        ("KERNEL_WIDTH", shape.kernel[1]),
+        ("STRIDE_Y", stride[0]),
+        ("STRIDE_X", stride[1]),
+        ("PADDING_Y", padding[0]),
+        ("PADDING_X", padding[1]),
         ("CODE_HEIGHT", shape.code_height()),
         ("CODE_WIDTH", shape.code_width()),
     ]
     .map(|(name, size)| (name, size as f64))
 }
 
-/// Divides `[groups, rows, columns]` into tiles and runs the kernel.
+/// Divides `[groups, rows, columns]` into tiles by the schedule of the device, and runs the kernel.
 fn product(
     kernel: &'static Product,
     shape: &ConvShape,
     [groups, rows, columns]: [usize; 3],
     tensors: &[&Tensor],
     constants: &[Constant],
+    numbers: &[f32],
 ) -> Result<()> {
     let gpu = tensors[0].gpu();
-    let (rows_a_tile, columns_a_tile) = tile(gpu.schedule(), columns);
-    let (row_tiles, column_tiles) = (rows.div_ceil(rows_a_tile), columns.div_ceil(columns_a_tile));
+    let schedule = gpu.schedule();
+    let columns_a_tile = (schedule.columns)(columns);
+    let (row_tiles, column_tiles) = (rows.div_ceil(schedule.rows), columns.div_ceil(columns_a_tile));
     let tiles = [("GROUPS", groups), ("ROW_TILES", row_tiles), ("COLUMN_TILES", column_tiles)];
-    let mut all = [&sizes(shape)[..], &tiles.map(|(name, count)| (name, count as f64)), constants].concat();
-    if gpu.schedule() == Schedule::Register {
-        all.extend([("COLUMN_BLOCKS", columns_a_tile as f64 / 4.0), ("EIGHT_LANES", flag(gpu.lanes() >= 8))]);
-    }
+    let tiles = tiles.map(|(name, count)| (name, count as f64));
+    let own = (schedule.constants)(columns_a_tile, gpu.lanes());
+    let constants = [&sizes(shape)[..], &tiles, constants, &own].concat();
     gpu.count_multiply_adds(shape.multiply_adds());
-    gpu.run(kernel.kernel(gpu.schedule()), &all, &super::buffers(tensors), groups * row_tiles * column_tiles)
-}
-
-/// Rows and columns of a workgroup's tile, for a product of so many columns.
-fn tile(schedule: Schedule, columns: usize) -> (usize, usize) {
-    match schedule {
-        Schedule::Tiled => (64, 64),
-        // As few tiles of up to 64 columns as there must be, and each no wider than it must be.
-        Schedule::Register => (32, columns.div_ceil(columns.div_ceil(64)).next_multiple_of(8)),
-    }
+    Call::on(tensors)
+        .constants(&constants)
+        .numbers(numbers)
+        .workgroups(kernel.kernel(schedule), groups * row_tiles * column_tiles)
 }

@@ -1,13 +1,12 @@
-//! Softmax cross-entropy, and how often the label is among the best.
+//! Softmax cross-entropy, and top-1 and top-5 hits.
 
 use super::elementwise::scale_samples;
-use super::over;
 use crate::error::{Error, Result};
 use crate::shaders;
 use crate::tape::{Tape, Var};
-use crate::tensor::Tensor;
+use crate::tensor::{Call, Tensor};
 
-/// Classes that count as "among the best" beside the best one.
+/// The k of top-k accuracy, counted beside top-1.
 const TOP: usize = 5;
 
 /// What [`Tape::cross_entropy`] computes.
@@ -15,15 +14,15 @@ const TOP: usize = 5;
 pub struct CrossEntropy {
     /// The mean over the batch of `-log softmax(logits)[label]`, `[1]`.
     pub loss: Var,
-    /// `[3]`: the loss, how many samples have the label as best class, and how many among the best five (of equal
-    /// scores the lower class counts as better).
+    /// `[3]`: the loss, how many samples have the label as their best class, and among the best five (of equal
+    /// scores the lower class ranks higher).
     pub metrics: Tensor,
 }
 
 /// Labels as a tensor of class numbers `[n]`.
 ///
 /// # Errors
-/// [`Error::Label`] names the first that is not one of the classes.
+/// [`Error::Label`] names the first label that is out of range.
 pub fn check_labels(labels: &[u32], classes: usize) -> Result<()> {
     match labels.iter().position(|&l| l as usize >= classes) {
         Some(index) => Err(Error::Label { label: labels[index], index, classes }),
@@ -32,7 +31,7 @@ pub fn check_labels(labels: &[u32], classes: usize) -> Result<()> {
 }
 
 impl Tape {
-    /// Softmax cross-entropy of `logits: [n, classes]` and one label a sample.
+    /// Softmax cross-entropy of `logits: [n, classes]` and a label per sample.
     ///
     /// # Errors
     /// [`Error::Label`] for a label that is not one of the classes, [`Error::Shape`], [`Error::OutOfMemory`].
@@ -52,10 +51,11 @@ impl Tape {
         let (loss, metrics) = (new(&[1])?, new(&[3])?);
         let constants = [("CLASSES", classes as f64), ("TOP", TOP as f64)];
         let tensors = [logits.value(), &labels, &sample, &gradient];
-        over(gpu, &shaders::CROSS_ENTROPY, n, &constants, &tensors)?;
-        let buffers = [sample.buffer(), loss.buffer(), metrics.buffer()];
-        gpu.run(&shaders::CROSS_ENTROPY_MEAN, &[("SAMPLES", n as f64)], &buffers, 1)?;
-        let loss = self.record(loss, &[logits], move |g| Ok(vec![Some(scale_samples(&gradient, g)?)]));
+        Call::on(&tensors).constants(&constants).each(&shaders::CROSS_ENTROPY, n)?;
+        Call::on(&[&sample, &loss, &metrics])
+            .constants(&[("SAMPLES", n as f64)])
+            .each_group(&shaders::CROSS_ENTROPY_MEAN, 1)?;
+        let loss = self.record(loss, &[logits], move |g| Ok(vec![Some(scale_samples(&gradient, g)?)]))?;
         Ok(CrossEntropy { loss, metrics })
     }
 }

@@ -1,10 +1,8 @@
 //! Sums and multiples of tensors.
 
-use super::over_fours;
 use crate::error::{Error, Result};
 use crate::shaders;
-use crate::tape::{Tape, Var};
-use crate::tensor::{Tensor, same_shape};
+use crate::tensor::{Call, Tensor, same_shape};
 
 /// `factor * a`.
 ///
@@ -12,41 +10,31 @@ use crate::tensor::{Tensor, same_shape};
 /// [`Error::OutOfMemory`].
 pub fn scale(a: &Tensor, factor: f32) -> Result<Tensor> {
     let out = Tensor::uninitialized(a.gpu(), "scale", a.shape())?;
-    over_fours(a.gpu(), &shaders::SCALE, a.len(), &[("FACTOR", f64::from(factor))], &[a, &out])?;
+    Call::on(&[a, &out]).numbers(&[factor]).each_four(&shaders::SCALE, a.len())?;
     Ok(out)
 }
 
 /// `factor[sample] * a`, for `a` of shape `[n, ..]` and `n` factors.
-pub(super) fn scale_samples(a: &Tensor, factor: &Tensor) -> Result<Tensor> {
+///
+/// # Errors
+/// [`Error::Shape`] unless there is a factor per sample, [`Error::OutOfMemory`].
+pub fn scale_samples(a: &Tensor, factor: &Tensor) -> Result<Tensor> {
     if factor.is_empty() || !a.len().is_multiple_of(factor.len()) {
-        return Err(Error::shape("scale_samples", "one factor a sample is needed", &[a.shape(), factor.shape()]));
+        return Err(Error::shape("scale_samples", "needs one factor per sample", &[a.shape(), factor.shape()]));
     }
     let out = Tensor::uninitialized(a.gpu(), "scale_samples", a.shape())?;
     let constants = [("SAMPLE", (a.len() / factor.len()) as f64)];
-    over_fours(a.gpu(), &shaders::SCALE_SAMPLES, a.len(), &constants, &[a, factor, &out])?;
+    Call::on(&[a, factor, &out]).constants(&constants).each_four(&shaders::SCALE_SAMPLES, a.len())?;
     Ok(out)
 }
 
-impl Tape {
-    /// The extrapolated point of FISTA: `z + beta (z - previous)`.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] where the shapes differ, [`Error::OutOfMemory`].
-    pub fn momentum(&self, z: &Var, previous: &Var, beta: f32) -> Result<Var> {
-        let (a, b) = (z.value(), previous.value());
-        same_shape("momentum", a, b)?;
-        let out = Tensor::uninitialized(a.gpu(), "momentum", a.shape())?;
-        over_fours(a.gpu(), &shaders::MOMENTUM, a.len(), &[("BETA", f64::from(beta))], &[a, b, &out])?;
-        Ok(self.record(out, &[z, previous], move |g| Ok(vec![Some(scale(g, 1.0 + beta)?), Some(scale(g, -beta)?)])))
-    }
-
-    /// `factor[sample] * a` with the factors held constant.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] unless there is one factor a sample, [`Error::OutOfMemory`].
-    pub fn scale_samples(&self, a: &Var, factor: &Tensor) -> Result<Var> {
-        let out = scale_samples(a.value(), factor)?;
-        let factor = factor.clone();
-        Ok(self.record(out, &[a], move |g| Ok(vec![Some(scale_samples(g, &factor)?)])))
-    }
+/// The extrapolated point of FISTA: `z + beta (z - previous)`.
+///
+/// # Errors
+/// [`Error::Shape`] if the shapes differ, [`Error::OutOfMemory`].
+pub fn momentum(z: &Tensor, previous: &Tensor, beta: f32) -> Result<Tensor> {
+    same_shape("momentum", z, previous)?;
+    let out = Tensor::uninitialized(z.gpu(), "momentum", z.shape())?;
+    Call::on(&[z, previous, &out]).numbers(&[beta]).each_four(&shaders::MOMENTUM, z.len())?;
+    Ok(out)
 }

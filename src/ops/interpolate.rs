@@ -1,9 +1,8 @@
 //! Rows of a table, interpolated between the points of a grid.
 
-use super::over;
 use crate::error::{Error, Result};
 use crate::shaders;
-use crate::tensor::Tensor;
+use crate::tensor::{Call, Tensor};
 
 /// The row of `rows: [points, columns]` at each place of `at: [n]`, linear between the points of `grid: [points]`, which
 /// ascend, and constant beyond its ends: `[n, columns]`.
@@ -21,6 +20,6 @@ pub fn interpolate(at: &Tensor, grid: &Tensor, rows: &Tensor) -> Result<Tensor> 
     }
     let out = Tensor::uninitialized(at.gpu(), "interpolate", &[samples, columns])?;
     let constants = [("POINTS", points as f64), ("COLUMNS", columns as f64)];
-    over(at.gpu(), &shaders::INTERPOLATE, out.len(), &constants, &[at, grid, rows, &out])?;
+    Call::on(&[at, grid, rows, &out]).constants(&constants).each(&shaders::INTERPOLATE, out.len())?;
     Ok(out)
 }

@@ -2,9 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::shaders;
-use crate::tensor::Tensor;
+use crate::tensor::{Call, Tensor};
 
-/// Divides every atom of `weight: [atoms, k, k, channels]` by its l2 norm (at least 1e-12), in place. Not
+/// Divides every atom of `weight: [atoms, kh, kw, channels]` by its l2 norm (at least 1e-12), in place. Not
 /// differentiated.
 ///
 /// # Errors
@@ -14,6 +14,6 @@ pub fn normalize_atoms(weight: &Tensor) -> Result<()> {
     if weight.is_empty() {
         return Err(Error::shape("normalize_atoms", "a dictionary has atoms", &[weight.shape()]));
     }
-    let constants = [("ATOMS", atoms as f64), ("SIZE", (weight.len() / atoms) as f64)];
-    weight.gpu().run(&shaders::NORMALIZE_ATOMS, &constants, &[weight.buffer()], atoms)
+    let constants = [("SIZE", (weight.len() / atoms) as f64)];
+    Call::on(&[weight]).constants(&constants).each_group(&shaders::NORMALIZE_ATOMS, atoms)
 }

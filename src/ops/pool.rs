@@ -1,20 +1,19 @@
 //! Max pooling and global average pooling.
 
-use super::over;
 use crate::error::{Error, Result};
 use crate::shaders;
 use crate::shape::pooled;
 use crate::tape::{Tape, Var};
-use crate::tensor::Tensor;
+use crate::tensor::{Call, Tensor};
 
 /// A square pooling window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// Its side.
     pub size: usize,
-    /// Pixels from one window to the next.
+    /// Stride in pixels.
     pub stride: usize,
-    /// Pixels around the map that never win; at most half the side.
+    /// Padding, which never wins; at most half the side.
     pub padding: usize,
 }
 
@@ -48,12 +47,12 @@ impl Tape {
             ("PADDING", padding),
         ]
         .map(|(name, value)| (name, value as f64));
-        over(gpu, &shaders::MAX_POOL, out.len(), &constants, &[x.value(), &out, &place])?;
-        Ok(self.record(out, &[x], move |g| {
+        Call::on(&[x.value(), &out, &place]).constants(&constants).each(&shaders::MAX_POOL, out.len())?;
+        self.record(out, &[x], move |g| {
             let x_bar = Tensor::uninitialized(g.gpu(), "max_pool_gradient", &input)?;
-            over(g.gpu(), &shaders::MAX_POOL_GRADIENT, x_bar.len(), &constants, &[g, &place, &x_bar])?;
+            Call::on(&[g, &place, &x_bar]).constants(&constants).each(&shaders::MAX_POOL_GRADIENT, x_bar.len())?;
             Ok(vec![Some(x_bar)])
-        }))
+        })
     }
 
     /// The mean over all pixels: `[n, h, w, c]` to `[n, c]`.
@@ -68,11 +67,11 @@ impl Tape {
         let gpu = x.value().gpu();
         let out = Tensor::uninitialized(gpu, "global_average_pool", &[n, c])?;
         let constants = [("PIXELS", (h * w) as f64), ("CHANNELS", c as f64)];
-        over(gpu, &shaders::GLOBAL_AVERAGE_POOL, out.len(), &constants, &[x.value(), &out])?;
-        Ok(self.record(out, &[x], move |g| {
+        Call::on(&[x.value(), &out]).constants(&constants).each(&shaders::GLOBAL_AVERAGE_POOL, out.len())?;
+        self.record(out, &[x], move |g| {
             let x_bar = Tensor::uninitialized(g.gpu(), "global_average_pool_gradient", &input)?;
-            over(g.gpu(), &shaders::GLOBAL_AVERAGE_POOL_GRADIENT, x_bar.len(), &constants, &[g, &x_bar])?;
+            Call::on(&[g, &x_bar]).constants(&constants).each(&shaders::GLOBAL_AVERAGE_POOL_GRADIENT, x_bar.len())?;
             Ok(vec![Some(x_bar)])
-        }))
+        })
     }
 }

@@ -1,9 +1,8 @@
 //! Sums over each sample, and over groups, in a fixed order.
 
-use super::over;
 use crate::error::{Error, Result};
 use crate::shaders;
-use crate::tensor::Tensor;
+use crate::tensor::{Call, Tensor};
 
 /// `|a|_1` of each sample of `a: [n, ..]`, `[n]`.
 ///
@@ -40,7 +39,7 @@ fn sum_samples(a: &Tensor, power: usize) -> Result<Tensor> {
     let part = Tensor::uninitialized(a.gpu(), "sum_samples", &[parts, samples])?;
     let constants =
         [("SAMPLES", samples as f64), ("SAMPLE", sample as f64), ("PARTS", parts as f64), ("POWER", power as f64)];
-    a.gpu().run(&shaders::SUM_SAMPLES, &constants, &[a.buffer(), part.buffer()], samples * parts)?;
+    Call::on(&[a, &part]).constants(&constants).each_group(&shaders::SUM_SAMPLES, samples * parts)?;
     sum_groups(&part, &[samples])
 }
 
@@ -51,6 +50,6 @@ pub(super) fn sum_groups(part: &Tensor, shape: &[usize]) -> Result<Tensor> {
         return part.reshape(shape);
     }
     let out = Tensor::uninitialized(part.gpu(), "sum_groups", shape)?;
-    over(part.gpu(), &shaders::SUM_GROUPS, out.len(), &[("GROUPS", groups as f64)], &[part, &out])?;
+    Call::on(&[part, &out]).constants(&[("GROUPS", groups as f64)]).each(&shaders::SUM_GROUPS, out.len())?;
     Ok(out)
 }

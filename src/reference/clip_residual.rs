@@ -1,8 +1,8 @@
-//! Outliers of a signal, by what its reconstruction does not explain.
+//! Clipping of outliers: values far from the reconstruction.
 
 use super::{dot, zip};
 
-/// `<x - r, x> / |x - r|^2`, the factor that fits the reconstruction `x - r` to the signal `x` best; 0 where there is none.
+/// `<x - r, x> / |x - r|^2`, the factor that best fits the reconstruction `x - r` to the signal `x`; 0 without one.
 ///
 /// Shapes: `x` and `r` are one sample.
 pub fn reconstruction_scale(x: &[f64], r: &[f64]) -> f64 {
@@ -11,7 +11,7 @@ pub fn reconstruction_scale(x: &[f64], r: &[f64]) -> f64 {
     if square > 0.0 { dot(&kept, x) / square } else { 0.0 }
 }
 
-/// `kept + clamp(x - kept, -limit, limit)` with `kept = scale (x - r)`, the [`reconstruction_scale`] being that of each of
+/// `kept + clamp(x - kept, -limit, limit)` with `kept = scale (x - r)` and the [`reconstruction_scale`] of each of
 /// `samples`.
 ///
 /// Shapes: `x`, `r` and the result are `[samples, ..]`. Source: the solution for `e` of
@@ -46,23 +46,23 @@ pub fn clip_residual_gradient(x: &[f64], r: &[f64], g: &[f64], samples: usize, l
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::{assert_close, central_difference, fill::fill};
+    use crate::reference::{assert_close, central_difference, sequence::sequence};
 
     #[test]
     fn a_reconstruction_is_scaled_to_fit_and_what_it_does_not_explain_is_clipped() {
-        // The reconstruction is [1, 1, 1, 0], of a signal of [2, 2, 2, 5]: twice as much fits best.
+        // The reconstruction [1, 1, 1, 0] fits the signal [2, 2, 2, 5] best with a factor of two.
         let (x, r) = ([2.0, 2.0, 2.0, 5.0], [1.0, 1.0, 1.0, 5.0]);
         assert_eq!(reconstruction_scale(&x, &r), 2.0);
         assert_eq!(clip_residual(&x, &r, 1, 0.5), [2.0, 2.0, 2.0, 0.5]);
         assert_eq!(clip_residual(&x, &r, 1, 9.0), x);
         assert_eq!(clip_residual(&x, &r, 1, 0.0), [2.0, 2.0, 2.0, 0.0]);
-        // Without a reconstruction all is left.
+        // Without a reconstruction, everything is residual.
         assert_eq!(clip_residual(&x, &x, 1, 3.0), [2.0, 2.0, 2.0, 3.0]);
     }
 
     #[test]
     fn the_gradient_at_constant_scale_matches_central_differences() {
-        let (x, r, g) = (fill(24, 1, 1.0), fill(24, 2, 0.5), fill(24, 3, 1.0));
+        let (x, r, g) = (sequence(24, 1, 1.0), sequence(24, 2, 0.5), sequence(24, 3, 1.0));
         let scales = [reconstruction_scale(&x[..12], &r[..12]), reconstruction_scale(&x[12..], &r[12..])];
         let at = |x: &[f64], r: &[f64]| {
             let one = |i: usize| {

@@ -4,8 +4,10 @@ use super::{
     correlation::correlation,
     fista_step::fista_step,
     momentum::{momentum, momentum_coefficients},
-    residual::{residual, residual_norms, scale_by_norm, scale_by_norm_gradient},
+    residual::residual,
+    scale_samples::{scale_by_norm, scale_by_norm_gradient},
     soft_threshold::{Prox, soft_threshold_gradient},
+    sum_samples::sum_samples,
     synthesis::synthesis,
     weight_gradient::weight_gradient,
     zip,
@@ -25,7 +27,7 @@ pub struct Csc {
     pub lambda: Vec<f64>,
     /// The rest of the penalty.
     pub prox: Prox,
-    /// Whether iterations start from the extrapolated point (FISTA) or from the last code (ISTA).
+    /// Whether iterations start from the extrapolated point (FISTA) or the last code (ISTA).
     pub momentum: bool,
     /// Whether the gradient is taken at the last code although the step starts from the extrapolated point (the
     /// authors' code), rather than at that point too (FISTA). It makes a difference from the third iteration on.
@@ -35,16 +37,16 @@ pub struct Csc {
     pub root_noise: bool,
 }
 
-/// What one iteration leaves for the backward pass.
+/// What one iteration keeps for the backward pass.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Iteration {
     /// Where the gradient was taken, `[n, code_height, code_width, atoms]`.
     pub point: Vec<f64>,
     /// `x - A point`, not scaled, `[n, height, width, channels]`.
     pub residual: Vec<f64>,
-    /// What stood in place of the residual in the step: the residual itself, or scaled by its norm.
+    /// The residual that the step used: as it is, or scaled by its norm.
     pub scaled_residual: Vec<f64>,
-    /// The code that the iteration arrived at, `[n, code_height, code_width, atoms]`.
+    /// The code after the iteration, `[n, code_height, code_width, atoms]`.
     pub code: Vec<f64>,
 }
 
@@ -68,7 +70,7 @@ impl Csc {
     ///
     /// `r_k = x - A p_k`, `z_k = prox(y_k + t A^T r_k)`, `y_{k+1} = z_k + beta_{k+1} (z_k - z_{k-1})`.
     ///
-    /// Shapes: `x` is `[n, height, width, channels]`, `w` is `[atoms, k, k, channels]`; [`Trace::codes`] is
+    /// Shapes: `x` is `[n, height, width, channels]`, `w` is `[atoms, kh, kw, channels]`; [`Trace::codes`] is
     /// `[n, code_height, code_width, atoms]`. Source: FISTA, Beck & Teboulle 2009, equations 4.1 to 4.3; SDNet,
     /// arXiv 2210.12945.
     pub fn forward(&self, s: &ConvShape, x: &[f64], w: &[f64]) -> Trace {
@@ -81,7 +83,7 @@ impl Csc {
     ///
     /// - `v = z_bar * [z_k != 0] / (1 + t mu)`, `q = t A v` (with root noise also scaled as the residual was),
     /// - `x_bar += q`, `W_bar += t corr(v, r_k) - corr(p_k, q)`, `p_bar = -A^T q`, `y_bar = v` (plus `p_bar` if the
-    ///   gradient was taken there, else it goes to `z_{k-1}`),
+    ///   gradient was taken there, otherwise it goes to `z_{k-1}`),
     /// - `z_{k-1}_bar += (1 + beta_k) y_bar`, `z_{k-2}_bar -= beta_k y_bar`.
     ///
     /// Shapes: `g` is that of the codes, the gradients are those of `x` and `w`. Source: reverse-mode differentiation
@@ -90,24 +92,24 @@ impl Csc {
         let codes = trace.codes().len();
         debug_assert_eq!(g.len(), codes);
         let (mut grad_x, mut grad_w) = (vec![0.0; x.len()], vec![0.0; w.len()]);
-        // The upstream gradients on the code that is being differentiated, and on the two before it.
+        // The upstream gradients on the code being differentiated, and on the two before it.
         let mut z_bar = g.to_vec();
         let mut previous_bar = vec![0.0; codes];
         for (k, iteration) in trace.iterations.iter().enumerate().rev() {
             let v = soft_threshold_gradient(&iteration.code, &z_bar, self.step, self.prox);
             let q = self.residual_gradient(s, w, k, iteration, &v);
-            add(&mut grad_x, 1.0, &q);
-            add(&mut grad_w, self.step, &weight_gradient(s, &v, &iteration.scaled_residual));
-            add(&mut grad_w, -1.0, &weight_gradient(s, &iteration.point, &q));
+            add_scaled(&mut grad_x, 1.0, &q);
+            add_scaled(&mut grad_w, self.step, &weight_gradient(s, &v, &iteration.scaled_residual));
+            add_scaled(&mut grad_w, -1.0, &weight_gradient(s, &iteration.point, &q));
 
             let beta = self.beta(k);
             let point_bar: Vec<f64> = correlation(s, &q, w).iter().map(|v| -v).collect();
             let y_bar = if self.gradient_at_code { v } else { zip(&v, &point_bar, |v, p| v + p) };
             let mut before_previous_bar = vec![0.0; codes];
-            add(&mut previous_bar, 1.0 + beta, &y_bar);
-            add(&mut before_previous_bar, -beta, &y_bar);
+            add_scaled(&mut previous_bar, 1.0 + beta, &y_bar);
+            add_scaled(&mut before_previous_bar, -beta, &y_bar);
             if self.gradient_at_code {
-                add(&mut previous_bar, 1.0, &point_bar);
+                add_scaled(&mut previous_bar, 1.0, &point_bar);
             }
             (z_bar, previous_bar) = (previous_bar, before_previous_bar);
         }
@@ -121,7 +123,7 @@ impl Csc {
         if self.is_scaled(k) { scale_by_norm_gradient(&iteration.residual, &q, s.n) } else { q }
     }
 
-    /// The forward pass, with `scaled(k, r)` in place of the residual `r` of iteration `k` (from 0).
+    /// The forward pass, with `scaled(k, r)` for the residual `r` of iteration `k` (from 0).
     fn unroll(&self, s: &ConvShape, x: &[f64], w: &[f64], scaled: impl Fn(usize, &[f64]) -> Vec<f64>) -> Trace {
         debug_assert!(self.iterations >= 1);
         debug_assert_eq!(self.lambda.len(), s.n);
@@ -154,11 +156,11 @@ impl Csc {
 /// `1/2 |x - A z|^2 + lambda |z|_1 + mu/2 |z|^2` of every sample: `n` values.
 ///
 /// Shapes: `x` is `[n, height, width, channels]`, `z` is `[n, code_height, code_width, atoms]`, `w` is
-/// `[atoms, k, k, channels]`, `lambda` is `[n]`. Source: SDNet, arXiv 2210.12945.
+/// `[atoms, kh, kw, channels]`, `lambda` is `[n]`. Source: SDNet, arXiv 2210.12945.
 pub fn objective(s: &ConvShape, x: &[f64], z: &[f64], w: &[f64], lambda: &[f64], mu: f64) -> Vec<f64> {
     debug_assert_eq!(lambda.len(), s.n);
-    let data = residual_norms(&residual(s, x, z, w), s.n);
-    let squares = residual_norms(z, s.n);
+    let data = sum_samples(&residual(s, x, z, w), s.n, 2);
+    let squares = sum_samples(z, s.n, 2);
     let mut result = Vec::with_capacity(s.n);
     for (n, code) in z.chunks_exact(z.len() / s.n).enumerate() {
         let l1: f64 = code.iter().map(|z| z.abs()).sum();
@@ -168,7 +170,7 @@ pub fn objective(s: &ConvShape, x: &[f64], z: &[f64], w: &[f64], lambda: &[f64],
 }
 
 /// `sum += factor * v`
-fn add(sum: &mut [f64], factor: f64, v: &[f64]) {
+fn add_scaled(sum: &mut [f64], factor: f64, v: &[f64]) {
     debug_assert_eq!(sum.len(), v.len());
     for (sum, v) in sum.iter_mut().zip(v) {
         *sum += factor * v;
@@ -179,9 +181,10 @@ fn add(sum: &mut [f64], factor: f64, v: &[f64]) {
 mod tests {
     use super::*;
     use crate::reference::{
-        assert_close, central_difference, dot, fill::fill, normalize_atoms::normalize_atoms,
-        power_iteration::power_iteration,
+        assert_close, central_difference, dot, normalize_atoms::normalize_atoms, power_iteration::power_iteration,
+        sequence::sequence,
     };
+    use crate::shape::Geometry;
 
     struct Case {
         s: ConvShape,
@@ -192,10 +195,14 @@ mod tests {
 
     /// FISTA with different lambdas per sample and the step `0.9 / L`.
     fn case(kernel: usize, stride: usize, padding: usize, iterations: usize, prox: Prox) -> Case {
-        let s = ConvShape::new("test", &[2, 5, 6, 2], &[4, kernel, kernel, 2], stride, padding).unwrap();
-        let x = fill(s.signal().iter().product(), 1, 1.0);
-        let w = normalize_atoms(&fill(s.weight().iter().product(), 2, 1.0), s.atoms);
-        let v0 = fill(s.codes().iter().product::<usize>() / s.n, 77, 1.0);
+        rectangular_case([kernel; 2], Geometry::square(stride, padding), iterations, prox)
+    }
+
+    fn rectangular_case(kernel: [usize; 2], geometry: Geometry, iterations: usize, prox: Prox) -> Case {
+        let s = ConvShape::new("test", &[2, 5, 6, 2], &[4, kernel[0], kernel[1], 2], geometry).unwrap();
+        let x = sequence(s.signal().iter().product(), 1, 1.0);
+        let w = normalize_atoms(&sequence(s.weight().iter().product(), 2, 1.0), s.atoms);
+        let v0 = sequence(s.codes().iter().product::<usize>() / s.n, 77, 1.0);
         let (_, lipschitz) = power_iteration(&ConvShape { n: 1, ..s }, &w, &v0, 300);
         let (step, lambda) = (0.9 / lipschitz, vec![0.1, 0.2]);
         let csc = Csc { iterations, step, lambda, prox, momentum: true, gradient_at_code: false, root_noise: false };
@@ -205,7 +212,7 @@ mod tests {
     const NON_NEGATIVE: Prox = Prox { mu: 0.0, non_negative: true };
     const SIGNED_ELASTIC: Prox = Prox { mu: 0.3, non_negative: false };
 
-    /// The distance of the nearest prox argument of any iteration to a kink of the prox.
+    /// The smallest distance of a prox argument in any iteration to a kink of the prox.
     fn distance_to_kinks(case: &Case, trace: &Trace) -> f64 {
         let Case { s, w, csc, .. } = case;
         let identity = Prox { mu: 0.0, non_negative: false };
@@ -236,7 +243,7 @@ mod tests {
             let at = &trace.iterations[k].residual;
             if csc.is_scaled(k) { scale_by_norm_gradient(at, r, s.n) } else { r.to_vec() }
         };
-        let g = fill(trace.codes().len(), 3, 1.0);
+        let g = sequence(trace.codes().len(), 3, 1.0);
         let f = |x: &[f64], w: &[f64]| dot(csc.unroll(s, x, w, frozen).codes(), &g);
         let (grad_x, grad_w) = csc.backward(s, x, w, &trace, &g);
         assert_close(&grad_x, &central_difference(|x| f(x, w), x, 1e-6), 1e-7);
@@ -251,6 +258,14 @@ mod tests {
         assert_gradients(&case(3, 2, 1, 3, SIGNED_ELASTIC));
         assert_gradients(&case(5, 3, 2, 3, NON_NEGATIVE));
         assert_gradients(&case(1, 1, 0, 3, SIGNED_ELASTIC));
+    }
+
+    #[test]
+    fn fista_gradients_match_central_differences_where_the_axes_differ() {
+        let of = |kernel, stride, padding| rectangular_case(kernel, Geometry { stride, padding }, 3, NON_NEGATIVE);
+        assert_gradients(&of([1, 5], [1, 1], [0, 2]));
+        assert_gradients(&of([5, 1], [2, 1], [2, 0]));
+        assert_gradients(&of([3, 4], [1, 3], [0, 2]));
     }
 
     #[test]
@@ -292,7 +307,7 @@ mod tests {
         let (plain, scaled) = (plain.forward(&s, &x, &w), scaled.forward(&s, &x, &w));
         assert_eq!(plain.iterations[0], scaled.iterations[0]);
         for iteration in &scaled.iterations[1..] {
-            assert_close(&residual_norms(&iteration.scaled_residual, s.n), &[0.25; 2], 1e-12);
+            assert_close(&sum_samples(&iteration.scaled_residual, s.n, 2), &[0.25; 2], 1e-12);
         }
     }
 
@@ -326,7 +341,7 @@ mod tests {
 
     #[test]
     fn the_objective_is_per_sample() {
-        let s = ConvShape::new("test", &[2, 1, 2, 1], &[1, 1, 1, 1], 1, 0).unwrap();
+        let s = ConvShape::new("test", &[2, 1, 2, 1], &[1, 1, 1, 1], Geometry::square(1, 0)).unwrap();
         let (x, z) = ([3.0, 0.0, 1.0, 1.0], [1.0, -1.0, 1.0, 1.0]);
         assert_close(&objective(&s, &x, &z, &[1.0], &[0.5, 2.0], 4.0), &[2.5 + 1.0 + 4.0, 4.0 + 4.0], 1e-15);
     }

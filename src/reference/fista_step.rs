@@ -10,7 +10,7 @@ use crate::shape::ConvShape;
 /// `prox(y + step * A^T r)`; without `y`, a step from zero: `prox(step * A^T r)`.
 ///
 /// Shapes: `y` and the result are `[n, code_height, code_width, atoms]`, `r` is `[n, height, width, channels]`, `w` is
-/// `[atoms, k, k, channels]`, `lambda` is one value per sample. Source: FISTA, Beck & Teboulle 2009, equation 4.1;
+/// `[atoms, kh, kw, channels]`, `lambda` is one value per sample. Source: FISTA, Beck & Teboulle 2009, equation 4.1;
 /// SDNet, arXiv 2210.12945.
 pub fn fista_step(
     s: &ConvShape,
@@ -33,13 +33,14 @@ pub fn fista_step(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::{assert_close, central_difference, dot, fill::fill};
+    use crate::reference::{assert_close, central_difference, dot, sequence::sequence};
     use crate::reference::{soft_threshold::soft_threshold_gradient, synthesis::synthesis};
+    use crate::shape::Geometry;
 
     #[test]
     fn a_step_without_a_point_is_a_step_from_zero() {
-        let s = ConvShape::new("test", &[2, 4, 3, 2], &[3, 3, 3, 2], 1, 1).unwrap();
-        let (r, w) = (fill(48, 1, 1.0), fill(54, 2, 1.0));
+        let s = ConvShape::new("test", &[2, 4, 3, 2], &[3, 3, 3, 2], Geometry::square(1, 1)).unwrap();
+        let (r, w) = (sequence(48, 1, 1.0), sequence(54, 2, 1.0));
         let zero = vec![0.0; s.codes().iter().product()];
         let prox = Prox { mu: 0.1, non_negative: false };
         let step = |y| fista_step(&s, y, &r, &w, 0.2, &[0.1, 0.3], prox);
@@ -48,10 +49,10 @@ mod tests {
 
     #[test]
     fn its_gradients_match_central_differences_off_the_kinks() {
-        let s = ConvShape::new("test", &[2, 4, 3, 2], &[3, 3, 3, 2], 1, 1).unwrap();
-        let (y, r, w) = (fill(72, 1, 1.0), fill(48, 2, 1.0), fill(54, 3, 1.0));
+        let s = ConvShape::new("test", &[2, 4, 3, 2], &[3, 3, 3, 2], Geometry::square(1, 1)).unwrap();
+        let (y, r, w) = (sequence(72, 1, 1.0), sequence(48, 2, 1.0), sequence(54, 3, 1.0));
         let (step, lambda, prox) = (0.2, [0.5, 1.0], Prox { mu: 0.1, non_negative: true });
-        let g = fill(72, 4, 1.0);
+        let g = sequence(72, 4, 1.0);
         let u = fista_step(&s, Some(&y), &r, &w, step, &[0.0; 2], Prox { mu: 0.0, non_negative: false });
         assert!(u.iter().enumerate().all(|(i, u)| (u - step * lambda[i / 36]).abs() > 1e-4));
 

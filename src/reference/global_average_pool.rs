@@ -33,7 +33,7 @@ pub fn global_average_pool_gradient(g: &[f64], channels: usize, pixels: usize) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::{assert_close, central_difference, dot, fill::fill};
+    use crate::reference::{assert_close, central_difference, dot, sequence::sequence};
 
     #[test]
     fn every_sample_and_channel_has_its_own_mean() {
@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn the_gradient_matches_central_differences() {
-        let (x, g) = (fill(2 * 15 * 3, 1, 1.0), fill(6, 2, 1.0));
+        let (x, g) = (sequence(2 * 15 * 3, 1, 1.0), sequence(6, 2, 1.0));
         let numeric = central_difference(|x| dot(&global_average_pool(x, 2, 3), &g), &x, 1e-3);
         assert_close(&global_average_pool_gradient(&g, 3, 15), &numeric, 1e-9);
     }

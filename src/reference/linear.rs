@@ -43,7 +43,7 @@ pub fn linear_gradient(x: &[f64], w: &[f64], g: &[f64], outputs: usize) -> (Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::{assert_close, central_difference, dot, fill::fill};
+    use crate::reference::{assert_close, central_difference, dot, sequence::sequence};
 
     #[test]
     fn a_worked_example_comes_out_as_on_paper() {
@@ -53,7 +53,8 @@ mod tests {
 
     #[test]
     fn the_gradients_match_central_differences() {
-        let (x, w, b, g) = (fill(3 * 5, 1, 1.0), fill(4 * 5, 2, 1.0), fill(4, 3, 1.0), fill(12, 4, 1.0));
+        let (x, w, b, g) =
+            (sequence(3 * 5, 1, 1.0), sequence(4 * 5, 2, 1.0), sequence(4, 3, 1.0), sequence(12, 4, 1.0));
         let (gx, gw, gb) = linear_gradient(&x, &w, &g, 4);
         assert_close(&gx, &central_difference(|x| dot(&linear(x, &w, &b), &g), &x, 1e-3), 1e-9);
         assert_close(&gw, &central_difference(|w| dot(&linear(&x, w, &b), &g), &w, 1e-3), 1e-9);

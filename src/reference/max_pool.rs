@@ -2,7 +2,7 @@
 
 use crate::shape::pooled;
 
-/// Max-pooling with square windows over maps `[n, height, width, channels]`; the result is
+/// The sizes of max-pooling with square windows over maps `[n, height, width, channels]`; the result is
 /// `[n, pooled_height, pooled_width, channels]`, `pooled = floor((size + 2 padding - window) / stride) + 1`.
 /// Padding never wins. Source: PyTorch's `torch.nn.MaxPool2d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,30 +28,6 @@ impl MaxPool {
     pub fn output(&self) -> [usize; 4] {
         let side = |size| pooled(size, self.window, self.stride, self.padding);
         [self.n, side(self.height), side(self.width), self.channels]
-    }
-
-    /// `result[n,oy,ox,c] = max over ky, kx of x[n, oy*stride + ky - padding, ox*stride + kx - padding, c]`, over what
-    /// lies inside the map.
-    ///
-    /// Shapes: `x` is `[n, height, width, channels]`, the result is [`output`](Self::output). Source: PyTorch's
-    /// `torch.nn.MaxPool2d`.
-    pub fn forward(&self, x: &[f64]) -> Vec<f64> {
-        self.winners(x).into_iter().map(|i| x[i]).collect()
-    }
-
-    /// The gradient of [`forward`](Self::forward) at `x`: each upstream value goes to the first maximum of its window
-    /// in row-major order, and adds up where windows share it.
-    ///
-    /// Shapes: `x` and the result are `[n, height, width, channels]`, `g` is [`output`](Self::output). Source:
-    /// PyTorch's `torch.nn.MaxPool2d`, differentiated.
-    pub fn gradient(&self, x: &[f64], g: &[f64]) -> Vec<f64> {
-        let winners = self.winners(x);
-        debug_assert_eq!(winners.len(), g.len());
-        let mut result = vec![0.0; x.len()];
-        for (i, g) in winners.into_iter().zip(g) {
-            result[i] += g;
-        }
-        result
     }
 
     /// The flat index into `x` of every result.
@@ -90,42 +66,66 @@ impl MaxPool {
     }
 }
 
+/// `result[n,oy,ox,c] = max over ky, kx of x[n, oy*stride + ky - padding, ox*stride + kx - padding, c]`, over what
+/// lies inside the map.
+///
+/// Shapes: `x` is `[n, height, width, channels]`, the result is [`MaxPool::output`]. Source: PyTorch's
+/// `torch.nn.MaxPool2d`.
+pub fn max_pool(pool: &MaxPool, x: &[f64]) -> Vec<f64> {
+    pool.winners(x).into_iter().map(|i| x[i]).collect()
+}
+
+/// The gradient of [`max_pool`] at `x`: each upstream value goes to the first maximum of its window in row-major order,
+/// and adds up where windows share it.
+///
+/// Shapes: `x` and the result are `[n, height, width, channels]`, `g` is [`MaxPool::output`]. Source: PyTorch's
+/// `torch.nn.MaxPool2d`, differentiated.
+pub fn max_pool_gradient(pool: &MaxPool, x: &[f64], g: &[f64]) -> Vec<f64> {
+    let winners = pool.winners(x);
+    debug_assert_eq!(winners.len(), g.len());
+    let mut result = vec![0.0; x.len()];
+    for (i, g) in winners.into_iter().zip(g) {
+        result[i] += g;
+    }
+    result
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::{assert_close, central_difference, dot, fill::fill};
+    use crate::reference::{assert_close, central_difference, dot, sequence::sequence};
 
     const SMALL: MaxPool = MaxPool { n: 1, height: 3, width: 3, channels: 1, window: 3, stride: 2, padding: 1 };
 
     #[test]
     fn a_worked_example_comes_out_as_on_paper() {
         let x: Vec<f64> = (1..=9).map(f64::from).collect();
-        assert_eq!(SMALL.forward(&x), [5.0, 6.0, 8.0, 9.0]);
-        assert_eq!(SMALL.gradient(&x, &[1.0, 2.0, 3.0, 4.0]), [0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 0.0, 3.0, 4.0]);
+        assert_eq!(max_pool(&SMALL, &x), [5.0, 6.0, 8.0, 9.0]);
+        assert_eq!(max_pool_gradient(&SMALL, &x, &[1.0, 2.0, 3.0, 4.0]), [0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 0.0, 3.0, 4.0]);
     }
 
     #[test]
     fn padding_never_wins_over_negative_values() {
-        assert_eq!(SMALL.forward(&[-1.0; 9]), [-1.0; 4]);
+        assert_eq!(max_pool(&SMALL, &[-1.0; 9]), [-1.0; 4]);
     }
 
     #[test]
     fn equal_values_send_the_gradient_to_the_first_in_row_major_order() {
         let expected = [1.0, 2.0, 0.0, 3.0, 4.0, 0.0, 0.0, 0.0, 0.0];
-        assert_eq!(SMALL.gradient(&[5.0; 9], &[1.0, 2.0, 3.0, 4.0]), expected);
+        assert_eq!(max_pool_gradient(&SMALL, &[5.0; 9], &[1.0, 2.0, 3.0, 4.0]), expected);
     }
 
     #[test]
     fn the_gradient_matches_central_differences_for_overlapping_windows_and_odd_sizes() {
         for (window, stride, padding) in [(3, 2, 1), (2, 2, 0), (3, 1, 1), (2, 3, 1)] {
             let pool = MaxPool { n: 2, height: 7, width: 5, channels: 3, window, stride, padding };
-            let x = fill(2 * 7 * 5 * 3, 1, 1.0);
+            let x = sequence(2 * 7 * 5 * 3, 1, 1.0);
             let mut sorted = x.clone();
             sorted.sort_by(f64::total_cmp);
             assert!(sorted.windows(2).all(|pair| pair[1] - pair[0] > 1e-5), "two values are too close");
-            let g = fill(pool.output().iter().product(), 2, 1.0);
-            let numeric = central_difference(|x| dot(&pool.forward(x), &g), &x, 1e-6);
-            assert_close(&pool.gradient(&x, &g), &numeric, 1e-8);
+            let g = sequence(pool.output().iter().product(), 2, 1.0);
+            let numeric = central_difference(|x| dot(&max_pool(&pool, x), &g), &x, 1e-6);
+            assert_close(&max_pool_gradient(&pool, &x, &g), &numeric, 1e-8);
         }
     }
 }

@@ -1,14 +1,17 @@
-//! The f64 twin of every op, forward and gradient: the specification that the shaders are held against.
+//! The f64 twin of every op, forward and gradient: the specification that the shaders are tested against.
 //!
-//! Plain loops over flat slices, one file per op with the stem of its shader. Nothing here is fast, and nothing here
-//! shares code with the GPU side except the size arithmetic of [`crate::shape`].
+//! Plain loops over flat slices, one file per op with the stem of its shader; the stem of every shader is the name of a
+//! function here. Nothing here is fast, and nothing here shares code with the GPU side except the size arithmetic of
+//! [`crate::shape`].
 //!
-//! - Maps (signals and codes) are NHWC, `[n, height, width, channels]`; weights are OHWI, `[atoms, k, k, channels]`.
+//! - Maps (signals and codes) are NHWC, `[n, height, width, channels]`; weights are OHWI, `[atoms, kh, kw, channels]`.
 //! - The dictionary acts as `A` (synthesis, codes to signal) and `A^T` (analysis, signal to codes).
-//! - Lengths are the caller's promise; they are checked in debug builds only.
+//! - Callers must pass matching lengths; only debug builds check them.
 //!
 //! The networks are those of SDNet, arXiv 2210.12945.
 
+pub mod add;
+pub mod add_bias;
 pub mod batch_norm;
 pub mod ceiling;
 pub mod clip_residual;
@@ -17,8 +20,11 @@ pub mod cross_entropy;
 pub mod csc;
 pub mod fill;
 pub mod fista_step;
+pub mod fold;
 pub mod global_average_pool;
 pub mod interpolate;
+pub mod inverse_norm;
+pub mod layout;
 pub mod linear;
 pub mod max_pool;
 pub mod momentum;
@@ -26,12 +32,23 @@ pub mod normalize_atoms;
 pub mod power_iteration;
 pub mod relu;
 pub mod residual;
+pub mod scale;
+pub mod scale_samples;
+pub mod sequence;
 pub mod sgd;
 pub mod soft_threshold;
+pub mod step_bound;
+pub mod step_size;
+pub mod sum_groups;
+pub mod sum_samples;
 pub mod synthesis;
+pub mod unfold;
 pub mod weight_gradient;
 
-/// Norms are floored at this before they divide anything.
+#[cfg(test)]
+use crate::shape::{ConvShape, Geometry};
+
+/// Norms are floored at this before dividing.
 pub const NORM_FLOOR: f64 = 1e-12;
 
 /// The gradient of `f` at the point `at` by central differences: `(f(at + h e_i) - f(at - h e_i)) / 2h` for every `i`.
@@ -51,7 +68,7 @@ pub fn central_difference(f: impl Fn(&[f64]) -> f64, at: &[f64], h: f64) -> Vec<
     gradient
 }
 
-/// The inner product `sum_i a_i b_i` of two slices of one length.
+/// The inner product `sum_i a_i b_i` of two slices of equal length.
 pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     debug_assert_eq!(a.len(), b.len());
     a.iter().zip(b).map(|(a, b)| a * b).sum()
@@ -77,7 +94,7 @@ fn assert_close(got: &[f64], expected: &[f64], tolerance: f64) {
     }
 }
 
-/// Sizes that have gone wrong before: odd maps, one channel, strides that leave rows over, kernels as large as the map.
+/// Sizes that have caused errors: odd maps, one channel, strides with rows left over, kernels as large as the map.
 #[cfg(test)]
 fn nasty_shapes() -> Vec<crate::shape::ConvShape> {
     let mut shapes = Vec::new();
@@ -85,11 +102,52 @@ fn nasty_shapes() -> Vec<crate::shape::ConvShape> {
         for stride in 1..=4 {
             for (n, height, width, channels, atoms) in [(2, 7, 5, 3, 2), (1, 6, 9, 1, 3), (3, 11, 4, 2, 1)] {
                 let (signal, weight) = ([n, height, width, channels], [atoms, kernel, kernel, channels]);
-                shapes.extend(crate::shape::ConvShape::new("test", &signal, &weight, stride, padding).ok());
+                shapes.extend(ConvShape::new("test", &signal, &weight, Geometry::square(stride, padding)).ok());
             }
         }
     }
+    // Rectangles on maps of which some are lines.
+    for (kernel, geometry) in rectangles() {
+        for (n, height, width, channels, atoms) in
+            [(2, 7, 5, 3, 2), (1, 6, 9, 1, 3), (2, 11, 8, 2, 3), (1, 1, 70, 2, 3), (2, 33, 1, 1, 2), (1, 5, 43, 3, 1)]
+        {
+            let (signal, weight) = ([n, height, width, channels], [atoms, kernel[0], kernel[1], channels]);
+            shapes.extend(ConvShape::new("test", &signal, &weight, geometry).ok());
+        }
+    }
     shapes
+}
+
+/// Kernels that are not square, and strides and paddings that differ between the axes.
+#[cfg(test)]
+fn rectangles() -> Vec<([usize; 2], Geometry)> {
+    let of = |kernel, stride, padding| (kernel, Geometry { stride, padding });
+    let mut all = Vec::new();
+    for stride in [[1, 1], [1, 2], [2, 1], [1, 3], [3, 1], [4, 3]] {
+        all.extend([of([1, 5], stride, [0, 0]), of([1, 5], stride, [0, 2]), of([1, 5], stride, [0, 4])]);
+        all.extend([of([5, 1], stride, [0, 0]), of([5, 1], stride, [2, 0]), of([5, 1], stride, [4, 0])]);
+        all.extend([of([3, 7], stride, [1, 3]), of([3, 7], stride, [0, 6]), of([3, 7], stride, [2, 0])]);
+        all.extend([of([7, 3], stride, [3, 1]), of([3, 3], stride, [1, 0]), of([3, 3], stride, [0, 1])]);
+        all.extend([of([1, 1], stride, [0, 0]), of([2, 1], stride, [1, 0])]);
+    }
+    all.extend([of([1, 32], [1, 8], [0, 0]), of([1, 32], [1, 8], [0, 16]), of([32, 1], [8, 1], [31, 0])]);
+    all.extend([of([1, 64], [1, 16], [0, 5]), of([2, 3], [16, 5], [1, 2])]);
+    all
+}
+
+/// Some shapes small enough for central differences of every value: square, and with axes that differ.
+#[cfg(test)]
+fn smooth_shapes() -> Vec<ConvShape> {
+    let of = |signal: [usize; 4], weight: [usize; 4], stride, padding| {
+        ConvShape::new("test", &signal, &weight, Geometry { stride, padding }).unwrap()
+    };
+    vec![
+        of([2, 5, 4, 2], [3, 3, 3, 2], [2, 2], [1, 1]),
+        of([2, 5, 6, 2], [3, 1, 5, 2], [1, 3], [0, 2]),
+        of([2, 6, 4, 2], [3, 5, 1, 2], [2, 1], [3, 0]),
+        of([1, 4, 9, 2], [2, 3, 7, 2], [1, 3], [0, 3]),
+        of([2, 1, 40, 2], [3, 1, 32, 2], [1, 8], [0, 9]),
+    ]
 }
 
 #[cfg(test)]
@@ -110,10 +168,27 @@ mod tests {
 
     #[test]
     fn the_nasty_shapes_cover_every_stride_and_leave_rows_over() {
+        let shapes: Vec<_> = nasty_shapes().into_iter().filter(|s| s.kernel[0] == s.kernel[1]).collect();
+        let square = |s: &&ConvShape| s.geometry == Geometry::square(s.geometry.stride[0], s.geometry.padding[0]);
+        assert!(shapes.iter().filter(square).count() > 80);
+        assert!((1..=4).all(|stride| shapes.iter().filter(square).any(|s| s.geometry.stride[0] == stride)));
+        assert!(shapes.iter().any(|s| s.kernel == [11, 11]));
+        let left_over = |s: &ConvShape| (s.height + 2 * s.geometry.padding[0] - s.kernel[0]) % s.geometry.stride[0];
+        assert!(shapes.iter().any(|s| left_over(s) == 3));
+    }
+
+    #[test]
+    fn every_rectangle_fits_at_least_one_nasty_map_and_the_axes_differ_every_way() {
         let shapes = nasty_shapes();
-        assert!(shapes.len() > 80);
-        assert!((1..=4).all(|stride| shapes.iter().any(|s| s.stride == stride)));
-        assert!(shapes.iter().any(|s| s.kernel == 11));
-        assert!(shapes.iter().any(|s| (s.height + 2 * s.padding - s.kernel) % s.stride == 3));
+        for (kernel, geometry) in rectangles() {
+            let fits = shapes.iter().any(|s| (s.kernel, s.geometry) == (kernel, geometry));
+            assert!(fits, "{kernel:?} with {geometry:?} fits none");
+        }
+        assert!([[1, 5], [5, 1], [3, 7], [1, 32]].iter().all(|kernel| shapes.iter().any(|s| s.kernel == *kernel)));
+        assert!([[1, 3], [3, 1], [1, 8]].iter().all(|stride| shapes.iter().any(|s| s.geometry.stride == *stride)));
+        let one_sided = |axis: usize| {
+            move |s: &ConvShape| s.geometry.padding[axis] > 0 && s.geometry.padding[1 - axis] == 0 && s.taps() > 5
+        };
+        assert!(shapes.iter().any(one_sided(0)) && shapes.iter().any(one_sided(1)));
     }
 }

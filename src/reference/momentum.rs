@@ -4,7 +4,7 @@ use super::zip;
 
 /// The extrapolated point `y = z + beta (z - previous)`.
 ///
-/// Shapes: all of one length. Source: FISTA, Beck & Teboulle 2009, equation 4.3. The gradient with respect to `z` is
+/// Shapes: equal lengths. Source: FISTA, Beck & Teboulle 2009, equation 4.3. The gradient with respect to `z` is
 /// `(1 + beta) g`, with respect to `previous` `-beta g`.
 pub fn momentum(z: &[f64], previous: &[f64], beta: f64) -> Vec<f64> {
     zip(z, previous, |z, previous| z + beta * (z - previous))
@@ -28,7 +28,7 @@ pub fn momentum_coefficients(k: usize) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::{assert_close, central_difference, dot, fill::fill};
+    use crate::reference::{assert_close, central_difference, dot, sequence::sequence};
 
     #[test]
     fn the_coefficients_start_at_zero_and_rise_towards_one() {
@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn its_gradients_match_central_differences() {
-        let (z, previous, g, beta) = (fill(9, 1, 1.0), fill(9, 2, 1.0), fill(9, 3, 1.0), 0.4);
+        let (z, previous, g, beta) = (sequence(9, 1, 1.0), sequence(9, 2, 1.0), sequence(9, 3, 1.0), 0.4);
         let to_z = central_difference(|z| dot(&momentum(z, &previous, beta), &g), &z, 1e-3);
         let to_previous = central_difference(|p| dot(&momentum(&z, p, beta), &g), &previous, 1e-3);
         assert_close(&to_z, &g.iter().map(|g| (1.0 + beta) * g).collect::<Vec<_>>(), 1e-10);

@@ -4,7 +4,7 @@ use super::floored_norm;
 
 /// `w[c] / |w[c]|_2` for every atom `c`, the norm floored at 1e-12 (an atom of zeros stays zero).
 ///
-/// Shapes: `w` and the result are `[atoms, k, k, channels]`. Not differentiated: it is a projection of the parameter
+/// Shapes: `w` and the result are `[atoms, kh, kw, channels]`. Not differentiated: it is a projection of the parameter
 /// before the step. Source: SDNet, arXiv 2210.12945.
 pub fn normalize_atoms(w: &[f64], atoms: usize) -> Vec<f64> {
     debug_assert_eq!(w.len() % atoms, 0);
@@ -19,11 +19,11 @@ pub fn normalize_atoms(w: &[f64], atoms: usize) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::{assert_close, dot, fill::fill};
+    use crate::reference::{assert_close, dot, sequence::sequence};
 
     #[test]
     fn every_atom_has_unit_norm_and_keeps_its_direction() {
-        let w = fill(5 * 18, 1, 3.0);
+        let w = sequence(5 * 18, 1, 3.0);
         let unit = normalize_atoms(&w, 5);
         for (unit, w) in unit.chunks_exact(18).zip(w.chunks_exact(18)) {
             assert_close(&[dot(unit, unit), dot(unit, w)], &[1.0, dot(w, w).sqrt()], 1e-14);

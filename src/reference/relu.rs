@@ -1,6 +1,6 @@
 //! Rectified linear units.
 
-use super::zip;
+use super::{add::add, zip};
 
 /// `max(x, 0)`, elementwise. Source: PyTorch's `torch.relu`.
 pub fn relu(x: &[f64]) -> Vec<f64> {
@@ -16,17 +16,17 @@ pub fn relu_gradient(y: &[f64], g: &[f64]) -> Vec<f64> {
 /// `max(a + b, 0)`, elementwise: the end of a residual block. The gradient with respect to both `a` and `b` is
 /// [`relu_gradient`]. Source: residual networks, arXiv 1512.03385, figure 2.
 pub fn add_relu(a: &[f64], b: &[f64]) -> Vec<f64> {
-    relu(&zip(a, b, |a, b| a + b))
+    relu(&add(a, b))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::{assert_close, central_difference, dot, fill::fill};
+    use crate::reference::{assert_close, central_difference, dot, sequence::sequence};
 
     #[test]
     fn the_gradient_matches_central_differences_off_the_kink() {
-        let (x, g) = (fill(40, 1, 1.0), fill(40, 2, 1.0));
+        let (x, g) = (sequence(40, 1, 1.0), sequence(40, 2, 1.0));
         assert!(x.iter().all(|x| x.abs() > 1e-4));
         let y = relu(&x);
         assert!(y.contains(&0.0) && y.iter().any(|&y| y > 0.0));
@@ -35,7 +35,7 @@ mod tests {
 
     #[test]
     fn the_gradient_of_a_rectified_sum_goes_to_both_summands() {
-        let (a, b, g) = (fill(40, 1, 1.0), fill(40, 2, 1.0), fill(40, 3, 1.0));
+        let (a, b, g) = (sequence(40, 1, 1.0), sequence(40, 2, 1.0), sequence(40, 3, 1.0));
         let y = add_relu(&a, &b);
         assert!(a.iter().zip(&b).all(|(a, b)| (a + b).abs() > 1e-4));
         let twin = relu_gradient(&y, &g);

@@ -5,7 +5,7 @@
 pub struct Sgd {
     /// Learning rate.
     pub lr: f64,
-    /// How much of the last step's buffer is kept.
+    /// Fraction of the last step's buffer to keep.
     pub momentum: f64,
     /// Weight of the l2 penalty, added to the gradient as `weight_decay * param`.
     pub weight_decay: f64,
@@ -18,7 +18,7 @@ pub struct Sgd {
 /// `g = grad + weight_decay * param`; `buffer = g` on the `first` step, else `momentum * buffer + g`;
 /// `param -= lr * (g + momentum * buffer)` with Nesterov's momentum, else `param -= lr * buffer`.
 ///
-/// Shapes: `param`, `grad` and `buffer` have one length. Source: PyTorch's `torch.optim.SGD` with dampening 0.
+/// Shapes: `param`, `grad` and `buffer` have equal lengths. Source: PyTorch's `torch.optim.SGD` with dampening 0.
 pub fn sgd(param: &mut [f64], grad: &[f64], buffer: &mut [f64], rule: Sgd, first: bool) {
     debug_assert_eq!(param.len(), grad.len());
     debug_assert_eq!(param.len(), buffer.len());

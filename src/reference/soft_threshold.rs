@@ -39,7 +39,7 @@ fn threshold_one(u: f64, step: f64, lambda: f64, prox: Prox) -> f64 {
 /// The gradient of [`soft_threshold`] with respect to `u`, from its result `z` and the upstream gradient `g`:
 /// `g * [z != 0] / (1 + step*mu)`.
 ///
-/// Shapes: `z`, `g` and the result have one length. Source: the derivative of Beck & Teboulle 2009, equation 1.5.
+/// Shapes: `z`, `g` and the result have equal lengths. Source: the derivative of Beck & Teboulle 2009, equation 1.5.
 pub fn soft_threshold_gradient(z: &[f64], g: &[f64], step: f64, prox: Prox) -> Vec<f64> {
     zip(z, g, |z, g| if z != 0.0 { g / (1.0 + step * prox.mu) } else { 0.0 })
 }
@@ -47,7 +47,7 @@ pub fn soft_threshold_gradient(z: &[f64], g: &[f64], step: f64, prox: Prox) -> V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::{assert_close, central_difference, dot, fill::fill};
+    use crate::reference::{assert_close, central_difference, dot, sequence::sequence};
 
     const SIGNED: Prox = Prox { mu: 0.5, non_negative: false };
     const NON_NEGATIVE: Prox = Prox { mu: 0.5, non_negative: true };
@@ -69,7 +69,7 @@ mod tests {
     fn it_minimises_the_objective_that_it_is_the_prox_of() {
         let (step, lambda) = (0.4, 0.6);
         for prox in [SIGNED, NON_NEGATIVE] {
-            for u in fill(40, 1, 1.0) {
+            for u in sequence(40, 1, 1.0) {
                 let objective = |z: f64| step * (lambda * z.abs() + prox.mu / 2.0 * z * z) + 0.5 * (z - u) * (z - u);
                 let z = soft_threshold(&[u], step, &[lambda], prox)[0];
                 let allowed = |z: &f64| !prox.non_negative || *z >= 0.0;
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn the_gradient_matches_central_differences_off_the_kinks() {
         let (step, lambda) = (0.7, [0.3, 0.8]);
-        let (u, g) = (fill(60, 1, 1.0), fill(60, 2, 1.0));
+        let (u, g) = (sequence(60, 1, 1.0), sequence(60, 2, 1.0));
         let kinks = |i: usize| step * lambda[i / 30];
         assert!(u.iter().enumerate().all(|(i, u)| (u.abs() - kinks(i)).abs() > 1e-4));
         for prox in [SIGNED, NON_NEGATIVE] {

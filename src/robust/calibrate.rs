@@ -1,4 +1,4 @@
-//! The best lambda by residual: straight lines through what a sweep over known noise has found.
+//! The best lambda as a function of the residual: straight lines fitted to a sweep over known noise.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use super::{Adaptation, LambdaRule, Line, Residual};
 use crate::checkpoint::Recipe;
 use crate::error::{Error, Result};
 
-/// Where a recipe keeps a calibration.
-const NOTE: &str = "calibration";
+/// The key of a calibration in a recipe.
+const CALIBRATION: &str = "calibration";
 
-/// Levels of one noise that a line takes at least, clean images not counted.
+/// Minimum levels of one noise for a line, not counting clean images.
 const LEVELS: usize = 3;
 
 /// A line through points, by least squares.
@@ -22,11 +22,11 @@ pub struct Fit {
     /// The line.
     #[serde(flatten)]
     pub line: Line,
-    /// Standard deviation of lambda about the line, over `points - 2` degrees of freedom.
+    /// Standard deviation of lambda about the line, with `points - 2` degrees of freedom.
     pub spread: f64,
-    /// Share of the variance of lambda that the line explains; 0 where lambda does not vary.
+    /// Fraction of the variance of lambda that the line explains; 0 if lambda does not vary.
     pub r2: f64,
-    /// How many points.
+    /// Number of points.
     pub points: usize,
 }
 
@@ -48,25 +48,25 @@ pub struct Point {
 /// `lambda*(residual) = slope * residual + intercept` for each noise, and one for all of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
-    /// What is taken for the residual.
+    /// Which residual is used.
     pub residual: Residual,
-    /// By noise, clean images included in each.
+    /// Per noise, each including clean images.
     pub by_noise: BTreeMap<Noise, Fit>,
-    /// Of all of them.
+    /// For all of them.
     pub all: Fit,
-    /// What was fitted.
+    /// The fitted points.
     pub points: Vec<Point>,
 }
 
 impl Calibration {
     /// Fits a sweep whose rules were these fixed lambdas, in this order.
     ///
-    /// The best lambda of a level is where its accuracy, averaged with that of the neighbours on the grid (weights 1, 2, 1),
-    /// is highest: near the peak accuracy is flat, and a few images would decide.
+    /// The best lambda of a level is where its accuracy, smoothed over neighbours on the grid (weights 1, 2, 1),
+    /// is highest: near the peak accuracy is flat, and a few images could decide.
     ///
     /// # Errors
-    /// [`Error::Argument`] where a noise has fewer than three levels, or residuals that are all the same; or where the
-    /// levels were not swept with looks over these lambdas.
+    /// [`Error::Argument`] if a noise has fewer than three levels, or residuals that are all the same; or if the
+    /// levels were not swept over these lambdas with looks.
     pub fn fit(levels: &[Level], lambdas: &[f32], adaptation: &Adaptation, residual: Residual) -> Result<Self> {
         let points = levels.iter().map(|level| point(level, lambdas, adaptation, residual));
         let points = points.collect::<Result<Vec<_>>>()?;
@@ -74,14 +74,14 @@ impl Calibration {
         for noise in points.iter().filter_map(|p| p.noise) {
             let own = points.iter().filter(|p| p.noise == Some(noise)).count();
             if own < LEVELS {
-                let reason = format!("{noise}: a line takes {LEVELS} levels or more");
+                let reason = format!("{noise}: a line needs at least {LEVELS} levels");
                 return Err(Error::argument("levels", own, reason));
             }
             let with_clean = points.iter().filter(|p| p.noise.is_none_or(|n| n == noise));
             by_noise.insert(noise, line(noise.name(), with_clean)?);
         }
         if by_noise.is_empty() {
-            return Err(Error::argument("noise", "none", "a calibration takes one noise or more"));
+            return Err(Error::argument("noise", "none", "a calibration needs at least one noise"));
         }
         Ok(Self { residual, all: line("all", points.iter())?, by_noise, points })
     }
@@ -101,35 +101,35 @@ impl Calibration {
         Ok(LambdaRule::Auto(self.residual, fit.line))
     }
 
-    /// Keeps it with a network.
+    /// Stores it with a network.
     ///
     /// # Errors
     /// [`Error::Argument`] for numbers that JSON cannot hold.
     pub fn store(&self, recipe: &mut Recipe) -> Result<()> {
         let value = serde_json::to_value(self).map_err(|e| Error::argument("calibration", "", e.to_string()))?;
-        recipe.notes.insert(NOTE.to_owned(), value);
+        recipe.metadata.insert(CALIBRATION.to_owned(), value);
         Ok(())
     }
 
-    /// What is kept with a network.
+    /// The calibration stored with a network.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a note that is something else.
+    /// [`Error::Argument`] for a note that is not one.
     pub fn of(recipe: &Recipe) -> Result<Option<Self>> {
         let read = |value: &serde_json::Value| serde_json::from_value(value.clone());
-        let found = recipe.notes.get(NOTE).map(read).transpose();
+        let found = recipe.metadata.get(CALIBRATION).map(read).transpose();
         found.map_err(|e| Error::argument("calibration", e.to_string(), "the weights file is damaged: calibrate again"))
     }
 
-    /// Drops what is kept with a network.
+    /// Removes the calibration stored with a network.
     pub fn forget(recipe: &mut Recipe) {
-        recipe.notes.remove(NOTE);
+        recipe.metadata.remove(CALIBRATION);
     }
 }
 
 fn point(level: &Level, lambdas: &[f32], adaptation: &Adaptation, residual: Residual) -> Result<Point> {
     if level.outcomes.len() != lambdas.len() || lambdas.is_empty() || level.looks.is_empty() {
-        let reason = format!("each of {} lambdas needs its outcome, and each image its look", lambdas.len());
+        let reason = format!("each of {} lambdas needs an outcome, and each image a look", lambdas.len());
         return Err(Error::argument("lambdas", level.outcomes.len(), reason));
     }
     let residuals = level.looks.iter().map(|look| residual.of(look, adaptation)).collect::<Vec<_>>();
@@ -144,7 +144,7 @@ fn point(level: &Level, lambdas: &[f32], adaptation: &Adaptation, residual: Resi
     })
 }
 
-/// Where a curve, smoothed, is highest; the first of equals.
+/// The index where the smoothed curve is highest; the first of equals.
 fn peak(values: &[f64]) -> usize {
     let smooth = |i: usize| {
         let near = [(i.checked_sub(1), 1.0), (Some(i), 2.0), (Some(i + 1), 1.0)];
@@ -160,7 +160,7 @@ fn line<'a>(name: &str, points: impl Iterator<Item = &'a Point>) -> Result<Fit> 
     let (center, width) = moments(&points.iter().map(|p| p.0).collect::<Vec<_>>());
     let (_, height) = moments(&points.iter().map(|p| p.1).collect::<Vec<_>>());
     if width <= 1e-9 * center.abs() {
-        let reason = format!("{name}: a line takes residuals that differ, not all {center:.4}");
+        let reason = format!("{name}: a line needs residuals that differ, not all {center:.4}");
         return Err(Error::argument("levels", points.len(), reason));
     }
     let count = points.len() as f64;
@@ -180,7 +180,7 @@ fn moments(values: &[f64]) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::{CleanResidual, Statistics};
+    use crate::robust::CleanResidual;
     use crate::robust::Look;
     use crate::robust::corrupt::Corruption;
     use crate::robust::sweep::Outcome;
@@ -189,7 +189,7 @@ mod tests {
 
     fn adaptation() -> Adaptation {
         let clean = CleanResidual { base: 0.5, ..CleanResidual::default() };
-        Adaptation { range: (0.1, 0.5), clean, statistics: Statistics::Own }
+        Adaptation { range: (0.1, 0.5), clean }
     }
 
     /// A level with this noise estimate in both of its images, whose accuracy peaks at this index.
@@ -282,7 +282,7 @@ mod tests {
         assert!(found.by_noise.keys().eq(calibration.by_noise.keys()));
         assert!((found.all.line.slope - calibration.all.line.slope).abs() < 1e-9);
         let mut damaged = recipe.clone();
-        damaged.notes.insert(NOTE.into(), serde_json::json!({"slope": "steep"}));
+        damaged.metadata.insert(CALIBRATION.into(), serde_json::json!({"slope": "steep"}));
         assert!(Calibration::of(&damaged).unwrap_err().to_string().contains("calibrate again"));
         let mut empty = recipe;
         Calibration::forget(&mut empty);

@@ -10,12 +10,12 @@
 //! | `impulse` | 0 or 1, each with probability `level / 2` | share of values lost | 0.03, 0.06 .. 0.27 |
 //! | `occlusion` | 0 within a square of side `2 * level + 1` somewhere in the image | half-size in pixels | 1, 2, 4, 6, 8 |
 //!
-//! clipped to [0, 1] and rounded to the nearest of 256 values. Noise of the first two kinds is *added*, whatever is there;
-//! shot and speckle live on the signal and leave an empty background empty.
+//! clipped to [0, 1] and rounded to the nearest of 256 values. Gaussian noise is *added*, whatever is there;
+//! shot and speckle noise scale with the signal and leave an empty background empty.
 //!
 //! [`Noise::severities`] are the five strengths of CIFAR-10-C (Hendrycks and Dietterich, arXiv 1903.12261; the constants
 //! are those of `ImageNet-C/create_c/make_cifar_c.py` in the authors' repository `hendrycks/robustness`), which rounds
-//! down where this rounds to nearest. It has no occlusion: there the five levels stand in.
+//! down where this rounds to nearest. It has no occlusion; the five levels are used instead.
 
 use rand::Rng;
 use rand_distr::{Distribution, Poisson, StandardNormal, StandardUniform};
@@ -51,7 +51,7 @@ named!(Noise as "noise" {
 });
 
 impl Noise {
-    /// The usual levels, from the mildest on.
+    /// The usual levels, mildest first.
     pub fn levels(self) -> Vec<f32> {
         match self {
             Noise::Gaussian => (1..=10).map(|i| i as f32 / 50.0).collect(),
@@ -62,7 +62,7 @@ impl Noise {
         }
     }
 
-    /// The levels of the five severities of CIFAR-10-C, from the mildest on.
+    /// The levels of the five severities of CIFAR-10-C, mildest first.
     pub fn severities(self) -> [f32; 5] {
         match self {
             Noise::Gaussian => [0.04, 0.06, 0.08, 0.09, 0.10],
@@ -74,7 +74,7 @@ impl Noise {
     }
 }
 
-/// A corruption of a certain strength.
+/// A corruption of a given strength.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Corruption {
     noise: Noise,
@@ -85,7 +85,7 @@ impl Corruption {
     /// A corruption of this kind and level.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a level that the kind does not have.
+    /// [`Error::Argument`] for a level outside the kind's range.
     pub fn new(noise: Noise, level: f32) -> Result<Self> {
         let (fits, reason) = match noise {
             Noise::Gaussian | Noise::Speckle => (level >= 0.0, "a standard deviation is a number that is not negative"),
@@ -109,8 +109,8 @@ impl Corruption {
         self.level
     }
 
-    /// Image `index` of a data set, corrupted. What is drawn depends on (`seed`, kind, `index`) alone: neither on the
-    /// other images nor on the level, so that levels differ by their strength and as little as can be by chance.
+    /// Image `index` of a data set, corrupted. The random draws depend only on (`seed`, kind, `index`): neither on the
+    /// other images nor on the level, so that levels differ by strength and as little as possible by chance.
     ///
     /// # Panics
     /// Where `index` is not below the number of images, as indexing a slice does.
@@ -138,7 +138,7 @@ impl Corruption {
         let noisy = match self.noise {
             Noise::Gaussian => v + level * normal(rng),
             Noise::Speckle => v + level * v * normal(rng),
-            // No photons are expected of a black pixel, and the distribution of none is none.
+            // A black pixel gives no photons, and Poisson with mean 0 is not defined.
             Noise::Shot => Poisson::new(level * v).map_or(v, |photons| photons.sample(rng) / level),
             Noise::Impulse => {
                 let u: f64 = StandardUniform.sample(rng);
@@ -202,7 +202,7 @@ mod tests {
         (mean, values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64)
     }
 
-    /// Demands this mean and variance of 40,000 roughly normal values, to within five standard errors, the variance of
+    /// Checks mean and variance of 40,000 roughly normal values to within five standard errors, the variance of
     /// rounding to 8 bits included.
     #[track_caller]
     fn assert_moments((mean, variance): (f64, f64), expected_mean: f64, expected_variance: f64) {
@@ -227,7 +227,7 @@ mod tests {
             let v = f64::from(pixel) / 255.0;
             assert_moments(moments(Noise::Shot, level, pixel), v, v / f64::from(level));
         }
-        // Few photons are distributed as few photons are: none at all with probability e^-mean.
+        // Few photons follow the Poisson distribution: none at all with probability e^-mean.
         let noisy = corruption(Noise::Shot, 6.0).dataset(&flat(&[85; 10]), 7).images;
         let none = noisy.iter().filter(|&&p| p == 0).count() as f64 / 40_000.0;
         assert!((none - (-2.0_f64).exp()).abs() < 5.0 * (0.135 * 0.865 / 40_000.0_f64).sqrt(), "{none}");
@@ -255,7 +255,7 @@ mod tests {
             let noisy = corruption(noise, level).dataset(&flat(&[pixel; 10]), 3).images;
             noisy.iter().filter(|&&p| p == value).count() as f64 / 40_000.0
         };
-        // One half is beyond (and half a step of 8 bits, 0.39 % of the deviation of 0.2, less than 0.4 %).
+        // Half of the values exceed 1 (with half a step of 8 bits, 0.39 % of the deviation of 0.2, less than 0.4 %).
         assert!((share(Noise::Gaussian, 0.2, 255, 255) - 0.5).abs() < 0.017);
         assert!((share(Noise::Gaussian, 0.2, 0, 0) - 0.5).abs() < 0.017);
     }

@@ -1,42 +1,46 @@
-//! How noisy an image is, by what the first sparse coding layer leaves of it.
+//! An estimate of an image's noise, from the first sparse coding layer's residual.
 
+use super::CleanResidual;
+#[cfg(feature = "train")]
 use super::Line;
 use crate::error::Result;
-use crate::layers::Measures;
-use crate::models::CleanResidual;
+use crate::layers::{Csc, Measures};
+use crate::tape::Tape;
 use crate::tensor::Tensor;
 
-/// Side of the windows in which an image may be quiet, in pixels.
+/// Side of the windows in which noise is measured, in pixels.
 const WINDOW: usize = 5;
-/// Share of the windows that are quieter than what counts as quiet.
+/// The quantile of the windows' energy that counts as quiet.
 const QUIET: f64 = 0.1;
 
-/// What the first sparse coding layer makes of one image at the lambda it was trained with.
+/// The first sparse coding layer's view of one image at its trained lambda.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Look {
     /// `|x|^2`.
     pub signal: f64,
     /// `|x - A z|^2`.
     pub residual: f64,
-    /// What is left in the quietest tenth of the image: of the mean squares of `x - A z` over all windows of 5 x 5
-    /// pixels, the one that a tenth of the windows stay below.
+    /// The residual where the image is quietest: the tenth percentile of the mean squares of `x - A z` over windows of
+    /// 5 x 5 pixels.
     pub quiet: f64,
-    /// Share of codes that are not zero.
+    /// Fraction of codes that are not zero.
     pub active: f64,
-    /// Values of the image.
+    /// Number of values of the image.
     pub size: usize,
 }
 
 impl Look {
-    /// The looks at a batch from what the layer made of it and `left`, which is `x - A z`, once the device has computed
-    /// them.
+    /// The looks of a layer at a batch of images, once the device has computed them.
     ///
     /// # Errors
-    /// Whatever the device reports.
-    pub fn all(measures: &Measures, left: &Tensor) -> Result<Vec<Self>> {
-        let [signal, residual, active] =
-            [&measures.signal, &measures.residual, &measures.active].map(|t| t.read()).map(|p| p?.wait());
-        let [size, codes] = measures.sizes;
+    /// [`crate::error::Error::Shape`], or whatever the device reports.
+    pub fn take(layer: &Csc, images: &Tensor) -> Result<Vec<Self>> {
+        let tape = Tape::idle();
+        let codes = layer.codes_at(&tape, &tape.constant(images), 1.0)?;
+        let (measures, left) = Measures::take(layer, images, codes.value())?;
+        let read = [&measures.signal, &measures.residual, &measures.active].map(Tensor::read);
+        let [signal, residual, active] = read.map(|pending| pending?.wait());
+        let (size, codes) = (measures.signal_size, measures.code_size);
         let (left, shape) = (left.to_vec()?, left.shape());
         let quiet = left.chunks_exact(size).map(|left| quiet(left, [shape[1], shape[2], shape[3]]));
         let rows = signal?.into_iter().zip(residual?).zip(active?).zip(quiet);
@@ -52,24 +56,24 @@ impl Look {
         (self.residual / self.size as f64).sqrt()
     }
 
-    /// How much noise is left where there is no signal, in units of normalised pixels: the root of the lesser of what is
-    /// left beyond what is left of clean images of the same energy and sparsity, and what is left where the image is
+    /// The noise left where there is no signal, in units of normalised pixels: the root of the smaller of the residual
+    /// in excess of that of clean images of the same energy and sparsity, and of the residual where the image is
     /// quietest:
     ///
     /// `sigma^2 = min(max(0, |x - A z|^2 - (base + slope active) |x|^2) / dim x, quiet)`
     ///
-    /// What a clean image leaves is proportional to its energy and differs tenfold from image to image, so the plain
-    /// residual of a single image tells more of what is in it than of the noise on it. And a larger lambda takes away
-    /// noise beside the signal, not on it: of noise that the signal brings along (shot, speckle) the quietest windows
-    /// have none.
+    /// A clean image's residual is proportional to its energy and differs tenfold from image to image, so the plain
+    /// residual of a single image says more about its content than about its noise. And a larger lambda removes
+    /// noise beside the signal, not on it: noise that comes with the signal (shot, speckle) is absent from the
+    /// quietest windows.
     pub fn noise(&self, clean: &CleanResidual) -> f64 {
         let expected = (clean.base + clean.slope * self.active) * self.signal;
         ((self.residual - expected).max(0.0) / self.size as f64).min(self.quiet).sqrt()
     }
 }
 
-/// The mean square over each window of a residual `[height, width, channels]`; of these the one that a share of `QUIET`
-/// stays below.
+/// Of the mean squares over all windows of a residual `[height, width, channels]`, the `QUIET` quantile, which a tenth
+/// of them stay below.
 fn quiet(left: &[f32], [height, width, channels]: [usize; 3]) -> f64 {
     let (rows, columns) = (WINDOW.min(height), WINDOW.min(width));
     let square = |y: usize, x: usize| -> f64 {
@@ -89,8 +93,9 @@ fn quiet(left: &[f32], [height, width, channels]: [usize; 3]) -> f64 {
     *sums.select_nth_unstable_by(place, f64::total_cmp).1 / (rows * columns * channels) as f64
 }
 
-/// What is left of clean images, but for its limit, from looks at them, by least squares. Black images say nothing and are
+/// The residual of clean images, without its limit, fitted to looks by least squares. Black images say nothing and are
 /// left out.
+#[cfg(feature = "train")]
 pub(super) fn clean_residual(looks: &[Look]) -> CleanResidual {
     let points = looks.iter().filter(|l| l.signal > 0.0).map(|l| (l.active, l.residual / l.signal)).collect::<Vec<_>>();
     let line = Line::through(&points);
@@ -117,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_quietest_windows_are_found_in_every_channel() {
-        // 10 x 12 pixels of 2 channels: 6 x 8 windows, of which 6, those of the first column of places, hold 0.5 alone.
+        // 10 x 12 pixels, 2 channels: 6 x 8 windows, of which the 6 in the first column contain only 0.5.
         let left = (0..10 * 12 * 2).map(|i| if i / 2 % 12 < 5 { 0.5 } else { 3.0 }).collect::<Vec<f32>>();
         assert_eq!(quiet(&left, [10, 12, 2]), 0.25);
         let louder = left.iter().enumerate().map(|(i, v)| if i % 2 == 1 { 2.0 * v } else { *v }).collect::<Vec<_>>();
@@ -134,7 +139,7 @@ mod tests {
         let spread =
             clean_residual(&[of(1.0, 0.1, 0.02), of(1.0, 0.1, -0.02), of(1.0, 0.3, 0.02), of(1.0, 0.3, -0.02)]);
         assert!((spread.slope - 0.5).abs() < 1e-12 && (spread.spread - 0.02).abs() < 1e-12);
-        // Images that are all alike say nothing of sparsity, and none at all nothing.
+        // Identical images say nothing about sparsity, and no images say nothing at all.
         let alike = clean_residual(&[of(1.0, 0.1, 0.0), of(2.0, 0.1, 0.0)]);
         assert!((alike.base - 0.35).abs() < 1e-12 && alike.slope == 0.0);
         assert_eq!(clean_residual(&[]), CleanResidual::default());

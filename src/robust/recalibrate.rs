@@ -1,21 +1,27 @@
-//! What a network sees of clean images at other lambdas: batch-norm statistics, and what the first layer leaves.
+//! How a network sees clean images at other lambdas: batch-norm statistics, and the first layer's residual.
 //!
-//! Changing lambda changes the codes, and with them what every batch norm sees; the published code leaves its statistics as
-//! they were trained. Here they are changed for each lambda of a grid, by what changes on clean training images. No noise is
-//! seen, no label, and no weight changes.
+//! Changing lambda changes the codes, and with them what every batch norm sees; the published code keeps statistics as
+//! trained. Here they are adjusted for each lambda of a grid, by how they change on clean training images. No noise is
+//! seen, no labels are used, and no weights change.
 
-use super::Look;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::adapted::first_layer;
+use super::clip::{clip, clip_once};
 use super::look::clean_residual;
+use super::{Adapted, Classifier, CleanResidual, Look, Recalibration, Table, Tables};
 use crate::data::{Augment, Dataset, Normalization, fill_batch};
 use crate::error::{Error, Result};
-use crate::layers::{BATCH_NORM_EPSILON, Csc, Pass};
-use crate::models::{CleanResidual, Network, Recalibration};
+use crate::layers::{BATCH_NORM_EPSILON, BatchNorm, Csc, Hook, Pass, batch_norms};
+use crate::models::Model;
 use crate::ops::RunningStatistics;
 use crate::tape::Tape;
 use crate::tensor::Tensor;
 use crate::train::check_fit;
 
-/// Share of the pixels of clean images that would be clipped.
+/// Fraction of the pixels of clean images that get clipped.
 const CLIPPED: f64 = 0.01;
 
 /// How to recalibrate.
@@ -23,11 +29,11 @@ const CLIPPED: f64 = 0.01;
 pub struct RecalibrateConfig {
     /// The grid, ascending.
     pub lambdas: Vec<f32>,
-    /// Images that are looked at, spread evenly over the data.
+    /// Number of images, spread evenly over the data.
     pub images: usize,
-    /// Images a pass.
+    /// Batch size.
     pub batch: usize,
-    /// What training did to its images.
+    /// The augmentation used in training.
     pub augment: Option<Augment>,
     /// Seed of the augmentation.
     pub seed: u64,
@@ -41,7 +47,7 @@ impl Default for RecalibrateConfig {
 }
 
 impl RecalibrateConfig {
-    /// How often `watch` will be told of a pass over `available` images, for a network of this lambda.
+    /// How often `watch` will be called for `available` images, for a network with this lambda.
     pub fn passes(&self, available: usize, trained: f32) -> usize {
         let images = self.images.min(available);
         let batches = images / self.batch.min(images).max(1);
@@ -49,31 +55,31 @@ impl RecalibrateConfig {
     }
 }
 
-/// The lambdas that are looked at where none are named: 0.1, 0.2 .. 1.4.
+/// The default grid of lambdas: 0.1, 0.2 .. 1.4.
 pub fn usual_lambdas() -> Vec<f32> {
     (1..=14).map(|i| i as f32 / 10.0).collect()
 }
 
-/// Finds all batch-norm statistics of a network for each lambda of a grid in the layers that take one
-/// ([`Network::set_lambda_layers`]), and what its first layer leaves of clean images at its own lambda; from then on the
+/// Finds a network's batch-norm statistics for each lambda of a grid in the layers that take one
+/// ([`Adapted::set_lambda_layers`]), and its first layer's residual on clean images at its own lambda; from then on the
 /// network uses them.
 ///
-/// The first look sees images as they are, batch norms see them as in training. What a batch norm sees is the mean over
-/// batches of the batch's mean or unbiased variance, every batch norm further on having seen its input normalised by the
-/// batch as in training: what running statistics move towards. Images that fill no batch are left out. What changes
-/// between the lambda of the training and another one is applied to the running statistics, so that at the lambda of the
-/// training they stay as they are:
+/// The first look sees plain images, batch norms augmented ones as in training. What a batch norm sees is the mean over
+/// batches of the batch's mean or unbiased variance, where every later batch norm gets its input normalised by the
+/// batch as in training: what running statistics tend to. Images of an incomplete batch are left out. The change
+/// from the trained lambda to another one is applied to the running statistics, so that they stay unchanged at
+/// the trained lambda:
 ///
 /// `mean(lambda) = running mean + seen mean(lambda) - seen mean(trained)`, and
 /// `variance(lambda) + epsilon = (running variance + epsilon) (seen variance(lambda) + epsilon) / (seen variance(trained) + epsilon)`
 ///
-/// `watch` is told of each pass: one a batch for each lambda of the grid, and for that of the training.
+/// `watch` is called for each pass: one per batch for each lambda of the grid and for the trained one.
 ///
 /// # Errors
-/// [`Error::Argument`] for a grid that does not ascend, or where there are no images or no sparse coding layers;
-/// [`Error::Shape`] where the data do not fit the network, [`Error::OutOfMemory`].
-pub fn recalibrate(
-    network: &mut Network,
+/// [`Error::Argument`] for a grid that is not ascending, or without images or sparse coding layers;
+/// [`Error::Shape`] if the data do not fit the network, [`Error::OutOfMemory`].
+pub fn recalibrate<M: Model>(
+    network: &mut Adapted<M>,
     data: &Dataset,
     normalization: &Normalization,
     config: &RecalibrateConfig,
@@ -82,13 +88,13 @@ pub fn recalibrate(
     if data.is_empty() || config.images == 0 || config.batch == 0 {
         return Err(Error::argument("images", data.len().min(config.images), "at least one image is needed"));
     }
-    check_fit(network.config(), data)?;
+    check_fit(network.model(), data)?;
     normalization.check(data.channels)?;
     let data = data.subset(config.images);
     let batch = config.batch.min(data.len());
     let mut recalibration = Recalibration {
         lambdas: config.lambdas.clone(),
-        layers: network.lambda_layers(),
+        layers: network.lambda_layers().to_vec(),
         images: data.len() / batch * batch,
         clean: CleanResidual::default(),
     };
@@ -103,130 +109,149 @@ pub fn recalibrate(
         all.chunks_exact(batch).map(one).collect::<Result<Vec<_>>>()
     };
     let plain = batches(None)?;
-    recalibration.clean = clean_looks(network, &plain)?;
+    recalibration.clean = clean_looks(first_layer(network.model())?, &plain)?;
     let as_in_training = if config.augment.is_some() { batches(config.augment)? } else { plain };
-    let trained = network.batch_norms().iter().map(|(_, bn)| bn.running.clone()).collect::<Vec<_>>();
-    let tables = tables(network, &trained, &as_in_training, &config.lambdas, watch);
-    for (bn, running) in network.batch_norms_mut().into_iter().zip(trained) {
-        bn.running = running;
-    }
-    network.set_recalibration(recalibration.clone(), &tables?)?;
+    let tables = tables(network, &as_in_training, &config.lambdas, watch)?;
+    network.set_recalibration(recalibration.clone(), &tables)?;
     Ok(recalibration)
 }
 
-/// What the first layer leaves of images that are clipped as they will be.
-fn clean_looks(network: &mut Network, batches: &[Tensor]) -> Result<CleanResidual> {
-    let csc = network.first_sparse_layer()?;
+/// The first layer's residual on clean images, clipped as in inference.
+fn clean_looks(csc: &Csc, batches: &[Tensor]) -> Result<CleanResidual> {
     let limit = clean_limit(csc, batches)?;
     let (tape, mut looks) = (Tape::idle(), Vec::new());
     for images in batches {
-        let clipped = csc.clip(&tape, &tape.constant(images), limit)?;
-        let (measures, left) = csc.look(clipped.value())?;
-        looks.extend(Look::all(&measures, &left)?);
+        looks.extend(Look::take(csc, clip(csc, &tape, &tape.constant(images), limit)?.value())?);
     }
     Ok(CleanResidual { limit, ..clean_residual(&looks) })
 }
 
-/// The distance from their scaled reconstruction that all but [`CLIPPED`] of the pixels keep.
-fn clean_limit(csc: &mut Csc, batches: &[Tensor]) -> Result<f32> {
+/// The distance from the scaled reconstruction that all but [`CLIPPED`] of the pixels stay within.
+fn clean_limit(csc: &Csc, batches: &[Tensor]) -> Result<f32> {
     let (tape, mut distances) = (Tape::idle(), Vec::new());
     for images in batches {
-        let kept = csc.clip_rounds(&tape, &tape.constant(images), 0.0, 1)?.value().to_vec()?;
+        let kept = clip_once(csc, &tape, &tape.constant(images), 0.0)?.value().to_vec()?;
         distances.extend(images.to_vec()?.iter().zip(kept).map(|(x, kept)| (x - kept).abs()));
     }
     let place = ((1.0 - CLIPPED) * (distances.len() - 1) as f64) as usize;
     Ok(*distances.select_nth_unstable_by(place, f32::total_cmp).1)
 }
 
-/// Mean and variance of one batch norm, by channel.
-type Seen = [Vec<f32>; 2];
-
-/// Mean and variance of every batch norm for every lambda. The running statistics are overwritten on the way.
-fn tables(
-    network: &mut Network,
-    running: &[RunningStatistics],
+/// The statistics of every batch norm for every lambda.
+fn tables<M: Model>(
+    network: &Adapted<M>,
     batches: &[Tensor],
     lambdas: &[f32],
     watch: &mut dyn FnMut(),
-) -> Result<Vec<Seen>> {
-    let running = running.iter().map(|r| Ok([r.mean.to_vec()?, r.variance.to_vec()?]));
-    let running = running.collect::<Result<Vec<Seen>>>()?;
-    let trained = network.config().lambda;
+) -> Result<Tables> {
+    let norms = batch_norms(network.model());
+    let running = norms.iter().map(|(_, bn)| seen_of(&bn.running)).collect::<Result<Vec<_>>>()?;
+    let trained = network.trained_lambda().unwrap_or_default();
     let before = seen(network, batches, trained, watch)?;
-    let mut tables = vec![Seen::default(); running.len()];
+    let mut tables = vec![Table::default(); norms.len()];
     for lambda in lambdas {
         let after = if *lambda == trained { before.clone() } else { seen(network, batches, *lambda, watch)? };
         for ((table, running), (before, after)) in tables.iter_mut().zip(&running).zip(before.iter().zip(&after)) {
-            let [mean, variance] = changed(running, before, after);
-            table[0].extend(mean);
-            table[1].extend(variance);
+            let Table { mean, variance } = changed(running, before, after);
+            table.mean.extend(mean);
+            table.variance.extend(variance);
         }
     }
-    Ok(tables)
+    Ok(norms.into_iter().map(|(name, _)| name).zip(tables).collect())
 }
 
-/// The running statistics, changed as what is seen changes from `before` to `after`.
-fn changed(running: &Seen, before: &Seen, after: &Seen) -> Seen {
-    let change = |what: usize, to: fn(f64, f64, f64) -> f64| {
-        let values = running[what].iter().zip(before[what].iter().zip(&after[what]));
+/// Statistics of one batch norm at one lambda, by channel.
+fn seen_of(statistics: &RunningStatistics) -> Result<Table> {
+    Ok(Table { mean: statistics.mean.to_vec()?, variance: statistics.variance.to_vec()? })
+}
+
+/// The running statistics, adjusted by the change from `before` to `after`.
+fn changed(running: &Table, before: &Table, after: &Table) -> Table {
+    let change = |of: fn(&Table) -> &Vec<f32>, to: fn(f64, f64, f64) -> f64| {
+        let values = of(running).iter().zip(of(before).iter().zip(of(after)));
         values.map(|(r, (b, a))| to((*r).into(), (*b).into(), (*a).into()) as f32).collect()
     };
-    [change(0, |running, before, after| running + after - before), change(1, scaled)]
+    Table {
+        mean: change(|table| &table.mean, |running, before, after| running + after - before),
+        variance: change(|table| &table.variance, scaled),
+    }
 }
 
-/// A variance times the change of another; channels that see next to nothing stay as they are.
+/// A variance times the ratio of two others; channels with hardly any variance stay unchanged.
 fn scaled(running: f64, before: f64, after: f64) -> f64 {
     const EPSILON: f64 = BATCH_NORM_EPSILON as f64;
     ((running + EPSILON) * (after + EPSILON) / (before + EPSILON) - EPSILON).max(0.0)
 }
 
 /// What every batch norm sees at a lambda: means over batches of mean and variance.
-fn seen(network: &mut Network, batches: &[Tensor], lambda: f32, watch: &mut dyn FnMut()) -> Result<Vec<Seen>> {
-    let mean = |sum: Tensor| Ok(sum.to_vec()?.into_iter().map(|v| v / batches.len() as f32).collect());
-    let sums = sums(network, batches, lambda, watch)?;
-    sums.into_iter().map(|[m, v]| Ok([mean(m)?, mean(v)?])).collect()
-}
-
-/// The sums over batches of mean and variance of every batch norm.
-fn sums(network: &mut Network, batches: &[Tensor], lambda: f32, watch: &mut dyn FnMut()) -> Result<Vec<[Tensor; 2]>> {
-    let gpu = network.gpu().clone();
-    let zeros = |like: &Tensor| Tensor::full(&gpu, like.shape(), 0.0);
-    let mut sums = Vec::new();
-    for bn in network.batch_norms_mut() {
-        let RunningStatistics { mean, variance } = &bn.running;
-        sums.push([zeros(mean)?, zeros(variance)?]);
-        bn.running = RunningStatistics { mean: zeros(mean)?, variance: zeros(variance)? };
-    }
+fn seen<M: Model>(
+    network: &Adapted<M>,
+    batches: &[Tensor],
+    lambda: f32,
+    watch: &mut dyn FnMut(),
+) -> Result<Vec<Table>> {
+    let norms = batch_norms(network.model());
+    let zeros = |like: &Tensor| Tensor::full(like.gpu(), like.shape(), 0.0);
+    let both = |bn: &BatchNorm| Ok(RunningStatistics { mean: zeros(&bn.bias)?, variance: zeros(&bn.bias)? });
+    let mut sums = norms.iter().map(|(_, bn)| both(bn)).collect::<Result<Vec<_>>>()?;
     for images in batches {
         let tape = Tape::idle();
-        let mut pass = Pass::eval(&tape);
-        pass.lambda = Some(Tensor::full(&gpu, &images.shape()[..1], lambda)?);
-        // With all of the way to the batch's statistics, the running ones are the batch's.
-        pass.batch_statistics = Some(1.0);
-        network.forward(&pass, &tape.constant(images))?;
-        for ([mean, variance], (_, bn)) in sums.iter_mut().zip(network.batch_norms()) {
-            *mean = mean.add(&bn.running.mean)?;
-            *variance = variance.add(&bn.running.variance)?;
+        // With all of the way to the batch's statistics, those that are moved are the batch's.
+        let pass = Pass::eval(&tape).with_batch_statistics(1.0);
+        let watching = Rc::new(Scratch::default());
+        let pass = network.at(pass.with_hook(watching.clone()), &vec![lambda; images.shape()[0]])?;
+        network.model().forward(&pass, &tape.constant(images))?;
+        for (sum, (name, bn)) in sums.iter_mut().zip(&norms) {
+            let found = watching.of(name, bn)?;
+            sum.mean = sum.mean.add(&found.mean)?;
+            sum.variance = sum.variance.add(&found.variance)?;
         }
-        gpu.submit()?;
+        network.gpu().submit()?;
         watch();
     }
-    Ok(sums)
+    let mean = |mut table: Table| {
+        table.mean.iter_mut().chain(&mut table.variance).for_each(|v| *v /= batches.len() as f32);
+        table
+    };
+    sums.iter().map(|sum| seen_of(sum).map(mean)).collect()
+}
+
+/// Has batch norms move statistics that are not the network's own.
+#[derive(Default)]
+struct Scratch(RefCell<HashMap<u64, RunningStatistics>>);
+
+impl Scratch {
+    fn of(&self, name: &str, bn: &BatchNorm) -> Result<RunningStatistics> {
+        let found = self.0.borrow().get(&bn.weight.id()).cloned();
+        found.ok_or_else(|| Error::argument("batch norm", name, "is not met by a forward pass"))
+    }
+}
+
+impl Hook for Scratch {
+    fn statistics(&self, layer: &BatchNorm) -> Result<Option<RunningStatistics>> {
+        let zeros = || Tensor::full(layer.bias.gpu(), layer.bias.shape(), 0.0);
+        let statistics = RunningStatistics { mean: zeros()?, variance: zeros()? };
+        self.0.borrow_mut().insert(layer.weight.id(), statistics.clone());
+        Ok(Some(statistics))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn table(mean: &[f32], variance: &[f32]) -> Table {
+        Table { mean: mean.into(), variance: variance.into() }
+    }
+
     #[test]
     fn running_statistics_change_as_what_is_seen() {
-        let running: Seen = [vec![1.0, 2.0], vec![0.5, 0.0]];
-        let before: Seen = [vec![0.5, 2.0], vec![0.25, 0.0]];
+        let running = table(&[1.0, 2.0], &[0.5, 0.0]);
+        let before = table(&[0.5, 2.0], &[0.25, 0.0]);
         assert_eq!(changed(&running, &before, &before), running);
-        let [mean, variance] = changed(&running, &before, &[vec![0.75, 1.0], vec![0.125, 0.0]]);
+        let Table { mean, variance } = changed(&running, &before, &table(&[0.75, 1.0], &[0.125, 0.0]));
         assert_eq!((mean, variance[1]), (vec![1.25, 1.0], 0.0));
-        assert!((variance[0] - 0.25).abs() < 1e-4, "half of what it was: {}", variance[0]);
-        let none = scaled(1e-6, 1.0, 0.0);
-        assert_eq!(none, 0.0, "less than none there is not");
+        assert!((variance[0] - 0.25).abs() < 1e-4, "half the variance: {}", variance[0]);
+        assert_eq!(scaled(1e-6, 1.0, 0.0), 0.0, "a variance is never negative");
     }
 }

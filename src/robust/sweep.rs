@@ -1,29 +1,29 @@
-//! Accuracy over lambda and noise: every rule judged on the same corrupted images.
+//! Accuracy over lambda and noise: all rules tested on the same corrupted images.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use super::corrupt::Corruption;
-use super::rule::Choice;
 use super::{Classifier, LambdaRule, Look, verdicts};
 use crate::checks::check_finite;
 use crate::data::{Dataset, Normalization};
 use crate::error::{Error, Result};
 use crate::gpu::Pending;
-use crate::layers::Pass;
+use crate::layers::{Measuring, Pass};
 use crate::tape::{Tape, Var};
 use crate::train::filled_batch;
 
-/// Passes that may be on their way before the first of them is waited for.
+/// Maximum number of passes in flight before waiting for the first of them.
 const PASSES_IN_FLIGHT: usize = 16;
 
-/// What is judged, and how.
+/// What is tested, and how.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SweepConfig {
     /// The rules.
     pub rules: Vec<LambdaRule>,
-    /// Which of the sparse coding layers the residual is taken of, counted from 0.
+    /// The sparse coding layer whose residual is used, counted from 0.
     pub layer: usize,
-    /// Images a pass.
+    /// Batch size.
     pub batch: usize,
     /// Seed of the corruptions.
     pub seed: u64,
@@ -31,48 +31,48 @@ pub struct SweepConfig {
     pub looks: bool,
 }
 
-/// What became of every image under one rule.
+/// The results for every image under one rule.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
-    /// Whether its best class is right.
+    /// Whether its best class is correct.
     pub correct: Vec<bool>,
-    /// Its lambda; empty where each layer keeps its own.
+    /// Its lambda; empty if each layer keeps its own.
     pub lambda: Vec<f32>,
-    /// `|x - A z|^2`, of clipped images where they are clipped; empty for a model without sparse coding layers.
+    /// `|x - A z|^2`, of the clipped image if it was clipped; empty for models without sparse coding layers.
     pub residual: Vec<f32>,
-    /// Share of codes that are not zero; likewise.
+    /// Fraction of nonzero codes; empty in the same case.
     pub active: Vec<f32>,
 }
 
 impl Outcome {
-    /// Share of images whose best class is right.
+    /// Fraction whose best class is correct.
     pub fn accuracy(&self) -> f64 {
         self.correct.iter().filter(|c| **c).count() as f64 / self.correct.len() as f64
     }
 }
 
-/// One pass over the images, corrupted alike for all rules.
+/// One pass over the images, with the same corruption for all rules.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Level {
     /// The corruption; none for clean images.
     pub corruption: Option<Corruption>,
-    /// By rule.
+    /// Per rule.
     pub outcomes: Vec<Outcome>,
-    /// Of another model, on the same images.
+    /// Results of another model on the same images.
     pub baseline: Option<Outcome>,
-    /// The looks at the images, where they were taken.
+    /// The looks at the images, if taken.
     pub looks: Vec<Look>,
 }
 
 /// Runs a model over corrupted images, once for each rule. Corrupted pixels, their upload, clipping and the first look are
-/// shared by the rules; `baseline` sees the same images. `watch` is told of each batch.
+/// shared by the rules; `baseline` sees the same images. `watch` is called for each batch.
 ///
 /// # Errors
-/// [`Error::Argument`] where there are no images, or for what a rule refuses; [`Error::Label`], [`Error::Shape`],
+/// [`Error::Argument`] if there are no images, or if a rule fails; [`Error::Label`], [`Error::Shape`],
 /// [`Error::NotFinite`] for scores that are not finite, [`Error::OutOfMemory`].
 pub fn sweep(
-    model: &mut dyn Classifier,
-    baseline: Option<&mut dyn Classifier>,
+    model: &dyn Classifier,
+    baseline: Option<&dyn Classifier>,
     data: &Dataset,
     normalization: &Normalization,
     corruption: Option<Corruption>,
@@ -92,7 +92,7 @@ pub fn sweep(
     Ok(Level { corruption, outcomes, baseline, looks })
 }
 
-/// What a pass goes over.
+/// The data of a pass.
 struct Images<'a> {
     data: &'a Dataset,
     normalization: &'a Normalization,
@@ -100,7 +100,7 @@ struct Images<'a> {
 }
 
 fn run(
-    model: &mut dyn Classifier,
+    model: &dyn Classifier,
     images: &Images,
     config: &SweepConfig,
     watch: &mut dyn FnMut(),
@@ -118,8 +118,8 @@ fn run(
         let seen = if needed { model.look(clipped.value())? } else { Vec::new() };
         for (index, rule) in rules.iter().enumerate() {
             let x = if rule.clips() { &clipped } else { &x };
-            let choice = rule.decide(model, images.batch, &seen)?;
-            let reads = InFlight::new(model, choice, x, config.layer)?;
+            let lambdas = rule.decide(model, images.batch, &seen)?;
+            let reads = InFlight::new(model, lambdas, x, config.layer)?;
             flight.push_back((index, reads, labels.clone(), indices.len()));
             if flight.len() > PASSES_IN_FLIGHT {
                 land(&mut outcomes, flight.pop_front())?;
@@ -134,7 +134,7 @@ fn run(
     Ok((outcomes, looks))
 }
 
-/// What is yet to come back of one pass.
+/// The results of one pass in flight.
 struct InFlight {
     scores: Pending,
     lambdas: Vec<f32>,
@@ -143,19 +143,21 @@ struct InFlight {
 }
 
 impl InFlight {
-    fn new(model: &mut dyn Classifier, choice: Option<Choice>, x: &Var, layer: usize) -> Result<Self> {
+    fn new(model: &dyn Classifier, lambdas: Option<Vec<f32>>, x: &Var, layer: usize) -> Result<Self> {
         let tape = Tape::idle();
-        let mut pass = Pass::eval(&tape).with_measures();
-        if let Some(choice) = &choice {
-            pass = choice.apply(model.gpu(), pass)?;
+        let layer = model.sparse_layer(layer);
+        let measuring = layer.map(|layer| Rc::new(Measuring::one(layer)));
+        let mut pass = LambdaRule::at(model, Pass::eval(&tape), lambdas.as_deref())?;
+        if let Some(measuring) = &measuring {
+            pass = pass.with_hook(measuring.clone());
         }
         let scores = model.scores(&pass, x)?.value().read()?;
-        let measures = pass.measures().into_iter().nth(layer);
+        let measures = measuring.zip(layer).and_then(|(measuring, layer)| measuring.of(layer));
         Ok(Self {
             scores,
-            lambdas: choice.map(|c| c.lambdas).unwrap_or_default(),
+            lambdas: lambdas.unwrap_or_default(),
             residual: measures.as_ref().map(|m| m.residual.read()).transpose()?,
-            active: measures.map(|m| Ok::<_, Error>((m.active.read()?, m.sizes[1]))).transpose()?,
+            active: measures.map(|m| Ok::<_, Error>((m.active.read()?, m.code_size))).transpose()?,
         })
     }
 }

@@ -1,66 +1,72 @@
-//! How large a batch may be.
+//! The largest batch that fits.
 
 use std::collections::BTreeSet;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::layers::Pass;
-use crate::models::Network;
+use crate::models::Model;
 use crate::tape::Tape;
 use crate::tensor::Tensor;
 
 /// What a batch is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Use {
+pub enum Purpose {
+    /// A training step.
     Train,
+    /// Class scores alone.
     Infer,
 }
 
-/// Adds to an error for want of memory which batch of such images would fit.
-pub(super) fn with_largest_batch(error: Error, network: &mut Network, images: &[usize], purpose: Use) -> Error {
-    let Error::OutOfMemory { adapter, what, bytes, limit } = error else { return error };
-    let limit = match largest_batch(network, images, purpose, bytes) {
-        Ok(0) => format!("{limit}; not even a batch of one fits"),
-        Ok(batch) => format!("{limit}; a batch of {batch} fits"),
-        // Not even the small batches went well: there is no more to say than the error itself says.
-        Err(_) => limit,
-    };
-    Error::OutOfMemory { adapter, what, bytes, limit }
+/// The largest batch of images `[height, width, channels]` whose maps each fit into one buffer of the device. It is found from
+/// batches of two and four.
+///
+/// # Errors
+/// [`crate::error::Error::Shape`] for images that do not fit the model.
+pub fn largest_batch_by_buffer<M: Model + ?Sized>(model: &M, image: [usize; 3]) -> Result<usize> {
+    let (two, four) = (sizes(model, image, 2, Purpose::Infer)?, sizes(model, image, 4, Purpose::Infer)?);
+    // Only maps double with the batch, and those of the backward pass are no larger.
+    let each = four.difference(&two).filter(|bytes| two.contains(&(*bytes / 2))).max().map_or(1, |bytes| bytes / 4);
+    Ok((model.gpu().largest_buffer() / each.max(1)) as usize)
 }
 
-/// `bytes` are those that there was no room for.
-fn largest_batch(network: &mut Network, images: &[usize], purpose: Use, bytes: u64) -> Result<usize> {
-    let gpu = network.gpu().clone();
-    if bytes > gpu.largest_buffer() {
-        // What doubles with the batch are the maps, and those of the backward pass are no larger than the others.
-        let (two, four) = (sizes(network, images, 2, Use::Infer)?, sizes(network, images, 4, Use::Infer)?);
-        let each = four.difference(&two).filter(|bytes| two.contains(&(*bytes / 2))).max().map_or(1, |bytes| bytes / 4);
-        return Ok((gpu.largest_buffer() / each) as usize);
-    }
-    // What a step needs depends on what the pool can use again, so it is tried, to a sixteenth.
-    let (mut fits, mut fails) = (0, images[0]);
+/// The largest batch, up to `most`, of images `[height, width, channels]` that fits the device's memory, to a sixteenth; 0
+/// where not even one image does. It is found by running steps on black images, and changes nothing of the model.
+///
+/// # Errors
+/// [`crate::error::Error::Shape`] for images that do not fit the model.
+pub fn largest_batch<M: Model + ?Sized>(model: &M, image: [usize; 3], purpose: Purpose, most: usize) -> Result<usize> {
+    let (mut fits, mut fails) = (0, most.min(largest_batch_by_buffer(model, image)?) + 1);
+    // How much a step needs depends on what the pool can reuse, so we try.
     while fails - fits > 1 + fits / 16 {
         let batch = (fits + fails) / 2;
-        match sizes(network, images, batch, purpose) {
+        match sizes(model, image, batch, purpose) {
             Ok(_) => fits = batch,
             Err(_) => fails = batch,
         }
     }
+    model.gpu().release_idle();
     Ok(fits)
 }
 
-/// The sizes of the buffers of one step on a batch of so many images.
-fn sizes(network: &mut Network, images: &[usize], batch: usize, purpose: Use) -> Result<BTreeSet<u64>> {
-    let gpu = network.gpu().clone();
+/// The sizes of the buffers of one step on a batch of this many images.
+fn sizes<M: Model + ?Sized>(
+    model: &M,
+    [height, width, channels]: [usize; 3],
+    batch: usize,
+    purpose: Purpose,
+) -> Result<BTreeSet<u64>> {
+    let gpu = model.gpu();
     gpu.wait()?;
     gpu.release_idle();
     gpu.reset_peak();
-    let x = Tensor::full(&gpu, &[&[batch], &images[1..]].concat(), 0.0)?;
+    let x = Tensor::full(gpu, &[batch, height, width, channels], 0.0)?;
     match purpose {
-        Use::Infer => network.predict(&x, None).map(drop)?,
-        Use::Train => {
+        Purpose::Infer => model.predict(&x).map(drop)?,
+        Purpose::Train => {
             let tape = Tape::new();
-            let pass = Pass::train(&tape);
-            let logits = network.forward(&pass, &tape.constant(&x))?;
+            // Momentum zero leaves the running statistics as they are.
+            let pass = Pass::eval(&tape).with_batch_statistics(0.0);
+            let logits = model.forward(&pass, &tape.constant(&x))?;
             let loss = tape.cross_entropy(&logits, &vec![0; batch])?.loss;
             tape.backward(&loss).map(drop)?;
         }

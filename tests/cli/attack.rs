@@ -6,10 +6,10 @@ fn bundled_weights() -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/sdnet18-fashion.safetensors").display().to_string()
 }
 
-/// Flags of an attack that takes a second or two.
+/// Flags for an attack that takes a second or two.
 const FEW: [&str; 8] = ["--data", "fashion-mnist-small", "--samples", "6", "--batch", "4", "--steps", "2"];
 
-/// Attacks the bundled network; the object that is printed.
+/// Attacks the bundled network; returns the JSON object that is printed.
 fn attack(out: &str, more: &[&str]) -> serde_json::Value {
     let weights = bundled_weights();
     let flags = ["attack", "--weights", &weights, "--out", out, "--json"];
@@ -103,7 +103,7 @@ fn transferred_attacks_are_made_in_one_place_and_judged_in_others_and_say_so() {
     }
     let said = say(&["--attack", "random", "--queries", "4", "--lambdas", "0.1"]);
     assert!(said.contains("mode: adaptive") && said.contains("random search"), "{said}");
-    // A network without a sparse coding layer has no lambda to judge at.
+    // A network without a sparse coding layer has no lambda to be judged at.
     let flags = ["attack", "--weights", &source, "--out", &out, "--epsilon", "0.01", "--no-check"];
     assert!(succeeds(&[&flags[..], &FEW].concat()).contains("resnet18"));
 }
@@ -123,7 +123,7 @@ fn an_adaptive_attack_goes_through_the_choice_of_lambda() {
     let read = |name: &str| std::fs::read_to_string(Path::new(&out).join(name)).unwrap();
     assert_eq!(read("attack.csv").matches("adaptive,pgd,linf,sdnet18,sdnet18,auto-free,auto-free,0.0627").count(), 1);
     assert!(read("accuracy_lambda.svg").contains("lambda auto-free, 16/255"));
-    // A file that was not recalibrated knows nothing of clean images.
+    // A file that was not recalibrated knows nothing about clean images.
     let flags = ["attack", "--weights", &bundled_weights(), "--out", &out, "--lambdas", "auto"];
     refuses(&[&flags[..], &FEW].concat(), &["auto", "recalibrate"]);
 }

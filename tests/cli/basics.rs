@@ -1,4 +1,4 @@
-//! What every command has in common, and the small ones.
+//! What all commands have in common, and the small commands.
 
 use crate::harness::*;
 
@@ -29,7 +29,7 @@ fn shaders_are_written_in_every_language() {
     assert!(succeeds(&["shaders"]).contains("override"));
 }
 
-/// Runs the program with its standard output closed to a pipe that nobody reads from, or to a full disk.
+/// Runs the program with its standard output connected to a pipe that nobody reads, or to a full disk.
 fn with_output(output: std::process::Stdio) -> (Option<i32>, String) {
     let child = std::process::Command::new(env!("CARGO_BIN_EXE_sdnet"))
         .arg("shaders")

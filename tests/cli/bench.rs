@@ -2,7 +2,7 @@
 
 use crate::harness::*;
 
-/// The lines of a program that prints JSON.
+/// The lines of output of a command that prints JSON.
 fn json_lines(said: &str) -> Vec<serde_json::Value> {
     said.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}"))).collect()
 }

@@ -1,11 +1,11 @@
-//! Running the program, and files for it.
+//! Helpers that run the program and make files for it.
 
 pub use std::path::{Path, PathBuf};
 use std::process::Output;
 
 pub use assert_cmd::Command;
 pub use sdnet::files::{NamedTensors, TensorFile, read_npy, read_safetensors, write_npy, write_safetensors};
-pub use sdnet::reference::fill::fill;
+pub use sdnet::reference::sequence::sequence;
 
 pub fn sdnet(arguments: &[&str]) -> Output {
     Command::cargo_bin("sdnet").unwrap().args(arguments).output().unwrap()
@@ -15,7 +15,7 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Runs what must succeed; its standard output.
+/// Runs what must succeed; returns its standard output.
 #[track_caller]
 pub fn succeeds(arguments: &[&str]) -> String {
     let output = sdnet(arguments);
@@ -23,7 +23,7 @@ pub fn succeeds(arguments: &[&str]) -> String {
     text(&output.stdout)
 }
 
-/// Runs what must fail with exit code 1 and a message, not a panic, that holds all of these words.
+/// Runs what must fail with exit code 1 and a message (not a panic) that contains all of these words.
 #[track_caller]
 pub fn refuses(arguments: &[&str], words: &[&str]) {
     let output = sdnet(arguments);
@@ -39,20 +39,24 @@ pub fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/net_{name}.safetensors"))
 }
 
-/// The parameters of a golden file as a weights file of foreign origin.
+/// The parameters of a golden file as a weights file that `sdnet` did not write.
 pub fn foreign_weights(folder: &Path, name: &str) -> String {
     let file = read_safetensors(&golden(name)).unwrap();
     let named = file.tensors.into_iter().filter_map(|(key, tensor)| {
         let name = key.strip_prefix("param.").or(key.strip_prefix("bn."))?.to_owned();
         Some((name, tensor))
     });
+    let mut tensors = named.collect::<NamedTensors>();
+    // Step sizes under their published names.
+    let steps: std::collections::BTreeMap<String, f32> = serde_json::from_str(&file.metadata["step"]).unwrap();
+    tensors.extend(steps.into_iter().map(|(layer, step)| (format!("{layer}.step_size"), (vec![], vec![step]))));
     let path = folder.join(format!("{name}.safetensors"));
-    write_safetensors(&path, &TensorFile { tensors: named.collect::<NamedTensors>(), ..Default::default() }).unwrap();
+    write_safetensors(&path, &TensorFile { tensors, ..Default::default() }).unwrap();
     path.display().to_string()
 }
 
 pub fn images(folder: &Path, shape: [usize; 4], change: impl FnOnce(&mut Vec<f32>)) -> String {
-    let mut values = fill(shape.iter().product(), 150, 1.0).iter().map(|v| *v as f32).collect();
+    let mut values = sequence(shape.iter().product(), 150, 1.0).iter().map(|v| *v as f32).collect();
     change(&mut values);
     let path = folder.join(format!("x{shape:?}.npy"));
     write_npy(&path, &shape, &values).unwrap();
@@ -66,7 +70,7 @@ pub fn at(folder: &Path, name: &str) -> String {
 pub const NARROW: [&str; 10] =
     ["--model", "sdnet18", "--width", "8", "--in-channels", "1", "--classes", "10", "--iterations", "4"];
 
-/// Flags of a training that takes a second or two.
+/// Flags for a training run that takes a second or two.
 pub const SMALL: [&str; 10] =
     ["--data", "fashion-mnist-small", "--width", "2", "--batch", "16", "--epochs", "1", "--seed", "5"];
 
@@ -74,12 +78,12 @@ pub fn train(out: &str, more: &[&str]) -> String {
     succeeds(&[&["train", "--out", out], &SMALL[..], more].concat())
 }
 
-/// 320 images of 12 x 12 pixels in IDX files, for trainings of a second or two.
+/// 320 images of 12 x 12 pixels in IDX files, for training runs of a second or two.
 pub fn tiny_data(folder: &Path) -> String {
     let data = folder.join("tiny");
     std::fs::create_dir(&data).unwrap();
     for part in ["train", "t10k"] {
-        let pixels = fill(320 * 144, 3, 127.0).iter().map(|v| (v + 128.0) as u8).collect::<Vec<_>>();
+        let pixels = sequence(320 * 144, 3, 127.0).iter().map(|v| (v + 128.0) as u8).collect::<Vec<_>>();
         let labels = (0..320).map(|i| (i * 7 % 10) as u8).collect::<Vec<_>>();
         let header = [&[0, 0, 8, 3][..], &320_u32.to_be_bytes(), &12_u32.to_be_bytes(), &12_u32.to_be_bytes()].concat();
         std::fs::write(data.join(format!("{part}-images-idx3-ubyte")), [header, pixels].concat()).unwrap();

@@ -32,7 +32,7 @@ fn robust_commands_work_from_training_to_prediction() {
     assert!(said.contains("[0.1, 0.5, 1.0]") && said.contains("40 clean") && said.contains("flipped"), "{said}");
     assert!(succeeds(&with(&[&recalibrate[..], &["--no-augment"]].concat(), &files)).contains("as they are"));
 
-    // Sixteen images a level: the fits are of no use, but they are fits.
+    // With sixteen images per level the fits are useless, but they exist.
     let small = ["--lambdas", "0.1,0.5,1.0", "--images", "16", "--batch", "8"];
     let calibrate = [&["robust", "calibrate", "--noise", "gaussian,impulse"], &small[..]].concat();
     refuses(&with(&[&calibrate[..], &["--levels", "0.1,0.2"]].concat(), &files), &["gaussian", "3 levels"]);
@@ -51,8 +51,8 @@ fn robust_commands_work_from_training_to_prediction() {
     let clip = |limit| eval(&["--lambda", "0.7", "--clip", limit])["loss"].clone();
     assert!(clip("0.1") != clip("off") && clip("1e9") == clip("off") && clip("clean") != clip("off"));
 
-    // One file of images, and the same images in batches of one: every image for itself. Three are like those of the
-    // training; two have signs, of which non-negative codes leave more.
+    // A file of images at once, and in batches of one: each image is treated on its own. Three are like the training
+    // images; two also have negative values, of which non-negative codes leave more unexplained.
     let input = images(folder.path(), [5, 1, 12, 12], |v| v[..3 * 144].iter_mut().for_each(|v| *v = v.abs()));
     let predict = |output: &str, more: &[&str]| {
         let output = at(folder.path(), output);
@@ -82,8 +82,8 @@ fn robust_commands_work_from_training_to_prediction() {
     check_sweep(Path::new(&out));
 }
 
-/// The files of a sweep of two noises at five levels, and clean images: eleven levels, as trained, three lambdas, the
-/// label-free rule, three fits and a baseline.
+/// The files of a sweep over clean images and two kinds of noise at five levels (eleven levels in all): as trained,
+/// three lambdas, the label-free rule, three fits and a baseline.
 fn check_sweep(out: &Path) {
     let rules = ["trained", "0.1", "0.5", "1", "auto-free", "auto", "auto-gaussian", "auto-impulse", "baseline"];
     let json = figures(&std::fs::read_to_string(out.join("sweep.json")).unwrap());
@@ -95,7 +95,7 @@ fn check_sweep(out: &Path) {
     assert!(csv.starts_with("noise,level,rule,images,accuracy") && csv.contains("\nshot,250,baseline,16,"), "{csv}");
     for noise in ["gaussian", "shot"] {
         let svg = std::fs::read_to_string(out.join(format!("{noise}.svg"))).unwrap();
-        // Six curves (clean and five levels), their peaks, and five dashed lines or more strokes of them.
+        // Six curves (clean and five levels), their peaks, and at least the strokes of the dashed lines.
         assert_eq!(svg.matches("<circle").count(), 6, "{noise}");
         assert!(svg.contains(&format!("{noise} noise")) && svg.matches("<polyline").count() >= 6);
     }
@@ -145,7 +145,7 @@ fn robust_commands_refuse_what_cannot_work() {
     assert_eq!(sdnet(&["eval", "--weights", "w", "--no-recalibrate", "--statistics", "own"]).status.code(), Some(2));
     assert_eq!(sdnet(&["robust"]).status.code(), Some(2));
 
-    // Without a sparse layer there is no lambda.
+    // Without a sparse coding layer there is no lambda.
     let plain = ["--model", "resnet18", "--width", "64", "--in-channels", "3", "--classes", "10"];
     let flags = ["robust", "recalibrate", "--weights", "nowhere.safetensors", "--data", "fashion-mnist-small"];
     refuses(&[&flags[..], &plain].concat(), &["nowhere.safetensors"]);

@@ -3,6 +3,18 @@
 use crate::harness::*;
 
 #[test]
+fn rates_that_are_no_rates_are_refused_by_the_flag() {
+    for flag in ["--lr", "--momentum", "--weight-decay"] {
+        for value in ["NaN", "-1", "inf"] {
+            let output = sdnet(&["train", flag, value]);
+            let said = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{flag} {value}: {said}");
+            assert!(said.contains(flag) && said.contains("finite number that is not negative"), "{said}");
+        }
+    }
+}
+
+#[test]
 fn training_writes_weights_metrics_and_pictures_that_evaluation_agrees_with() {
     let folder = tempfile::tempdir().unwrap();
     let out = at(folder.path(), "run");
@@ -20,13 +32,13 @@ fn training_writes_weights_metrics_and_pictures_that_evaluation_agrees_with() {
     let (a, b) = (record["test_accuracy"].as_f64().unwrap(), figures["top1"].as_f64().unwrap());
     assert!((a - b).abs() < 0.005, "in training {a}, on its own {b}");
     assert_eq!(figures["images"], 2000);
-    // The file says all there is to say: prediction needs no other flag.
+    // The file holds everything: prediction needs no other flag.
     let (input, output) = (images(folder.path(), [2, 1, 28, 28], |_| ()), at(folder.path(), "y.npy"));
     succeeds(&["predict", "--weights", &last, "--input", &input, "--output", &output]);
     assert_eq!(read_npy(Path::new(&output)).unwrap().0, [2, 10]);
 }
 
-/// The last record of a training, without its speed.
+/// The last record of a training run, without its speed.
 fn last_record(out: &str) -> serde_json::Value {
     let metrics = std::fs::read_to_string(Path::new(out).join("metrics.jsonl")).unwrap();
     let mut record: serde_json::Value = serde_json::from_str(metrics.lines().last().unwrap()).unwrap();
@@ -63,7 +75,7 @@ fn an_interrupt_saves_and_leaves_cleanly_and_resuming_changes_nothing() {
     let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("sdnet"));
     child.args(flags).arg(&parts).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null());
     let child = child.spawn().unwrap();
-    // After the first epoch there are metrics; four more epochs take longer than the signal.
+    // There are metrics after the first epoch; the signal arrives well before the other four are over.
     let start = std::time::Instant::now();
     while !Path::new(&parts).join("metrics.jsonl").exists() {
         assert!(start.elapsed().as_secs() < 120, "no epoch has ended");
@@ -90,7 +102,7 @@ fn training_refuses_what_cannot_work() {
     run(&["--std", "0"], &["std"]);
     run(&["--no-shortcut"], &["shortcut"]);
     run(&["--resume"], &["training.safetensors"]);
-    // A batch whose activations are over what one buffer may hold.
+    // A batch whose activations exceed what one buffer may hold.
     run(
         &["--batch", "10000", "--width", "64"],
         &["out of device memory", "bytes", "a batch of 668 fits", "smaller batch"],

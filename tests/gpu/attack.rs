@@ -1,29 +1,27 @@
 //! Attacks through whole networks: against values computed elsewhere in float64, against finite differences, and on
-//! classifiers whose gradients do not tell the truth.
+//! classifiers with misleading gradients.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use sdnet::Result;
 use sdnet::data::Normalization;
 use sdnet::error::Error;
 use sdnet::gpu::Gpu;
-use sdnet::layers::{Pass, StepRule};
-use sdnet::models::{CleanResidual, ModelConfig, Network, Statistics};
-use sdnet::reference::fill::fill;
+use sdnet::layers::Pass;
+use sdnet::models::{ModelConfig, Network};
+use sdnet::ops::scale_samples;
+use sdnet::reference::sequence::sequence;
 use sdnet::robust::attack::{
     Ascent, AttackConfig, Ball, Images, MaskCheck, Method, Norm, Outcome, StepRule as Ascending, Target, judge, run,
 };
-use sdnet::robust::{Adaptation, Classifier, LambdaRule, Line, Look, Residual};
+use sdnet::robust::{Adaptation, Adapted, Classifier, CleanResidual, LambdaRule, Line, Look, Residual};
 use sdnet::tape::{Tape, Var};
 use sdnet::tensor::{Tensor, nchw_to_nhwc};
 use serde::Deserialize;
 
-use crate::support::{Golden, assert_close, gpu};
+use crate::support::{Golden, assert_close, gpu, network_of, set_steps};
 use crate::twin::{Array, DICTIONARY, SIZE, Twin, WIDTH, converged_step};
-
-fn fix_steps(network: &mut Network, step: f64) {
-    network.sparse_layers_mut().into_iter().for_each(|csc| csc.set_step(StepRule::Fixed(step as f32)));
-}
 
 fn plain() -> Normalization {
     Normalization { mean: vec![0.0], std: vec![1.0] }
@@ -34,20 +32,19 @@ fn normalization(golden: &Golden) -> Normalization {
 }
 
 /// The network of the golden attack.
-fn golden_network(golden: &Golden) -> Network {
+fn golden_network(golden: &Golden) -> Adapted<Network> {
     let (width, iterations) = (golden.number("width"), golden.number("iterations"));
     let config = ModelConfig { width, iterations, in_channels: 1, ..ModelConfig::default() };
     let named = |(name, tensor): (&String, &(Vec<usize>, Vec<f32>))| {
         Some((name.strip_prefix("param.").or(name.strip_prefix("bn."))?.to_owned(), tensor.clone()))
     };
-    let mut network =
-        Network::from_tensors(gpu(), &config, &mut golden.tensors.iter().filter_map(named).collect()).unwrap();
+    let mut network = network_of(&config, &mut golden.tensors.iter().filter_map(named).collect());
     let steps: BTreeMap<String, f64> = serde_json::from_str(&golden.metadata["step"]).unwrap();
-    fix_steps(&mut network, steps["layer0.0.dn"]);
-    network
+    set_steps(&mut network, steps["layer0.0.dn"] as f32);
+    Adapted::new(network)
 }
 
-/// Golden values, channels last: with one channel, the same order.
+/// Golden values, channels last: the order is the same as there is only one channel.
 fn golden_images(golden: &Golden) -> Images {
     let (n, size) = (golden.number("samples"), golden.number("size"));
     let labels = golden.values("labels").iter().map(|l| *l as u32).collect();
@@ -63,15 +60,14 @@ struct Case {
     momentum: f32,
 }
 
-/// The least magnitude of a component whose sign a golden step takes is 2e-3 of the sample's mean magnitude, so that
-/// float32 has to find the same signs; the perturbations are then equal at every step.
+/// Each component whose sign a golden step takes is at least 2e-3 of the sample's mean magnitude. Float32 must
+/// therefore find the same signs, and so the same perturbations at every step.
 #[test]
 fn pgd_takes_the_golden_steps() {
     let golden = Golden::open("attack_pgd");
     assert!(golden.number::<f64>("least_sign_margin") > 1e-3);
-    let (mut network, normalization, images) =
-        (golden_network(&golden), normalization(&golden), golden_images(&golden));
-    let mut target = Target::new(&mut network, &normalization, LambdaRule::Trained);
+    let (network, normalization, images) = (golden_network(&golden), normalization(&golden), golden_images(&golden));
+    let target = Target::new(&network, &normalization, LambdaRule::Trained);
     let cases: BTreeMap<String, Case> = serde_json::from_str(&golden.metadata["cases"]).unwrap();
     assert_eq!(cases.len(), 4);
     for (name, Case { norm, epsilon, step_size, momentum }) in cases {
@@ -94,16 +90,15 @@ fn pgd_takes_the_golden_steps() {
 #[test]
 fn scores_and_gradient_of_pixels_are_the_golden_ones() {
     let golden = Golden::open("attack_pgd");
-    let (mut network, normalization, images) =
-        (golden_network(&golden), normalization(&golden), golden_images(&golden));
-    let mut target = Target::new(&mut network, &normalization, LambdaRule::Trained);
+    let (network, normalization, images) = (golden_network(&golden), normalization(&golden), golden_images(&golden));
+    let target = Target::new(&network, &normalization, LambdaRule::Trained);
     let found = target.gradient(&images, images.pixels(), images.pixels()).unwrap();
     assert_close("scores", &found.scores, golden.values("logits"), 1e-5);
     assert_close("gradient", &found.gradient, golden.values("gradient"), 1e-3);
     assert_close("scores without a tape", &target.scores(&images, images.pixels()).unwrap(), &found.scores, 1e-6);
 }
 
-/// Two samples of the twin's images, around 0, as pixels.
+/// Two of the twin's images, whose values are around 0, as pixels.
 fn twin_images() -> (Array, Images) {
     let twice = Array::formula(&[2, 1, SIZE, SIZE], 150, 0.5, 0.5);
     let pixels = twice.values.iter().map(|v| *v as f32).collect();
@@ -125,16 +120,17 @@ fn the_gradient_of_the_images_is_the_twins_and_that_of_finite_differences() {
 
     let config = ModelConfig { width: WIDTH, in_channels: 1, iterations: 3, ..ModelConfig::default() };
     let mut tensors = twin.parameters.iter().chain(&twin.running).map(|(n, a)| (n.clone(), a.to_file())).collect();
-    let mut network = Network::from_tensors(gpu(), &config, &mut tensors).unwrap();
-    fix_steps(&mut network, converged_step(&twin.parameters[DICTIONARY]));
+    let mut network = network_of(&config, &mut tensors);
+    set_steps(&mut network, converged_step(&twin.parameters[DICTIONARY]) as f32);
+    let network = Adapted::new(network);
     let normalization = plain();
-    let mut target = Target::new(&mut network, &normalization, LambdaRule::Trained);
+    let target = Target::new(&network, &normalization, LambdaRule::Trained);
     let found = target.gradient(&images, images.pixels(), images.pixels()).unwrap();
     assert_close("gradient", &found.gradient, &want.iter().map(|v| *v as f32).collect::<Vec<_>>(), 1e-3);
 
-    // Along random directions, in f64, with a step that crosses few of the kinks.
+    // Along random directions, in f64, with a step so small that it crosses few kinks.
     for tag in 0..4 {
-        let direction = fill(array.values.len(), 900 + tag, 1.0);
+        let direction = sequence(array.values.len(), 900 + tag, 1.0);
         let at = |step: f64| {
             let values = array.values.iter().zip(&direction).map(|(v, d)| v + step * d).collect();
             loss(&twin, &Array { values, ..array.clone() }, &labels)
@@ -146,9 +142,9 @@ fn the_gradient_of_the_images_is_the_twins_and_that_of_finite_differences() {
 }
 
 /// The bundled images and the network trained on them, in a size that takes seconds.
-fn trained() -> (Network, Normalization, Images) {
+fn trained() -> (Adapted<Network>, Normalization, Images) {
     let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/sdnet18-fashion.safetensors");
-    let (network, recipe) = sdnet::checkpoint::load(weights.as_ref(), gpu(), None).unwrap();
+    let (network, recipe) = Adapted::load(weights.as_ref(), gpu(), None).unwrap();
     let data = sdnet::data::bundled(sdnet::data::Split::Test).unwrap().subset(12);
     (network, recipe.normalization.unwrap(), Images::from_dataset(&data).unwrap())
 }
@@ -166,16 +162,16 @@ const SMALL: AttackConfig = AttackConfig {
     seed: 5,
 };
 
-fn attack(model: &mut dyn Classifier, normalization: &Normalization, images: &Images, config: AttackConfig) -> Outcome {
-    run(&mut Target::new(model, normalization, LambdaRule::Trained), images, &config, 12, &mut |_| {}).unwrap()
+fn attack(model: &dyn Classifier, normalization: &Normalization, images: &Images, config: AttackConfig) -> Outcome {
+    run(&Target::new(model, normalization, LambdaRule::Trained), images, &config, 12, &mut |_| {}).unwrap()
 }
 
 #[test]
 fn attacks_stay_in_the_ball_and_the_judge_agrees() {
-    let (mut network, normalization, images) = trained();
+    let (network, normalization, images) = trained();
     for method in [Method::Fgsm, Method::Pgd, Method::Random] {
         for ball in [Ball { norm: Norm::Linf, epsilon: 8.0 / 255.0 }, Ball { norm: Norm::L2, epsilon: 0.5 }] {
-            let outcome = attack(&mut network, &normalization, &images, AttackConfig { method, ball, ..SMALL });
+            let outcome = attack(&network, &normalization, &images, AttackConfig { method, ball, ..SMALL });
             let samples = outcome.pixels.chunks(images.image_len()).zip(images.pixels().chunks(images.image_len()));
             for (adversarial, clean) in samples {
                 assert!(adversarial.iter().all(|p| (0.0..=1.0).contains(p)));
@@ -186,9 +182,9 @@ fn attacks_stay_in_the_ball_and_the_judge_agrees() {
                 };
                 assert!(size <= f64::from(ball.epsilon) + 1e-5, "{method:?} {ball:?}: {size}");
             }
-            let mut target = Target::new(&mut network, &normalization, LambdaRule::Trained);
-            let clean = judge(&mut target, &images, images.pixels(), 12).unwrap();
-            let judged = judge(&mut target, &images, &outcome.pixels, 12).unwrap();
+            let target = Target::new(&network, &normalization, LambdaRule::Trained);
+            let clean = judge(&target, &images, images.pixels(), 12).unwrap();
+            let judged = judge(&target, &images, &outcome.pixels, 12).unwrap();
             for ((said, judged), clean) in outcome.verdicts.iter().zip(&judged).zip(&clean) {
                 assert!((said.margin - judged.margin).abs() <= 1e-3 * judged.margin.abs().max(1.0));
                 assert!(said.margin >= clean.margin, "no attack is worse than none");
@@ -201,39 +197,38 @@ fn attacks_stay_in_the_ball_and_the_judge_agrees() {
 
 #[test]
 fn more_steps_break_more_than_one() {
-    let (mut network, normalization, images) = trained();
+    let (network, normalization, images) = trained();
     let mean_margin = |outcome: Outcome| outcome.verdicts.iter().map(|v| v.margin).sum::<f32>() / 12.0;
-    let fgsm =
-        mean_margin(attack(&mut network, &normalization, &images, AttackConfig { method: Method::Fgsm, ..SMALL }));
-    let pgd = mean_margin(attack(&mut network, &normalization, &images, AttackConfig { steps: 8, ..SMALL }));
+    let fgsm = mean_margin(attack(&network, &normalization, &images, AttackConfig { method: Method::Fgsm, ..SMALL }));
+    let pgd = mean_margin(attack(&network, &normalization, &images, AttackConfig { steps: 8, ..SMALL }));
     assert!(pgd > fgsm + 0.1, "{pgd} and {fgsm}");
 }
 
 #[test]
 fn equal_seeds_give_equal_attacks_in_batches_of_any_size() {
-    let (mut network, normalization, images) = trained();
+    let (network, normalization, images) = trained();
     for method in [Method::Pgd, Method::Random] {
         let config = AttackConfig { method, restarts: 2, draws: 2, ..SMALL };
-        let mut with = |seed, batch| {
-            let mut target = Target::new(&mut network, &normalization, LambdaRule::Trained);
+        let with = |seed, batch| {
+            let target = Target::new(&network, &normalization, LambdaRule::Trained);
             let mut done = Vec::new();
             let config = AttackConfig { seed, ..config };
-            let outcome = run(&mut target, &images, &config, batch, &mut |count| done.push(count)).unwrap();
+            let outcome = run(&target, &images, &config, batch, &mut |count| done.push(count)).unwrap();
             assert_eq!(done.iter().sum::<usize>(), 12);
             outcome
         };
         let whole = with(5, 12);
         assert!(whole == with(5, 12), "{method:?}: two runs differ");
         assert!(whole != with(6, 12), "{method:?}: the seed has no effect");
-        // Starts and signs are the same; a gradient near zero may differ in its sign.
+        // Random starts and signs are the same; only a gradient near zero may change its sign.
         assert_close("batches of five", &with(5, 5).pixels, &whole.pixels, 1e-2);
     }
 }
 
-/// A network whose first look sees nothing but brightness, and counts how often it looks.
+/// A network whose first look measures only brightness, and which counts its looks.
 struct Looking {
-    network: Network,
-    looks: usize,
+    network: Adapted<Network>,
+    looks: Cell<usize>,
 }
 
 impl Classifier for Looking {
@@ -241,12 +236,16 @@ impl Classifier for Looking {
         self.network.gpu()
     }
 
-    fn scores(&mut self, pass: &Pass, images: &Var) -> Result<Var> {
-        self.network.forward(pass, images)
+    fn scores(&self, pass: &Pass, images: &Var) -> Result<Var> {
+        self.network.scores(pass, images)
     }
 
-    fn look(&mut self, images: &Tensor) -> Result<Vec<Look>> {
-        self.looks += 1;
+    fn at<'t>(&self, pass: Pass<'t>, lambdas: &[f32]) -> Result<Pass<'t>> {
+        self.network.at(pass, lambdas)
+    }
+
+    fn look(&self, images: &Tensor) -> Result<Vec<Look>> {
+        self.looks.set(self.looks.get() + 1);
         let size = images.len() / images.shape()[0];
         let look = |sample: &[f32]| {
             let bright = sample.iter().sum::<f32>() / size as f32 > 0.7;
@@ -256,9 +255,7 @@ impl Classifier for Looking {
     }
 
     fn adaptation(&self) -> Option<Adaptation> {
-        let range = (0.1, 1.0);
-        let (clean, statistics) = (CleanResidual::default(), Statistics::Trained);
-        Some(Adaptation { range, clean, statistics })
+        Some(Adaptation { range: (0.1, 1.0), clean: CleanResidual::default() })
     }
 }
 
@@ -268,46 +265,46 @@ const BY_BRIGHTNESS: LambdaRule = LambdaRule::Auto(Residual::Plain, Line { slope
 #[test]
 fn a_lambda_that_depends_on_the_image_is_chosen_anew_at_every_step_and_for_every_draw() {
     let (network, normalization, images) = trained();
-    let mut model = Looking { network, looks: 0 };
-    let mut scores = |rule| Target::new(&mut model, &normalization, rule).scores(&images, images.pixels()).unwrap();
-    let [low, high, chosen] = [LambdaRule::Fixed(0.1), LambdaRule::Fixed(0.2), BY_BRIGHTNESS].map(&mut scores);
+    let model = Looking { network, looks: Cell::new(0) };
+    let scores = |rule| Target::new(&model, &normalization, rule).scores(&images, images.pixels()).unwrap();
+    let [low, high, chosen] = [LambdaRule::Fixed(0.1), LambdaRule::Fixed(0.2), BY_BRIGHTNESS].map(scores);
     let (mut lows, mut highs) = (0, 0);
     for (row, (low, high)) in chosen.chunks(10).zip(low.chunks(10).zip(high.chunks(10))) {
         assert!(row == low || row == high);
         if row == low { lows += 1 } else { highs += 1 }
     }
     assert!(lows > 0 && highs > 0, "{lows} at 0.1 and {highs} at 0.2");
-    // The gradient is that at the lambda of the images that were seen.
+    // The gradient is taken at the lambda that was chosen for the images `seen`.
     let dark = vec![0.0; images.pixels().len()];
-    let mut gradient = |rule, seen: &[f32]| {
-        Target::new(&mut model, &normalization, rule).gradient(&images, images.pixels(), seen).unwrap().gradient
+    let gradient = |rule, seen: &[f32]| {
+        Target::new(&model, &normalization, rule).gradient(&images, images.pixels(), seen).unwrap().gradient
     };
     assert!(gradient(BY_BRIGHTNESS, &dark) == gradient(LambdaRule::Fixed(0.1), images.pixels()));
     assert!(gradient(BY_BRIGHTNESS, images.pixels()) != gradient(LambdaRule::Fixed(0.1), images.pixels()));
 
-    model.looks = 0;
+    model.looks.set(0);
     let config = AttackConfig { steps: 2, draws: 3, ..SMALL };
-    run(&mut Target::new(&mut model, &normalization, BY_BRIGHTNESS), &images, &config, 12, &mut |_| {}).unwrap();
-    assert_eq!(model.looks, 1 + 2 * 3 + 1, "the clean images, each draw of each step, and the end");
+    run(&Target::new(&model, &normalization, BY_BRIGHTNESS), &images, &config, 12, &mut |_| {}).unwrap();
+    assert_eq!(model.looks.get(), 1 + 2 * 3 + 1, "the clean images, each draw of each step, and the end");
 }
 
 #[test]
 fn transfer_to_another_lambda_is_weaker_than_the_attack_on_it() {
-    let (mut network, normalization, images) = trained();
-    fn at<'a>(model: &'a mut Network, normalization: &'a Normalization, lambda: f32) -> Target<'a> {
+    let (network, normalization, images) = trained();
+    fn at<'a>(model: &'a Adapted<Network>, normalization: &'a Normalization, lambda: f32) -> Target<'a> {
         Target::new(model, normalization, LambdaRule::Fixed(lambda))
     }
-    let mut margin = |made: f32| {
+    let margin = |made: f32| {
         let config = AttackConfig { steps: 6, ..SMALL };
-        let outcome = run(&mut at(&mut network, &normalization, made), &images, &config, 12, &mut |_| {}).unwrap();
-        let verdicts = judge(&mut at(&mut network, &normalization, 0.3), &images, &outcome.pixels, 12).unwrap();
+        let outcome = run(&at(&network, &normalization, made), &images, &config, 12, &mut |_| {}).unwrap();
+        let verdicts = judge(&at(&network, &normalization, 0.3), &images, &outcome.pixels, 12).unwrap();
         verdicts.iter().map(|v| v.margin).sum::<f32>()
     };
     let (transferred, adaptive) = (margin(0.1), margin(0.3));
     assert!(adaptive > transferred + 1.0, "summed margins {adaptive} and {transferred}");
 }
 
-/// Two classes by the brightness of the left half; gradients are true or zero.
+/// Two classes by the brightness of the left half; gradients are either correct or zero.
 struct Halves {
     truthful: bool,
 }
@@ -317,7 +314,7 @@ impl Classifier for Halves {
         gpu()
     }
 
-    fn scores(&mut self, pass: &Pass, images: &Var) -> Result<Var> {
+    fn scores(&self, pass: &Pass, images: &Var) -> Result<Var> {
         let shape = images.value().shape().to_vec();
         let &[n, height, width, 1] = &shape[..] else { panic!("grey images") };
         let weight = (0..height * width).map(|i| if i % width < width / 2 { 1.0 } else { 0.0 }).collect::<Vec<f32>>();
@@ -326,17 +323,17 @@ impl Classifier for Halves {
         let scores = values.chunks(height * width).flat_map(|x| [0.0, dot(x) - 0.5 * (height * width / 2) as f32]);
         let scores = Tensor::from_slice(gpu(), &[n, 2], &scores.collect::<Vec<_>>())?;
         let factor = f32::from(u8::from(self.truthful));
-        Ok(pass.tape.record(scores, &[images], move |g| {
+        pass.tape().record(scores, &[images], move |g| {
             let g = g.to_vec()?;
             let x_bar = g.chunks(2).flat_map(|g| weight.iter().map(|w| factor * w * g[1])).collect::<Vec<_>>();
             Ok(vec![Some(Tensor::from_slice(gpu(), &shape, &x_bar)?)])
-        }))
+        })
     }
 }
 
 /// Images a little darker than the boundary, of class 0.
 fn near_the_boundary() -> Images {
-    let pixels = fill(6 * 64, 9, 0.02).iter().map(|v| 0.47 + *v as f32).collect();
+    let pixels = sequence(6 * 64, 9, 0.02).iter().map(|v| 0.47 + *v as f32).collect();
     Images::new([6, 8, 8, 1], pixels, vec![0; 6]).unwrap()
 }
 
@@ -345,9 +342,9 @@ fn the_search_finds_out_masked_gradients() {
     let (images, normalization) = (near_the_boundary(), plain());
     let config = AttackConfig { ball: Ball { norm: Norm::Linf, epsilon: 0.1 }, queries: 60, ..SMALL };
     let check = |truthful, config: AttackConfig| {
-        let gradient = attack(&mut Halves { truthful }, &normalization, &images, config);
+        let gradient = attack(&Halves { truthful }, &normalization, &images, config);
         let random = AttackConfig { method: Method::Random, ..config };
-        let search = attack(&mut Halves { truthful }, &normalization, &images, random);
+        let search = attack(&Halves { truthful }, &normalization, &images, random);
         let check = MaskCheck::new(&gradient.verdicts, &search.verdicts).unwrap();
         (gradient.accuracy(), search.accuracy(), check.masked)
     };
@@ -362,16 +359,18 @@ fn the_search_finds_out_masked_gradients() {
 }
 
 /// A network so sure of itself that the loss of a right answer is zero in f32, and its gradient too.
-struct TooSure(Network);
+struct TooSure(Adapted<Network>);
 
 impl Classifier for TooSure {
     fn gpu(&self) -> &Gpu {
         self.0.gpu()
     }
 
-    fn scores(&mut self, pass: &Pass, images: &Var) -> Result<Var> {
-        let scores = self.0.forward(pass, images)?;
-        pass.tape.scale_samples(&scores, &Tensor::full(self.0.gpu(), &[scores.value().shape()[0]], 1e4)?)
+    fn scores(&self, pass: &Pass, images: &Var) -> Result<Var> {
+        let scores = self.0.scores(pass, images)?;
+        let factors = Tensor::full(self.0.gpu(), &scores.value().shape()[..1], 1e4)?;
+        let surer = scale_samples(scores.value(), &factors)?;
+        pass.tape().record(surer, &[&scores], move |g| Ok(vec![Some(scale_samples(g, &factors)?)]))
     }
 }
 
@@ -380,14 +379,14 @@ fn a_saturated_loss_is_found_out() {
     let (network, normalization, images) = trained();
     let ball = Ball { norm: Norm::Linf, epsilon: 24.0 / 255.0 };
     let config = AttackConfig { ball, queries: 60, random_start: false, ..SMALL };
-    let mut sure = TooSure(network);
-    let gradient = attack(&mut sure, &normalization, &images, config);
-    let search = attack(&mut sure, &normalization, &images, AttackConfig { method: Method::Random, ..config });
+    let sure = TooSure(network);
+    let gradient = attack(&sure, &normalization, &images, config);
+    let search = attack(&sure, &normalization, &images, AttackConfig { method: Method::Random, ..config });
     let check = MaskCheck::new(&gradient.verdicts, &search.verdicts).unwrap();
     assert!(check.masked, "{check:?}");
 }
 
-/// Scores that do not depend on the images, as far as the tape knows.
+/// Scores that, according to the tape, do not depend on the images.
 struct Detached;
 
 impl Classifier for Detached {
@@ -395,8 +394,8 @@ impl Classifier for Detached {
         gpu()
     }
 
-    fn scores(&mut self, pass: &Pass, images: &Var) -> Result<Var> {
-        Ok(pass.tape.constant(&Tensor::full(gpu(), &[images.value().shape()[0], 2], 1.0)?))
+    fn scores(&self, pass: &Pass, images: &Var) -> Result<Var> {
+        Ok(pass.tape().constant(&Tensor::full(gpu(), &[images.value().shape()[0], 2], 1.0)?))
     }
 }
 
@@ -404,21 +403,21 @@ impl Classifier for Detached {
 fn what_cannot_be_attacked_is_refused() {
     let images = near_the_boundary();
     let normalization = plain();
-    let refused = |model: &mut dyn Classifier, images: &Images, config: AttackConfig| {
-        let mut target = Target::new(model, &normalization, LambdaRule::Trained);
-        run(&mut target, images, &config, 4, &mut |_| {}).unwrap_err()
+    let refused = |model: &dyn Classifier, images: &Images, config: AttackConfig| {
+        let target = Target::new(model, &normalization, LambdaRule::Trained);
+        run(&target, images, &config, 4, &mut |_| {}).unwrap_err()
     };
-    assert!(matches!(refused(&mut Detached, &images, SMALL), Error::NoGradient { .. }));
+    assert!(matches!(refused(&Detached, &images, SMALL), Error::NoGradient { .. }));
     let halves = || Halves { truthful: true };
     let outside = Images::new([1, 8, 8, 1], vec![0.5; 64], vec![2]).unwrap();
     for method in [Method::Pgd, Method::Random] {
         let config = AttackConfig { method, ..SMALL };
-        assert!(matches!(refused(&mut halves(), &outside, config), Error::Label { label: 2, .. }));
+        assert!(matches!(refused(&halves(), &outside, config), Error::Label { label: 2, .. }));
     }
     let argument = |change: fn(&mut AttackConfig)| {
         let mut config = SMALL;
         change(&mut config);
-        match refused(&mut halves(), &images, config) {
+        match refused(&halves(), &images, config) {
             Error::Argument { name, .. } => name,
             other => panic!("{other}"),
         }
@@ -430,25 +429,25 @@ fn what_cannot_be_attacked_is_refused() {
     assert_eq!(argument(|c| c.momentum = -1.0), "momentum");
     assert_eq!(argument(|c| c.step_size = Some(0.0)), "step-size");
     assert_eq!(argument(|c| c.ball.epsilon = 2.0), "epsilon");
-    let mut model = halves();
-    let mut target = Target::new(&mut model, &normalization, LambdaRule::Trained);
-    assert!(matches!(run(&mut target, &images, &SMALL, 0, &mut |_| {}), Err(Error::Argument { name: "batch", .. })));
-    assert!(matches!(judge(&mut target, &images, &[0.5; 3], 4), Err(Error::Shape { .. })));
+    let model = halves();
+    let target = Target::new(&model, &normalization, LambdaRule::Trained);
+    assert!(matches!(run(&target, &images, &SMALL, 0, &mut |_| {}), Err(Error::Argument { name: "batch", .. })));
+    assert!(matches!(judge(&target, &images, &[0.5; 3], 4), Err(Error::Shape { .. })));
     let wide = Normalization { mean: vec![0.0; 3], std: vec![1.0; 3] };
-    let mut model = halves();
-    let mut target = Target::new(&mut model, &wide, LambdaRule::Trained);
-    assert!(matches!(run(&mut target, &images, &SMALL, 4, &mut |_| {}), Err(Error::Argument { name: "mean", .. })));
+    let model = halves();
+    let target = Target::new(&model, &wide, LambdaRule::Trained);
+    assert!(matches!(run(&target, &images, &SMALL, 4, &mut |_| {}), Err(Error::Argument { name: "mean", .. })));
 }
 
 #[test]
 fn a_frozen_pass_has_the_gradient_of_the_images_and_no_other() {
-    let (mut network, _, _) = trained();
+    let (network, _, _) = trained();
     let x = Tensor::full(gpu(), &[2, 28, 28, 1], 0.5).unwrap();
-    let mut gradient = |frozen: bool| {
+    let gradient = |frozen: bool| {
         let tape = Tape::new();
         let pass = if frozen { Pass::eval(&tape).frozen() } else { Pass::eval(&tape) };
         let leaf = tape.leaf(&x);
-        let scores = network.forward(&pass, &leaf).unwrap();
+        let scores = network.scores(&pass, &leaf).unwrap();
         assert_eq!(pass.leaves().is_empty(), frozen);
         tape.backward(&scores).unwrap().of("x", &leaf).unwrap().to_vec().unwrap()
     };

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use sdnet::layers::{Measures, Pass, StepRule};
-use sdnet::models::{Kind, ModelConfig, Network, Stem};
-use sdnet::reference::fill::fill;
+use approx::assert_relative_eq;
+use sdnet::files::NamedTensors;
+use sdnet::layers::{Measuring, PartMut, Pass, Path, Walk, parameters, sparse_layers};
+use sdnet::models::{Architecture, Kind, Model, ModelConfig, Network, Stem};
+use sdnet::reference::sequence::sequence;
 use sdnet::tape::Tape;
 use sdnet::tensor::Tensor;
 
-use crate::support::{Golden, assert_close, from_nchw, gpu, to_nchw};
+use crate::support::{Golden, assert_close, from_nchw, gpu, network_of, relative_l2, to_nchw};
 
 fn config(golden: &Golden) -> ModelConfig {
     ModelConfig {
@@ -31,19 +33,21 @@ fn config(golden: &Golden) -> ModelConfig {
 }
 
 /// The parameters by the golden files' formula: one tag a tensor, counted up in the order of creation.
-fn formula_network(config: &ModelConfig, seed: u64) -> Network {
-    let skeleton = Network::new(gpu(), config, 0).unwrap();
-    let shapes = skeleton.tensors().unwrap();
-    let dictionaries = skeleton.sparse_layers().iter().map(|c| c.weight.name.clone()).collect::<Vec<_>>();
-    let mut tensors = BTreeMap::new();
+fn formula_network(config: &ModelConfig, golden: &Golden) -> Network {
+    let (skeleton, seed) = (Network::build(gpu(), config).unwrap(), golden.number::<u64>("seed"));
+    let dictionaries = sparse_layers(&skeleton).iter().map(|(name, _)| format!("{name}.dn.weight")).collect::<Vec<_>>();
+    let mut tensors = step_sizes(golden);
     let mut tag = seed * 1000;
     let mut next = |len: usize, scale: f64| {
         tag += 1;
-        fill(len, tag, scale)
+        sequence(len, tag, scale)
     };
-    for parameter in skeleton.parameters() {
-        let name = &parameter.name;
-        let shape = shapes[name].0.clone();
+    for (name, parameter) in parameters(&skeleton) {
+        let name = &name;
+        let shape = match *parameter.shape() {
+            [o, h, w, i] => vec![o, i, h, w],
+            ref shape => shape.to_vec(),
+        };
         let len = shape.iter().product::<usize>();
         let values = if name == "linear.weight" {
             next(len, (3.0 / shape[1] as f64).sqrt())
@@ -71,34 +75,45 @@ fn formula_network(config: &ModelConfig, seed: u64) -> Network {
         }
         tensors.insert(name.clone(), (shape, f32s(values)));
     }
-    Network::from_tensors(gpu(), config, &mut tensors).unwrap()
+    network_of(config, &mut tensors)
 }
 
-/// The parameters that a narrow golden file holds.
+/// The step sizes of a golden file, as a weights file holds them.
+fn step_sizes(golden: &Golden) -> NamedTensors {
+    let step = |(layer, step): (String, f32)| (format!("{layer}.step_size"), (vec![], vec![step]));
+    steps(golden).into_iter().map(step).collect()
+}
+
+fn steps(golden: &Golden) -> BTreeMap<String, f32> {
+    golden.metadata.get("step").map_or_else(BTreeMap::new, |json| serde_json::from_str(json).unwrap())
+}
+
+/// The parameters stored in a narrow golden file.
 pub fn stored_network(golden: &Golden) -> Network {
-    let mut tensors = BTreeMap::new();
+    let mut tensors = step_sizes(golden);
     for (name, tensor) in &golden.tensors {
         if let Some(name) = name.strip_prefix("param.").or(name.strip_prefix("bn.")) {
             tensors.insert(name.to_owned(), tensor.clone());
         }
     }
-    Network::from_tensors(gpu(), &config(golden), &mut tensors).unwrap()
+    network_of(&config(golden), &mut tensors)
 }
 
 fn input(golden: &Golden, tag: u64, batch: usize) -> Tensor {
     let (channels, size) = (golden.number("in_channels"), golden.number("size"));
     let shape: [usize; 4] = [batch, channels, size, size];
-    let values = fill(shape.iter().product(), tag, 1.0).iter().map(|v| *v as f32).collect::<Vec<_>>();
+    let values = sequence(shape.iter().product(), tag, 1.0).iter().map(|v| *v as f32).collect::<Vec<_>>();
     from_nchw(&shape, &values)
 }
 
-/// Every sparse coding layer at the step that the golden values were computed with.
+/// Sets every sparse coding layer to the step size of the golden values.
 pub fn fix_steps(network: &mut Network, golden: &Golden) {
-    let steps: BTreeMap<String, f32> = serde_json::from_str(&golden.metadata["step"]).unwrap();
-    for csc in network.sparse_layers_mut() {
-        let step = steps[csc.weight.name.trim_end_matches(".weight")];
-        csc.set_step(StepRule::Fixed(step));
-    }
+    let steps = steps(golden);
+    network.visit_mut(&Path::root(), &mut |path, part| {
+        if let PartMut::Sparse(csc) = part {
+            csc.fix_step(steps[&path.child("dn").to_string()]).unwrap();
+        }
+    });
 }
 
 /// What the golden files keep of a gradient of a wide network: its norm and 15 strided values.
@@ -108,22 +123,63 @@ fn digest(gradient: &[f32]) -> Vec<f32> {
     std::iter::once(norm).chain(strided.copied()).collect()
 }
 
-/// Checks a network against its file; `bound` is the relative l2 error that is allowed of a gradient.
+/// What the golden files keep of every gradient of the training loss, by parameter.
+fn gradients(network: &Network, images: &Tensor, labels: &[u32], whole: bool) -> BTreeMap<String, Vec<f32>> {
+    let tape = Tape::new();
+    let pass = Pass::train(&tape);
+    let logits = network.forward(&pass, &tape.constant(images)).unwrap();
+    let loss = tape.cross_entropy(&logits, labels).unwrap().loss;
+    let leaves = pass.leaves();
+    let gradients = tape.backward(&loss).unwrap();
+    assert_eq!(leaves.len(), parameters(network).len());
+    let of = |(name, parameter): (String, &Tensor)| {
+        let gradient = to_nchw(leaves.gradient(&gradients, &name, parameter).unwrap());
+        (name, if whole { gradient } else { digest(&gradient) })
+    };
+    parameters(network).into_iter().map(of).collect()
+}
+
+/// The same images, every pixel moved up or down by `2^-23` of itself, one rounding at most.
+fn rounded_otherwise(images: &Tensor, tag: u64) -> Tensor {
+    let mut values = images.to_vec().unwrap();
+    let ways = sequence(values.len(), tag, 1.0);
+    values
+        .iter_mut()
+        .zip(ways)
+        .for_each(|(v, way)| *v *= if way < 0.0 { 1.0 - f32::EPSILON } else { 1.0 + f32::EPSILON });
+    Tensor::from_slice(images.gpu(), images.shape(), &values).unwrap()
+}
+
+/// Bounds on the relative l2 error of gradients: where nothing jumps, and in any case.
+const GRADIENT: [f64; 2] = [1e-3, 5e-3];
+
+/// How far rounding moves the gradients of a deep network on this adapter: the largest relative l2 distance, over all
+/// parameters, from those of images that are rounded otherwise.
 ///
-/// Gradients jump where rounding moves a value across a threshold, and the deeper the network and the more of its
-/// layers threshold, the more values there are to jump: PyTorch in float32 differs from the same float64 values by up
-/// to 3.7e-3 for `sdnet18_all` and 9.6e-4 for `sdnet34`, with logits that agree to 3e-6 like ours.
-fn check(name: &str, bound: f64) {
+/// Gradients jump where rounding moves a value across a threshold. The deeper the network and the more layers have
+/// thresholds, the more values can jump: PyTorch in float32 differs from the same float64 values by up to 3.7e-3 for
+/// `sdnet18_all` and 9.6e-4 for `sdnet34`, although logits agree to 3e-6, as ours do. How many values jump depends on
+/// the order of sums and on contraction, which WGSL leaves open, so a bound cannot be a number taken from one driver.
+fn jumps(network: &Network, images: &Tensor, labels: &[u32], gradients: &BTreeMap<String, Vec<f32>>) -> f64 {
+    let distances = (0..4).flat_map(|tag| {
+        let moved = self::gradients(network, &rounded_otherwise(images, tag), labels, false);
+        gradients.iter().map(|(name, gradient)| relative_l2(&moved[name], gradient)).collect::<Vec<_>>()
+    });
+    distances.fold(0.0, f64::max)
+}
+
+/// Checks a network against its file. The gradients of a `deep` one may be off by what rounding moves them.
+fn check(name: &str, deep: bool) {
     let golden = Golden::open(&format!("net_{name}"));
     let whole = name.ends_with("narrow");
-    let mut network =
-        if whole { stored_network(&golden) } else { formula_network(&config(&golden), golden.number("seed")) };
+    let mut network = if whole { stored_network(&golden) } else { formula_network(&config(&golden), &golden) };
     fix_steps(&mut network, &golden);
     let x = input(&golden, golden.number::<u64>("seed") * 100 + 50, golden.number("batch"));
     let labels = golden.values("labels").iter().map(|l| *l as u32).collect::<Vec<_>>();
 
     let tape = Tape::idle();
-    let pass = Pass::eval(&tape).with_measures();
+    let measuring = std::rc::Rc::new(Measuring::all());
+    let pass = Pass::eval(&tape).with_hook(measuring.clone());
     let logits = network.forward(&pass, &tape.constant(&x)).unwrap();
     assert_close(
         &format!("{name}: eval logits"),
@@ -131,8 +187,8 @@ fn check(name: &str, bound: f64) {
         golden.values("eval.logits"),
         1e-4,
     );
-    for Measures { layer, residual, .. } in pass.measures() {
-        let key = format!("eval.residual.{}", layer.trim_end_matches(".weight"));
+    for (layer, csc) in sparse_layers(&network) {
+        let (key, residual) = (format!("eval.residual.{layer}.dn"), measuring.of(csc).unwrap().residual);
         assert_close(&format!("{name}: {key}"), &residual.to_vec().unwrap(), golden.values(&key), 1e-4);
     }
 
@@ -143,54 +199,52 @@ fn check(name: &str, bound: f64) {
     assert_close(&format!("{name}: train logits"), &values, golden.values("train.logits"), 1e-4);
     let loss = tape.cross_entropy(&logits, &labels).unwrap().loss;
     let (got, want) = (loss.value().to_vec().unwrap()[0], golden.number::<f32>("train.loss"));
-    assert!((got - want).abs() <= 1e-4 * want, "{name}: loss {got}, want {want}");
-    let leaves = pass.leaves();
-    let gradients = tape.backward(&loss).unwrap();
-    assert_eq!(leaves.len(), network.parameters().len());
-    for (parameter, leaf) in leaves {
-        let gradient = to_nchw(gradients.of(&parameter.name, &leaf).unwrap());
-        let got = if whole { gradient } else { digest(&gradient) };
-        let want = golden.values(&format!("grad.{}", parameter.name));
-        assert_close(&format!("{name}: gradient of {}", parameter.name), &got, want, bound);
+    assert_relative_eq!(got, want, max_relative = 1e-4);
+    let gradients = gradients(&network, &x, &labels, whole);
+    let moved = if deep { jumps(&network, &x, &labels, &gradients) } else { 0.0 };
+    let bound = moved.clamp(GRADIENT[0], GRADIENT[1]);
+    for (parameter, gradient) in &gradients {
+        let want = golden.values(&format!("grad.{parameter}"));
+        assert_close(&format!("{name}: gradient of {parameter}"), gradient, want, bound);
     }
 }
 
 #[test]
 fn narrow_sdnet18_matches() {
-    check("sdnet18_narrow", 1e-3);
+    check("sdnet18_narrow", false);
 }
 
 #[test]
 fn narrow_sdnet18_all_matches() {
-    check("sdnet18_all_narrow", 1e-3);
+    check("sdnet18_all_narrow", false);
 }
 
 #[test]
 fn sdnet18_matches() {
-    check("sdnet18", 1e-3);
+    check("sdnet18", false);
 }
 
 #[test]
 fn sdnet18_all_matches() {
-    check("sdnet18_all", 5e-3);
+    check("sdnet18_all", true);
 }
 
 #[test]
 fn sdnet18_all_without_shortcuts_matches() {
-    check("sdnet18_all_plain", 1e-3);
+    check("sdnet18_all_plain", false);
 }
 
 #[test]
 fn sdnet34_matches() {
-    check("sdnet34", 2e-3);
+    check("sdnet34", true);
 }
 
 #[test]
 fn resnet18_matches() {
-    check("resnet18", 1e-3);
+    check("resnet18", false);
 }
 
 #[test]
 fn sdnet18_with_the_imagenet_stem_matches() {
-    check("sdnet18_imagenet", 1e-3);
+    check("sdnet18_imagenet", false);
 }

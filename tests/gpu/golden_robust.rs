@@ -1,11 +1,11 @@
 //! A sweep over lambda and noise, and recalibration, against values computed elsewhere in float64.
 
 use sdnet::data::{Dataset, Normalization};
-use sdnet::layers::Pass;
-use sdnet::models::{Network, Statistics};
-use sdnet::robust::LambdaRule;
+use sdnet::layers::{Pass, batch_norms};
+use sdnet::models::Network;
 use sdnet::robust::recalibrate::{RecalibrateConfig, recalibrate};
 use sdnet::robust::sweep::{Outcome, SweepConfig, sweep};
+use sdnet::robust::{Adapted, Classifier, LambdaRule, Statistics};
 use sdnet::tape::Tape;
 use sdnet::tensor::Tensor;
 
@@ -17,12 +17,12 @@ fn numbers(golden: &Golden, key: &str) -> Vec<f32> {
 }
 
 /// The narrow network with the bias of this file, at the step of its values.
-fn network(golden: &Golden) -> Network {
+fn network(golden: &Golden) -> Adapted<Network> {
     let mut parameters = Golden::open("net_sdnet18_narrow");
     parameters.tensors.insert("param.linear.bias".into(), golden.tensors["linear.bias"].clone());
     let mut network = stored_network(&parameters);
     fix_steps(&mut network, golden);
-    network
+    Adapted::new(network)
 }
 
 fn images(golden: &Golden, kind: &str) -> Dataset {
@@ -54,19 +54,19 @@ fn tensor(golden: &Golden, kind: &str) -> Tensor {
 #[test]
 fn a_sweep_gives_the_golden_scores_residuals_and_accuracies() {
     let golden = Golden::open("robust_sweep");
-    let (mut network, normalization) = (network(&golden), normalization(&golden));
+    let (network, normalization) = (network(&golden), normalization(&golden));
     let lambdas = numbers(&golden, "lambdas");
     let fixed = lambdas.iter().map(|l| LambdaRule::Fixed(*l));
     let rules = std::iter::once(LambdaRule::Trained).chain(fixed).collect::<Vec<_>>();
-    // Five images a pass leave two for the last.
+    // With five images per pass, the last pass has two.
     let config = SweepConfig { rules, layer: 0, batch: 5, seed: 0, looks: false };
     let mut accuracies = Vec::new();
     for kind in ["clean", "gaussian", "impulse"] {
         let data = images(&golden, kind);
-        let level = sweep(&mut network, None, &data, &normalization, None, &config, &mut || ()).unwrap();
+        let level = sweep(&network, None, &data, &normalization, None, &config, &mut || ()).unwrap();
         assert_eq!(level.outcomes[0].correct, level.outcomes[1].correct, "the trained lambda is 0.1");
         for (lambda, outcome) in lambdas.iter().zip(&level.outcomes[1..]) {
-            check(&golden, &mut network, kind, *lambda, outcome);
+            check(&golden, &network, kind, *lambda, outcome);
             accuracies.push((outcome.accuracy() * 100.0) as i32);
         }
     }
@@ -75,11 +75,12 @@ fn a_sweep_gives_the_golden_scores_residuals_and_accuracies() {
     assert!(accuracies.len() >= 4, "the case is degenerate: {accuracies:?}");
 }
 
-fn check(golden: &Golden, network: &mut Network, kind: &str, lambda: f32, outcome: &Outcome) {
+fn check(golden: &Golden, network: &Adapted<Network>, kind: &str, lambda: f32, outcome: &Outcome) {
     let what = |name: &str| format!("{kind}.{lambda}.{name}");
     let x = tensor(golden, kind);
-    let lambdas = Tensor::full(gpu(), &x.shape()[..1], lambda).unwrap();
-    let logits = network.predict(&x, Some(&lambdas)).unwrap().to_vec().unwrap();
+    let tape = Tape::idle();
+    let pass = network.at(Pass::eval(&tape), &vec![lambda; x.shape()[0]]).unwrap();
+    let logits = network.scores(&pass, &tape.constant(&x)).unwrap().value().to_vec().unwrap();
     assert_close(&what("logits"), &logits, golden.values(&what("logits")), 1e-4);
     assert_close(&what("residual"), &outcome.residual, golden.values(&what("residual")), 1e-4);
     let codes = 8.0 * 28.0 * 28.0;
@@ -104,12 +105,13 @@ fn recalibration_gives_the_golden_statistics_and_scores_between_them() {
     let found = recalibrate(&mut network, &data, &normalization(&golden), &config, &mut || passes += 1).unwrap();
     assert_eq!((passes, found.images, found.layers), (2 * 3, 12, vec!["layer0.0".to_owned()]));
     assert_eq!((config.passes(12, 0.1), config.passes(12, 0.2)), (passes, passes + 3));
-    for (name, bn) in network.batch_norms() {
-        let table = &bn.by_lambda.as_ref().unwrap().statistics;
+    let tables = network.tables().unwrap();
+    for (name, _) in batch_norms(network.model()) {
+        let table = &tables[&name];
         for (what, got) in [("running_mean", &table.mean), ("running_var", &table.variance)] {
             let want = grid.iter().flat_map(|l| golden.values(&format!("recalibrated.{name}.{what}.{l}")));
             let want = want.copied().collect::<Vec<_>>();
-            assert_close(&format!("{name}.{what}"), &got.to_vec().unwrap(), &want, 1e-4);
+            assert_close(&format!("{name}.{what}"), got, &want, 1e-4);
         }
     }
     let clean = [found.clean.base, found.clean.slope, found.clean.spread].map(|v| v as f32);
@@ -122,8 +124,8 @@ fn recalibration_gives_the_golden_statistics_and_scores_between_them() {
         network.set_clip_limit(clip);
         let (x, tape) = (tensor(&golden, kind), Tape::idle());
         let rule = LambdaRule::Fixed(lambda);
-        let (x, pass) = rule.prepare(&mut network, &tape.constant(&x), Pass::eval(&tape)).unwrap();
-        network.forward(&pass, &x).unwrap().value().to_vec().unwrap()
+        let ready = rule.prepare(&network, &tape.constant(&x), Pass::eval(&tape)).unwrap();
+        network.scores(&ready.pass, &ready.images).unwrap().value().to_vec().unwrap()
     };
     let between = scores("gaussian", golden.number("between"), Statistics::Own, None);
     assert_close("scores between two sets", &between, golden.values("gaussian.between.logits"), 1e-4);

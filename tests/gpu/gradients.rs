@@ -1,32 +1,28 @@
-//! Gradients through the tape against those of the twins, and what the tape promises. The gradients that are one
-//! kernel each (relu, pooling, batch norm, ..) are rows of `parity.rs`.
+//! Gradients through the tape against those of the twins, and what the tape promises. Gradients that have kernels of
+//! their own (relu, pooling, batch norm, ..) are rows of `parity.rs`.
 
 use sdnet::error::{Error, Result};
 use sdnet::gpu::{Gpu, GpuOptions};
-use sdnet::layers::{Csc, CscConfig, Parameter, Pass, Solver, StepRule};
-use sdnet::ops::{self, BatchNormInputs, PowerIteration, Prox, RunningStatistics, Window};
+use sdnet::layers::{Csc, CscConfig, Hook, Pass};
+use sdnet::ops::{self, BatchNormInputs, Factor, Prox, ProxStep, RunningStatistics, Window};
 use sdnet::reference as twin;
-use sdnet::shape::ConvShape;
+use sdnet::shape::{ConvShape, Geometry};
+use sdnet::solver::{Convolution, LinearOperator, Problem, Solver};
 use sdnet::tape::{Tape, Var};
 use sdnet::tensor::Tensor;
 
 use crate::harness::*;
+use crate::support::assert_close;
 
-/// Each result under the name of what it is the gradient of.
+/// Each gradient, with the name of what it is the gradient of.
 type Named = Vec<(&'static str, Row)>;
-type Convolution = fn(&Gpu, &ConvShape) -> Named;
+type OverShape = fn(&Gpu, &ConvShape) -> Named;
 type Plain = fn(&Gpu) -> Named;
 
-const CONVOLUTIONS: [(&str, Convolution); 4] =
-    [("correlation", correlation), ("synthesis", synthesis), ("residual", residual), ("fista_step", fista_step)];
+const CONVOLUTIONS: [(&str, OverShape); 4] =
+    [("correlation", correlation), ("synthesis", synthesis), ("residual", residual), ("one iteration", one_iteration)];
 
-const PLAIN: [(&str, Plain); 5] = [
-    ("add_relu", add_relu),
-    ("momentum", momentum),
-    ("scale_samples", scale_samples),
-    ("linear", linear),
-    ("reshape", reshape),
-];
+const PLAIN: [(&str, Plain); 3] = [("add_relu", add_relu), ("linear", linear), ("reshape", reshape)];
 
 #[test]
 fn gradients_of_convolutions_match_their_twins_on_the_tiled_schedule() {
@@ -56,7 +52,7 @@ fn gradients_of_plain_ops_match_their_twins() {
 fn correlation(gpu: &Gpu, s: &ConvShape) -> Named {
     let (x, w, g, tape) = (filled(&s.signal(), 1), filled(&s.weight(), 2), filled(&s.codes(), 3), Tape::new());
     let (tx, tw) = (tape.leaf(&tensor(gpu, &s.signal(), &x)), tape.leaf(&tensor(gpu, &s.weight(), &w)));
-    let codes = tape.correlation(&tx, &tw, s.stride, s.padding).unwrap();
+    let codes = tape.correlation(&tx, &tw, s.geometry).unwrap();
     let got = gradients(tape, &codes, &g, &[&tx, &tw]);
     vec![("x", adjoint(s, &got[0], &g, &w, 1.0)), ("weight", outer(s, &got[1], &g, &x, 1.0))]
 }
@@ -64,7 +60,7 @@ fn correlation(gpu: &Gpu, s: &ConvShape) -> Named {
 fn synthesis(gpu: &Gpu, s: &ConvShape) -> Named {
     let (z, w, g, tape) = (filled(&s.codes(), 1), filled(&s.weight(), 2), filled(&s.signal(), 3), Tape::new());
     let (tz, tw) = (tape.leaf(&tensor(gpu, &s.codes(), &z)), tape.leaf(&tensor(gpu, &s.weight(), &w)));
-    let signal = tape.synthesis(&tz, &tw, s.stride, s.padding, (s.height, s.width)).unwrap();
+    let signal = tape.synthesis(&tz, &tw, s.geometry, [s.height, s.width]).unwrap();
     let got = gradients(tape, &signal, &g, &[&tz, &tw]);
     vec![("codes", analysis(s, &got[0], &g, &w, 1.0)), ("weight", outer(s, &got[1], &z, &g, 1.0))]
 }
@@ -74,33 +70,44 @@ fn residual(gpu: &Gpu, s: &ConvShape) -> Named {
     let g = filled(&s.signal(), 4);
     let leaf = |shape: &[usize], v: &[f64]| tape.leaf(&tensor(gpu, shape, v));
     let (tx, tz, tw) = (leaf(&s.signal(), &x), leaf(&s.codes(), &z), leaf(&s.weight(), &w));
-    let r = tape.residual(&tx, &tz, &tw, s.stride, s.padding).unwrap();
+    let r = tape.residual(&tx, &tz, &tw, s.geometry).unwrap();
     let got = gradients(tape, &r, &g, &[&tx, &tz, &tw]);
     let x_bar = Row::exact(&got[0], g.clone());
     vec![("x", x_bar), ("codes", analysis(s, &got[1], &g, &w, -1.0)), ("weight", outer(s, &got[2], &z, &g, -1.0))]
 }
 
-fn fista_step(gpu: &Gpu, s: &ConvShape) -> Named {
-    let (y, r, w) = (filled(&s.codes(), 1), filled(&s.signal(), 2), filled(&s.weight(), 3));
-    let (g, lambda, step, tape) = (filled(&s.codes(), 4), vec![0.25; s.n], 0.75, Tape::new());
-    let leaf = |shape: &[usize], v: &[f64]| tape.leaf(&tensor(gpu, shape, v));
-    let (ty, tr, tw) = (leaf(&s.codes(), &y), leaf(&s.signal(), &r), leaf(&s.weight(), &w));
-    let (tstep, tlambda) = (tensor(gpu, &[1], &[step]), tensor(gpu, &[s.n], &lambda));
+/// The operator of a shape.
+fn operator(gpu: &Gpu, s: &ConvShape, w: &[f64]) -> Convolution {
+    Convolution { weight: tensor(gpu, &s.weight(), w), geometry: s.geometry, size: [s.height, s.width] }
+}
+
+/// One iteration from zero: `x_bar = t A v` and `W_bar = t corr(v, x)`, with `v` the masked gradient.
+fn one_iteration(gpu: &Gpu, s: &ConvShape) -> Named {
+    let (x, w, g) = (filled(&s.signal(), 2), filled(&s.weight(), 3), filled(&s.codes(), 4));
+    let (lambda, step, tape) = (vec![0.25; s.n], 0.75, Tape::new());
+    let operator = operator(gpu, s, &w);
+    let (tx, tw) = (tape.leaf(&tensor(gpu, &s.signal(), &x)), tape.leaf(&operator.weight));
     // The elastic term is for the sparse coding layers below.
-    let prox = Prox { mu: 0.0, non_negative: true };
-    let with = ops::FistaStep { step: &tstep, lambda: &tlambda, prox, stride: s.stride, padding: s.padding };
-    let codes = tape.fista_step(Some(&ty), &tr, &tw, with).unwrap();
+    let problem = Problem {
+        operator,
+        step: tensor(gpu, &[1], &[step]),
+        lambda: tensor(gpu, &[s.n], &lambda),
+        prox: Prox { mu: 0.0, non_negative: true },
+        solver: Solver::Fista,
+        iterations: 1,
+        root_noise: false,
+    };
+    let codes = tape.solve(problem, &tx, &tw).unwrap();
     // The mask is the device's own, so that a code at the threshold cannot be taken for an error.
     let z = codes.value().to_vec().unwrap().into_iter().map(f64::from).collect::<Vec<_>>();
     let prox = twin::soft_threshold::Prox { mu: 0.0, non_negative: true };
     let v = twin::soft_threshold::soft_threshold_gradient(&z, &g, step, prox);
     assert!(v.len() < 20 || has_both_sides(&v));
-    let got = gradients(tape, &codes, &g, &[&ty, &tr, &tw]);
-    let point = Row::rounded(&got[0], v.clone(), 2 + DIVISION);
-    vec![("point", point), ("residual", adjoint(s, &got[1], &v, &w, step)), ("weight", outer(s, &got[2], &v, &r, step))]
+    let got = gradients(tape, &codes, &g, &[&tx, &tw]);
+    vec![("x", adjoint(s, &got[0], &v, &w, step)), ("weight", outer(s, &got[1], &v, &x, step))]
 }
 
-/// Operations in front of a product: a masked gradient over `1 + step mu`, and a scale.
+/// Operations before a product: a masked gradient divided by `1 + step mu`, and a scale.
 const AROUND: usize = 3 + DIVISION;
 
 /// `got` is `scale * A z`.
@@ -129,26 +136,6 @@ fn add_relu(gpu: &Gpu) -> Named {
     assert!(has_both_sides(&want));
     let got = gradients(tape, &y, &g, &[&ta, &tb]);
     vec![("a", Row::exact(&got[0], want.clone())), ("b", Row::exact(&got[1], want))]
-}
-
-fn momentum(gpu: &Gpu) -> Named {
-    let (z, previous, g, beta, tape) = (values(259, 1), values(259, 2), values(259, 3), 0.28_f32, Tape::new());
-    let [tz, tp] = [&z, &previous].map(|v| tape.leaf(&tensor(gpu, &[259], v)));
-    let y = tape.momentum(&tz, &tp, beta).unwrap();
-    let got = gradients(tape, &y, &g, &[&tz, &tp]);
-    let beta = f64::from(beta);
-    vec![
-        ("z", Row::rounded(&got[0], times(1.0 + beta, &g), 2)),
-        ("previous", Row::rounded(&got[1], times(-beta, &g), 1)),
-    ]
-}
-
-fn scale_samples(gpu: &Gpu) -> Named {
-    let (a, factor, g, tape) = (values(21, 1), values(3, 2), values(21, 3), Tape::new());
-    let leaf = tape.leaf(&tensor(gpu, &[3, 7], &a));
-    let y = tape.scale_samples(&leaf, &tensor(gpu, &[3], &factor)).unwrap();
-    let want = g.iter().enumerate().map(|(i, g)| factor[i / 7] * g).collect();
-    vec![("a", Row::rounded(&gradients(tape, &y, &g, &[&leaf])[0], want, 1))]
 }
 
 fn linear(gpu: &Gpu) -> Named {
@@ -182,11 +169,11 @@ fn synthesis_is_the_adjoint_of_correlation() {
     for lane in Lane::SCHEDULES {
         for s in shapes() {
             let (x, z, w) = (filled(&s.signal(), 1), filled(&s.codes(), 2), filled(&s.weight(), 3));
-            let (gpu, one) = (lane.gpu(), tensor(lane.gpu(), &[1], &[1.0]));
+            let gpu = lane.gpu();
             let (tx, tz, tw) =
                 (tensor(gpu, &s.signal(), &x), tensor(gpu, &s.codes(), &z), tensor(gpu, &s.weight(), &w));
-            let codes = ops::correlation(&tx, &tw, &one, s.stride, s.padding).unwrap();
-            let signal = ops::synthesis(&tz, &tw, &one, s.stride, s.padding, (s.height, s.width)).unwrap();
+            let codes = ops::correlation(&tx, &tw, s.geometry).unwrap();
+            let signal = ops::synthesis(&tz, &tw, s.geometry, [s.height, s.width]).unwrap();
             let dot = |t: &Tensor, v: &[f64]| {
                 twin::dot(&t.to_vec().unwrap().into_iter().map(f64::from).collect::<Vec<_>>(), v)
             };
@@ -201,7 +188,7 @@ fn synthesis_is_the_adjoint_of_correlation() {
 
 // The whole layer.
 
-/// A layer on a nasty shape.
+/// A layer with an awkward shape.
 struct Layer {
     name: String,
     sizes: [usize; 8],
@@ -210,7 +197,7 @@ struct Layer {
 
 impl Layer {
     fn new(name: &str, sizes: [usize; 8], config: CscConfig) -> Self {
-        let config = CscConfig { stride: sizes[6], padding: sizes[7], ..config };
+        let config = CscConfig { geometry: Geometry::square(sizes[6], sizes[7]), ..config };
         Self { name: format!("{name}, K = {}", config.iterations), sizes, config }
     }
 
@@ -240,12 +227,12 @@ impl Layer {
         all
     }
 
-    /// The shape of the signal once repeated.
+    /// The shape of the repeated signal.
     fn shape(&self) -> ConvShape {
         shape(self.sizes)
     }
 
-    /// The shape of the signal as it comes.
+    /// The shape of the signal as given.
     fn signal(&self) -> [usize; 4] {
         let [n, h, w, c] = self.shape().signal();
         [n, h, w, c / self.config.dictionaries]
@@ -267,13 +254,12 @@ impl Layer {
     }
 
     fn on(&self, gpu: &Gpu, w: &[f64]) -> Csc {
-        let weight = Parameter { name: "dn.weight".into(), value: tensor(gpu, &self.shape().weight(), w) };
-        let mut csc = Csc::new(weight, self.config).unwrap();
-        csc.set_step(StepRule::Fixed(STEP));
+        let mut csc = Csc::new(tensor(gpu, &self.shape().weight(), w), self.config).unwrap();
+        csc.fix_step(STEP).unwrap();
         csc
     }
 
-    /// `v`, given by pixel and channel, `dictionaries` times along the channels.
+    /// `v`, given by pixel and channel, repeated `dictionaries` times along the channels.
     fn repeat(&self, v: &[f64]) -> Vec<f64> {
         v.chunks_exact(self.signal()[3]).flat_map(|pixel| pixel.repeat(self.config.dictionaries)).collect()
     }
@@ -300,8 +286,8 @@ fn check_layers(lane: Lane) {
         let tape = Tape::new();
         let pass = Pass::eval(&tape);
         let leaf = tape.leaf(&tensor(lane.gpu(), &layer.signal(), &x));
-        let z = layer.on(lane.gpu(), &w).forward(&pass, &leaf).unwrap();
-        let weight = pass.leaves()[0].1.clone();
+        let csc = layer.on(lane.gpu(), &w);
+        let (z, weight) = (csc.forward(&pass, &leaf).unwrap(), pass.parameter(csc.weight()));
         Row::l2(z.value(), trace.codes().to_vec(), 1e-6).check(&format!("{name}: codes"));
         let got = gradients(tape, &z, &g, &[&leaf, &weight]);
         Row::l2(&got[0], layer.fold(&x_bar), 1e-5).check(&format!("{name}: x"));
@@ -324,8 +310,13 @@ fn a_pass_gives_every_sample_its_own_lambda() {
     let layer = Layer::new("", [2, 7, 6, 3, 5, 3, 1, 1], CscConfig { iterations: 3, ..CscConfig::default() });
     let (s, gpu, tape) = (layer.shape(), Lane::Register.gpu(), Tape::idle());
     let (x, w, lambda) = (filled(&s.signal(), 1), times(0.25, &filled(&s.weight(), 2)), vec![0.0625, 0.75]);
-    let mut pass = Pass::eval(&tape);
-    pass.lambda = Some(tensor(gpu, &[2], &lambda));
+    struct Lambda(Tensor);
+    impl Hook for Lambda {
+        fn lambda(&self, _layer: &Csc) -> Result<Option<Tensor>> {
+            Ok(Some(self.0.clone()))
+        }
+    }
+    let pass = Pass::eval(&tape).with_hook(std::rc::Rc::new(Lambda(tensor(gpu, &[2], &lambda))));
     let z = layer.on(gpu, &w).forward(&pass, &tape.constant(&tensor(gpu, &s.signal(), &x))).unwrap();
     let trace = twin::csc::Csc { lambda, ..layer.twin() }.forward(&s, &x, &w);
     let active = |z: &[f64]| z.iter().filter(|z| **z != 0.0).count();
@@ -351,12 +342,12 @@ fn gradients_of_a_value_used_twice_add_up() {
     // As both inputs of one op.
     let tape = Tape::new();
     let x = tape.leaf(&ones(3));
-    let z = tape.momentum(&x, &x, 0.25).unwrap();
-    assert_eq!(gradients(tape, &z, &[1.0, 2.0, 4.0], &[&x])[0].to_vec().unwrap(), [1.0, 2.0, 4.0]);
+    let z = tape.add_relu(&x, &x).unwrap();
+    assert_eq!(gradients(tape, &z, &[1.0, 2.0, 4.0], &[&x])[0].to_vec().unwrap(), [2.0, 4.0, 8.0]);
 }
 
 #[test]
-fn a_value_that_is_rebuilt_has_no_place_in_memory_until_it_is_asked_for() {
+fn a_value_that_is_recomputed_has_no_place_in_memory_until_it_is_asked_for() {
     let gpu = Gpu::open(&GpuOptions::default()).unwrap();
     let shape = [2, 16, 16, 4];
     let bytes = 2 * 16 * 16 * 4 * 4;
@@ -374,7 +365,7 @@ fn a_value_that_is_rebuilt_has_no_place_in_memory_until_it_is_asked_for() {
     assert_eq!(gpu.memory().live, before, "the closure of the op keeps it");
     assert_eq!(saved.get().unwrap().to_vec().unwrap(), value);
     assert_eq!(saved.get().unwrap().to_vec().unwrap(), value);
-    assert_eq!(gpu.memory().live, before + bytes, "it is rebuilt once");
+    assert_eq!(gpu.memory().live, before + bytes, "it is recomputed once");
     drop((saved, tape));
     assert_eq!(gpu.memory().live, before);
 }
@@ -435,6 +426,101 @@ fn an_idle_tape_and_constants_track_nothing() {
     assert!(matches!(tape.backward(&y).unwrap().of("x", &x), Err(Error::NoGradient { .. })));
 }
 
+#[test]
+fn a_value_of_another_tape_is_refused() {
+    let (one, other) = (Tape::new(), Tape::new());
+    let (x, foreign) = (one.leaf(&ones(3)), other.leaf(&ones(3)));
+    assert!(matches!(one.relu(&foreign), Err(Error::OtherTape)));
+    assert!(matches!(one.add_relu(&x, &foreign), Err(Error::OtherTape)));
+    assert!(matches!(Tape::idle().relu(&foreign), Err(Error::OtherTape)));
+    let y = one.relu(&x).unwrap();
+    assert!(matches!(Tape::new().backward(&y), Err(Error::OtherTape)));
+    let found = one.backward(&y).unwrap();
+    assert!(matches!(found.of("foreign", &foreign), Err(Error::OtherTape)));
+    assert!(found.of("x", &x).is_ok());
+}
+
+// The solver knows no convolution.
+
+/// A convolution of which only some values of the signal are seen: `M A`, from the three methods that an operator must
+/// have.
+#[derive(Clone)]
+struct Masked {
+    convolution: Convolution,
+    /// One a sample, so that `M` scales whole samples.
+    mask: Tensor,
+}
+
+impl LinearOperator for Masked {
+    fn apply(&self, factor: Factor, codes: &Tensor) -> Result<Tensor> {
+        ops::scale_samples(&self.convolution.apply(factor, codes)?, &self.mask)
+    }
+
+    fn adjoint(&self, factor: Factor, signal: &Tensor) -> Result<Tensor> {
+        self.convolution.adjoint(factor, &ops::scale_samples(signal, &self.mask)?)
+    }
+
+    fn weight_gradient(&self, factor: Factor, codes: &Tensor, signal: &Tensor) -> Result<Tensor> {
+        self.convolution.weight_gradient(factor, codes, &ops::scale_samples(signal, &self.mask)?)
+    }
+}
+
+/// A solve with an operator, its gradients, and the operator's scale of each sample.
+fn solved(
+    operator: impl LinearOperator + Clone + 'static,
+    s: &ConvShape,
+    w: &Tensor,
+    x: &[f64],
+    k: usize,
+) -> [Vec<f32>; 3] {
+    let (gpu, tape) = (w.gpu(), Tape::new());
+    let (tx, tw) = (tape.leaf(&tensor(gpu, &s.signal(), x)), tape.leaf(w));
+    let problem = Problem {
+        operator,
+        step: tensor(gpu, &[1], &[0.2]),
+        lambda: tensor(gpu, &[s.n], &vec![0.05; s.n]),
+        prox: Prox { mu: 0.25, non_negative: false },
+        solver: Solver::Fista,
+        iterations: k,
+        root_noise: false,
+    };
+    let z = tape.solve(problem, &tx, &tw).unwrap();
+    let codes = z.value().to_vec().unwrap();
+    let got = gradients(tape, &z, &filled(&s.codes(), 3), &[&tx, &tw]);
+    [codes, got[0].to_vec().unwrap(), got[1].to_vec().unwrap()]
+}
+
+#[test]
+fn an_operator_of_three_methods_solves_as_a_fused_one_does() {
+    let (s, gpu) = (shape([2, 7, 6, 3, 5, 3, 1, 1]), Lane::Register.gpu());
+    let (x, w) = (filled(&s.signal(), 1), times(0.25, &filled(&s.weight(), 2)));
+    for k in [1, 2, 5] {
+        let convolution = operator(gpu, &s, &w);
+        let mask = tensor(gpu, &[2], &[1.0, 1.0]);
+        let plain = solved(convolution.clone(), &s, &convolution.weight, &x, k);
+        let masked = Masked { convolution: convolution.clone(), mask };
+        let outside = solved(masked, &s, &convolution.weight, &x, k);
+        for (what, (got, want)) in ["codes", "x", "weight"].iter().zip(outside.iter().zip(&plain)) {
+            assert_close(&format!("{what}, K = {k}"), got, want, 1e-6);
+        }
+    }
+}
+
+#[test]
+fn an_operator_that_scales_samples_is_a_convolution_with_scaled_weights() {
+    // M A with M = 1/2 is A with half of the weights; the gradient of the weights is half of that of A's.
+    let (s, gpu) = (shape([1, 7, 6, 3, 5, 3, 2, 1]), Lane::Register.gpu());
+    let (x, w) = (filled(&s.signal(), 1), filled(&s.weight(), 2));
+    let (convolution, half) = (operator(gpu, &s, &w), operator(gpu, &s, &times(0.5, &w)));
+    let masked = Masked { convolution: convolution.clone(), mask: tensor(gpu, &[1], &[0.5]) };
+    let got = solved(masked, &s, &convolution.weight, &x, 3);
+    let want = solved(half.clone(), &s, &half.weight, &x, 3);
+    assert!(want[0].iter().any(|z| *z != 0.0) && want[0].contains(&0.0), "degenerate codes");
+    assert_close("codes", &got[0], &want[0], 1e-6);
+    let halved = want[2].iter().map(|v| 0.5 * v).collect::<Vec<_>>();
+    assert_close("weight", &got[2], &halved, 1e-5);
+}
+
 // Errors instead of panics.
 
 fn zeros(shape: &[usize]) -> Tensor {
@@ -456,58 +542,60 @@ fn refused<T>(result: Result<T>) {
 
 #[test]
 fn convolutions_refuse_shapes_that_do_not_fit() {
-    let (x, w, one, two) = (zeros(&[1, 5, 5, 3]), zeros(&[4, 3, 3, 3]), zeros(&[1]), zeros(&[2]));
-    let correlate = |x: &Tensor, w: &Tensor, s, p| ops::correlation(x, w, &one, s, p);
+    let (x, w, two) = (zeros(&[1, 5, 5, 3]), zeros(&[4, 3, 3, 3]), zeros(&[2]));
+    let correlate = |x: &Tensor, w: &Tensor, s, p| ops::correlation(x, w, Geometry::square(s, p));
     assert!(correlate(&x, &w, 1, 1).is_ok());
     refused(correlate(&zeros(&[5, 5, 3]), &w, 1, 1));
     refused(correlate(&x, &zeros(&[4, 3, 3]), 1, 1));
     refused(correlate(&x, &zeros(&[4, 3, 3, 2]), 1, 1));
-    refused(correlate(&x, &zeros(&[4, 3, 2, 3]), 1, 1));
-    refused(correlate(&x, &zeros(&[1, 12, 12, 3]), 1, 11));
+    refused(correlate(&x, &zeros(&[4, 3, 1, 3]), 1, 1));
+    refused(correlate(&zeros(&[1, 70, 70, 3]), &zeros(&[1, 65, 1, 3]), 1, 0));
     refused(correlate(&x, &w, 0, 1));
-    refused(correlate(&x, &w, 5, 1));
+    refused(correlate(&x, &w, 17, 1));
     refused(correlate(&x, &w, 1, 3));
     refused(correlate(&zeros(&[1, 2, 5, 3]), &w, 1, 0));
     refused(correlate(&zeros(&[0, 5, 5, 3]), &w, 1, 1));
-    refused(ops::correlation(&x, &w, &two, 1, 1));
+    let (once, second) = (Geometry::square(1, 1), Geometry::square(2, 1));
+    refused(ops::correlation_times((&two).into(), &x, &w, once));
     let codes = zeros(&[1, 3, 3, 4]);
-    assert!(ops::synthesis(&codes, &w, &one, 2, 1, (5, 5)).is_ok());
-    refused(ops::synthesis(&codes, &w, &one, 1, 1, (5, 5)));
-    refused(ops::synthesis(&zeros(&[1, 3, 3, 5]), &w, &one, 2, 1, (5, 5)));
-    refused(ops::synthesis(&zeros(&[9]), &w, &one, 2, 1, (5, 5)));
-    refused(ops::synthesis(&zeros(&[]), &w, &one, 2, 1, (5, 5)));
-    refused(ops::synthesis(&codes, &w, &two, 2, 1, (5, 5)));
-    refused(ops::synthesis(&codes, &w, &one, 2, 1, (0, 5)));
-    refused(ops::residual(&zeros(&[1, 6, 7, 3]), &codes, &w, 2, 1));
-    refused(ops::residual(&zeros(&[2, 5, 5, 3]), &codes, &w, 2, 1));
-    refused(ops::residual(&zeros(&[25]), &codes, &w, 2, 1));
+    assert!(ops::synthesis(&codes, &w, second, [5, 5]).is_ok());
+    refused(ops::synthesis(&codes, &w, once, [5, 5]));
+    refused(ops::synthesis(&zeros(&[1, 3, 3, 5]), &w, second, [5, 5]));
+    refused(ops::synthesis(&zeros(&[9]), &w, second, [5, 5]));
+    refused(ops::synthesis(&zeros(&[]), &w, second, [5, 5]));
+    refused(ops::synthesis_times((&two).into(), &codes, &w, second, [5, 5]));
+    refused(ops::synthesis(&codes, &w, second, [0, 5]));
+    refused(ops::residual(&zeros(&[1, 6, 7, 3]), &codes, &w, second));
+    refused(ops::residual(&zeros(&[2, 5, 5, 3]), &codes, &w, second));
+    refused(ops::residual(&zeros(&[25]), &codes, &w, second));
     let s = shape([1, 5, 5, 3, 4, 3, 2, 1]);
-    refused(ops::weight_gradient(&s, &x, &codes, &one));
-    refused(ops::weight_gradient(&s, &codes, &x, &two));
-    refused(PowerIteration::new(&s, zeros(&[7])));
+    refused(ops::weight_gradient(Factor::ONE, &s, &x, &codes));
+    refused(ops::weight_gradient((&two).into(), &s, &codes, &x));
 }
 
 #[test]
 fn the_step_refuses_shapes_that_do_not_fit() {
     let tape = Tape::idle();
     let (r, w, one, prox) =
-        (constant(&[2, 5, 5, 3]), constant(&[4, 3, 3, 3]), zeros(&[1]), Prox { mu: 0.0, non_negative: true });
-    let step = |point: Option<&Var>, step: &Tensor, lambda: &Tensor| {
-        tape.fista_step(point, &r, &w, ops::FistaStep { step, lambda, prox, stride: 1, padding: 1 })
+        (zeros(&[2, 5, 5, 3]), zeros(&[4, 3, 3, 3]), zeros(&[1]), Prox { mu: 0.0, non_negative: true });
+    let step = |point: Option<&Tensor>, step: &Tensor, lambda: &Tensor| {
+        ops::fista_step(point, &r, &w, Geometry::square(1, 1), ProxStep { step, lambda, prox })
     };
+    let threshold =
+        |u: &[usize], lambda: &Tensor| ops::soft_threshold(&zeros(u), ProxStep { step: &one, lambda, prox });
     assert!(step(None, &one, &zeros(&[2])).is_ok());
     refused(step(None, &one, &zeros(&[3])));
     refused(step(None, &zeros(&[2]), &zeros(&[2])));
-    refused(step(Some(&constant(&[2, 5, 5, 3])), &one, &zeros(&[2])));
-    refused(ops::soft_threshold(&zeros(&[2, 3]), &one, &zeros(&[3]), prox));
-    refused(ops::soft_threshold(&zeros(&[0, 3]), &one, &zeros(&[0]), prox));
-    refused(ops::soft_threshold(&zeros(&[]), &one, &one, prox));
-    let parameter = Parameter { name: "w".into(), value: zeros(&[4, 3, 3, 3]) };
-    let mut csc = Csc::new(parameter, CscConfig::default()).unwrap();
+    refused(step(Some(&zeros(&[2, 5, 5, 3])), &one, &zeros(&[2])));
+    refused(threshold(&[2, 3], &zeros(&[3])));
+    refused(threshold(&[0, 3], &zeros(&[0])));
+    refused(threshold(&[], &one));
+    refused(ops::soft_threshold_gradient(&zeros(&[2, 3]), &zeros(&[3, 2]), &one, 0.0));
+    refused(Csc::new(zeros(&[4, 3, 3]), CscConfig::default()));
+    let csc = Csc::new(zeros(&[4, 3, 3, 3]), CscConfig::default()).unwrap();
     refused(csc.forward(&Pass::eval(&tape), &constant(&[1, 5, 5, 2])));
     refused(csc.forward(&Pass::eval(&tape), &constant(&[75])));
-    refused(csc.residual_norms(&zeros(&[1, 5, 5, 3]), &zeros(&[1, 4, 5, 4])));
-    refused(csc.restore_power_vector(zeros(&[3]), (5, 5)));
+    refused(csc.residual(&tape, &constant(&[1, 5, 5, 3]), &constant(&[1, 4, 5, 4])));
 }
 
 #[test]
@@ -519,9 +607,9 @@ fn plain_ops_refuse_shapes_that_do_not_fit() {
     refused(zeros(&[6]).add(&zeros(&[2, 3])));
     refused(tape.reshape(&six, &[7]));
     refused(tape.add_relu(&six, &constant(&[3, 2])));
-    refused(tape.momentum(&six, &constant(&[6]), 0.5));
-    refused(tape.scale_samples(&six, &zeros(&[4])));
-    refused(tape.scale_samples(&six, &zeros(&[0])));
+    refused(ops::momentum(&zeros(&[2, 3]), &zeros(&[6]), 0.5));
+    refused(ops::scale_samples(&zeros(&[2, 3]), &zeros(&[4])));
+    refused(ops::scale_samples(&zeros(&[2, 3]), &zeros(&[0])));
     refused(ops::sum_of_squares(&zeros(&[0, 3])));
     refused(ops::sum_of_magnitudes(&zeros(&[])));
     refused(ops::normalize_atoms(&zeros(&[0, 3, 3, 1])));
@@ -534,10 +622,9 @@ fn plain_ops_refuse_shapes_that_do_not_fit() {
     for wrong in [window(5, 1, 0), window(0, 1, 0), window(2, 0, 0), window(2, 1, 2), window(3, 2, 2)] {
         refused(tape.max_pool(&map, wrong));
     }
-    let (rate, rule) = (zeros(&[1]), ops::SgdRule { momentum: 0.9, weight_decay: 0.0, nesterov: false });
-    refused(ops::sgd(&zeros(&[6]), &zeros(&[5]), &zeros(&[6]), &rate, rule));
-    refused(ops::sgd(&zeros(&[6]), &zeros(&[6]), &zeros(&[5]), &rate, rule));
-    refused(ops::sgd(&zeros(&[6]), &zeros(&[6]), &zeros(&[6]), &zeros(&[2]), rule));
+    let rule = ops::SgdRule { momentum: 0.9, weight_decay: 0.0, nesterov: false };
+    refused(ops::sgd(&zeros(&[6]), &zeros(&[5]), &zeros(&[6]), 0.1, rule));
+    refused(ops::sgd(&zeros(&[6]), &zeros(&[6]), &zeros(&[5]), 0.1, rule));
     let tape = Tape::new();
     let y = tape.relu(&tape.leaf(&zeros(&[6]))).unwrap();
     refused(tape.backward_from(&y, &zeros(&[5])));

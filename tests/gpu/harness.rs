@@ -1,33 +1,33 @@
-//! What a GPU result is compared by, and what the cases are made of.
+//! How GPU results are compared, and what the cases are made of.
 //!
-//! A result passes if every element is within `C * EPSILON * terms * magnitude` of its f64 twin. Derivation: adding up
-//! `K` terms in any order, each a product, is off by at most `K u sum |terms|` to first order, where `u = EPSILON / 2`
-//! is the rounding error of one operation (Higham, Accuracy and Stability of Numerical Algorithms, section 4.2). So
-//! `terms` counts the operations that a term goes through at most: `K` for a sum of `K` products, one more for each
-//! further operation, [`DIVISION`] and [`ROOT`] for what WGSL allows more than one ulp. `magnitude` is `sum |terms|`,
-//! the same twin on absolute values. `C = 1` is then twice the first-order bound, the other half being for the higher
-//! orders. Inputs are rounded to f32 before either side sees them, and `terms = 0` demands equality.
+//! A result passes if every element is within `C * EPSILON * terms * magnitude` of its f64 twin. Derivation: the error
+//! of adding up `K` products in any order is at most `K u sum |terms|` to first order, where `u = EPSILON / 2` is the
+//! rounding error of one operation (Higham, Accuracy and Stability of Numerical Algorithms, section 4.2). So `terms`
+//! counts the operations that a term goes through at most: `K` for a sum of `K` products, one more for each further
+//! operation, and [`DIVISION`] and [`ROOT`] where WGSL allows an error of more than one ulp. `magnitude` is
+//! `sum |terms|`, from the same twin on absolute values. `C = 1` is then twice the first-order bound; the other half is
+//! for higher orders. Inputs are rounded to f32 before either side sees them, and `terms = 0` requires equality.
 
 use std::sync::OnceLock;
 
-use sdnet::gpu::{Gpu, GpuOptions, Schedule};
-use sdnet::reference::fill::fill;
-use sdnet::shape::ConvShape;
+use sdnet::gpu::{Gpu, GpuOptions, REGISTER, TILED};
+use sdnet::reference::sequence::sequence;
+use sdnet::shape::{ConvShape, Geometry};
 use sdnet::tape::{Tape, Var};
 use sdnet::tensor::Tensor;
 
-use crate::support::assert_close;
+use crate::support::{assert_close, options};
 
 /// The one constant of all bounds.
 pub const C: f64 = 1.0;
 /// The spacing of f32 at 1.
 pub const EPSILON: f64 = f32::EPSILON as f64;
-/// Operations that a division counts as: WGSL allows 2.5 ulp.
+/// A division counts as this many operations: WGSL allows 2.5 ulp.
 pub const DIVISION: usize = 3;
-/// Operations that a square root counts as: WGSL allows that of `1 / inverseSqrt`, 2 and 2.5 ulp.
+/// A square root counts as this many operations: WGSL allows the error of `1 / inverseSqrt`, 2 plus 2.5 ulp.
 pub const ROOT: usize = 5;
 
-/// The largest error as a share of its bound, or what is wrong.
+/// The largest error relative to its bound, or what is wrong.
 pub fn worst_ratio(got: &[f32], want: &[f64], magnitude: &[f64], terms: usize) -> Result<f64, String> {
     if got.len() != want.len() || got.len() != magnitude.len() || got.is_empty() {
         return Err(format!("{} values for {}, {} magnitudes", got.len(), want.len(), magnitude.len()));
@@ -35,7 +35,7 @@ pub fn worst_ratio(got: &[f32], want: &[f64], magnitude: &[f64], terms: usize) -
     let mut worst = 0.0_f64;
     for (i, (&got, (&want, &magnitude))) in got.iter().zip(want.iter().zip(magnitude)).enumerate() {
         let (error, bound) = ((f64::from(got) - want).abs(), C * EPSILON * terms as f64 * magnitude);
-        // Written so that a NaN on any side fails.
+        // Written so that a NaN on either side fails.
         if !(got.is_finite() && error <= bound) {
             return Err(format!("element {i} is {got:e}, want {want:e} within {bound:.1e}"));
         }
@@ -44,7 +44,7 @@ pub fn worst_ratio(got: &[f32], want: &[f64], magnitude: &[f64], terms: usize) -
     Ok(worst)
 }
 
-/// Fails, naming `what`, unless every element is within its bound; prints how near it came.
+/// Fails, naming `what`, unless every element is within its bound; prints how close it came.
 #[track_caller]
 pub fn check(what: &str, got: &[f32], want: &[f64], magnitude: &[f64], terms: usize) {
     match worst_ratio(got, want, magnitude, terms) {
@@ -53,7 +53,7 @@ pub fn check(what: &str, got: &[f32], want: &[f64], magnitude: &[f64], terms: us
     }
 }
 
-/// One result, its truth, and how far apart they may be.
+/// A result, the correct values, and how far apart they may be.
 pub struct Row {
     got: Vec<f32>,
     want: Vec<f64>,
@@ -66,7 +66,7 @@ enum Bound {
 }
 
 impl Row {
-    /// Held to the bound of this file.
+    /// Compared by the bound of this file.
     pub fn within(got: &Tensor, want: Vec<f64>, magnitude: Vec<f64>, terms: usize) -> Self {
         Self { got: got.to_vec().unwrap(), want, bound: Bound::Terms(magnitude, terms) }
     }
@@ -77,18 +77,18 @@ impl Row {
         Self::within(got, want, magnitude, 0)
     }
 
-    /// Each element rounded `operations` times, without any cancellation.
+    /// Each element is rounded `operations` times, without cancellation.
     pub fn rounded(got: &Tensor, want: Vec<f64>, operations: usize) -> Self {
         let magnitude = abs(&want);
         Self::within(got, want, magnitude, operations)
     }
 
-    /// Held to a relative l2 error, where rounding errors go through too many steps to be followed.
+    /// Compared by relative l2 error, for results with too many steps to derive a bound.
     pub fn l2(got: &Tensor, want: Vec<f64>, bound: f64) -> Self {
         Self { got: got.to_vec().unwrap(), want, bound: Bound::RelativeL2(bound) }
     }
 
-    /// Fails unless the result is as near to the truth as it must be.
+    /// Fails unless the result is as close to the correct values as required.
     #[track_caller]
     pub fn check(&self, what: &str) {
         match &self.bound {
@@ -106,7 +106,7 @@ impl Row {
 pub enum Lane {
     Tiled,
     Register,
-    /// Tiled, and every access checked.
+    /// Tiled, with every access checked.
     Checked,
 }
 
@@ -115,58 +115,79 @@ impl Lane {
 
     pub fn gpu(self) -> &'static Gpu {
         static GPUS: [OnceLock<Gpu>; 3] = [const { OnceLock::new() }; 3];
-        let schedule = if matches!(self, Lane::Register) { Schedule::Register } else { Schedule::Tiled };
+        let schedule = if matches!(self, Lane::Register) { &REGISTER } else { &TILED };
         let options = GpuOptions {
             schedule: Some(schedule),
             baseline_limits: true,
             bounds_checks: matches!(self, Lane::Checked),
-            ..Default::default()
+            ..options()
         };
         GPUS[self as usize].get_or_init(|| Gpu::open(&options).unwrap_or_else(|e| panic!("{e}")))
     }
 }
 
-/// Sizes that have gone wrong before: `n, height, width, channels, atoms, kernel, stride, padding`.
-/// Those of one to three channels and a kernel wider than a pixel are unfolded.
+/// Sizes that have caused errors before: `n, height, width, channels, atoms, kernel, stride, padding`.
+/// Those with one to three channels and a kernel wider than one pixel are unfolded.
 const SHAPES: [[usize; 8]; 17] = [
     [2, 7, 5, 3, 5, 3, 1, 1],
     [1, 9, 9, 1, 3, 3, 2, 1],
     [2, 8, 6, 4, 8, 3, 2, 1],
-    [1, 5, 5, 5, 4, 5, 1, 4],    // padding as wide as it may be
-    [1, 11, 12, 2, 6, 7, 2, 3],  // stride 2 on odd and on even
-    [1, 13, 9, 6, 4, 11, 4, 5],  // the widest kernel and stride
-    [2, 6, 7, 4, 4, 1, 2, 0],    // a stride that leaves pixels out
+    [1, 5, 5, 5, 4, 5, 1, 4],    // the largest padding allowed
+    [1, 11, 12, 2, 6, 7, 2, 3],  // stride 2 on odd and even sizes
+    [1, 13, 9, 6, 4, 11, 4, 5],  // the largest kernel and stride
+    [2, 6, 7, 4, 4, 1, 2, 0],    // a stride that skips pixels
     [3, 1, 1, 5, 7, 1, 1, 0],    // maps of one pixel
     [1, 10, 7, 3, 9, 3, 3, 0],   // rows left over
     [1, 10, 7, 6, 9, 3, 3, 0],   // the same, not unfolded
-    [2, 9, 9, 8, 68, 3, 1, 1],   // off the tile of 64 in pixels and in atoms
-    [1, 9, 8, 68, 12, 1, 1, 0],  // and in channels
+    [2, 9, 9, 8, 68, 3, 1, 1],   // no multiple of the tile of 64 in pixels and atoms
+    [1, 9, 8, 68, 12, 1, 1, 0],  // nor in channels
     [1, 9, 10, 7, 4, 4, 4, 3],   // an even kernel
     [2, 7, 8, 5, 3, 2, 4, 1],    // a stride wider than the kernel, and padding
     [2, 7, 9, 1, 3, 2, 4, 1],    // the same, unfolded
     [1, 3, 3, 2, 3, 3, 1, 0],    // a kernel as large as the map
-    [5, 15, 3, 64, 64, 3, 1, 1], // a weight gradient of several lines a group, the last group shorter
+    [5, 15, 3, 64, 64, 3, 1, 1], // a weight gradient with several lines per group, the last group shorter
+];
+
+/// `n, height, width, channels, atoms`; kernel, stride and padding by axis.
+type Rectangle = ([usize; 5], [usize; 2], [usize; 2], [usize; 2]);
+
+/// Sizes whose axes differ. The first two are a 1-D convolution and a dense dictionary.
+const RECTANGLES: [Rectangle; 8] = [
+    ([2, 1, 50, 2, 5], [1, 32], [1, 8], [0, 5]),
+    ([2, 1, 9, 13, 7], [1, 1], [1, 1], [0, 0]),
+    ([1, 7, 9, 3, 5], [1, 5], [1, 2], [0, 2]),
+    ([2, 9, 6, 4, 6], [5, 1], [3, 1], [2, 0]),
+    ([1, 8, 13, 6, 68], [3, 7], [1, 3], [1, 4]),
+    ([2, 11, 8, 1, 9], [3, 2], [2, 1], [0, 1]),  // unfolded
+    ([1, 20, 5, 5, 4], [2, 3], [16, 1], [1, 2]), // the widest stride, wider than the kernel
+    ([1, 66, 3, 4, 4], [64, 1], [1, 2], [9, 0]), // the highest kernel
 ];
 
 /// The table of nasty shapes.
 pub fn shapes() -> Vec<ConvShape> {
-    SHAPES.map(shape).to_vec()
+    let rectangle = |(sizes, kernel, stride, padding): Rectangle| {
+        let [n, height, width, channels, atoms] = sizes;
+        let weight = [atoms, kernel[0], kernel[1], channels];
+        ConvShape::new("test", &[n, height, width, channels], &weight, Geometry { stride, padding }).unwrap()
+    };
+    SHAPES.map(shape).into_iter().chain(RECTANGLES.map(rectangle)).collect()
 }
 
-/// Whether the step of the solver is tested without a point on this shape, with signed codes, or with a point and
-/// non-negative codes: each kernel that need not be compiled saves half a second.
+/// On this shape, whether the solver's step is tested without a point and with signed codes, or with a point and
+/// non-negative codes. Each kernel that need not be compiled saves half a second.
 pub fn starts_from_zero(s: &ConvShape) -> bool {
     s.width.is_multiple_of(2)
 }
 
 /// The shape with these sizes, in the order of its fields.
 pub fn shape([n, height, width, channels, atoms, kernel, stride, padding]: [usize; 8]) -> ConvShape {
-    ConvShape::new("test", &[n, height, width, channels], &[atoms, kernel, kernel, channels], stride, padding).unwrap()
+    let geometry = Geometry::square(stride, padding);
+    ConvShape::new("test", &[n, height, width, channels], &[atoms, kernel, kernel, channels], geometry).unwrap()
 }
 
-/// Values in [-1, 1) that f32 holds exactly; other tags give other values.
+/// Values in [-1, 1) that are exact in f32; different tags give different values.
 pub fn values(len: usize, tag: u64) -> Vec<f64> {
-    fill(len, tag, 1.0).into_iter().map(|v| f64::from(v as f32)).collect()
+    sequence(len, tag, 1.0).into_iter().map(|v| f64::from(v as f32)).collect()
 }
 
 /// [`values`] that fill a shape.
@@ -174,7 +195,7 @@ pub fn filled(shape: &[usize], tag: u64) -> Vec<f64> {
     values(shape.iter().product(), tag)
 }
 
-/// A tensor of values that f32 holds exactly.
+/// A tensor of values that are exact in f32.
 pub fn tensor(gpu: &Gpu, shape: &[usize], values: &[f64]) -> Tensor {
     Tensor::from_slice(gpu, shape, &values.iter().map(|v| *v as f32).collect::<Vec<_>>()).unwrap()
 }
@@ -193,7 +214,7 @@ pub fn zip(a: &[f64], b: &[f64], f: impl Fn(f64, f64) -> f64) -> Vec<f64> {
     a.iter().zip(b).map(|(&a, &b)| f(a, b)).collect()
 }
 
-/// Whether a threshold has been met on both sides.
+/// Whether there are values on both sides of a threshold.
 pub fn has_both_sides(v: &[f64]) -> bool {
     v.contains(&0.0) && v.iter().any(|v| *v != 0.0)
 }
@@ -207,12 +228,18 @@ pub fn gradients(tape: Tape, output: &Var, upstream: &[f64], leaves: &[&Var]) ->
 
 /// Terms of one value of an analysis.
 pub fn analysis_terms(s: &ConvShape) -> usize {
-    s.kernel * s.kernel * s.channels
+    s.taps() * s.channels
 }
 
 /// Terms of one value of a synthesis, at most.
 pub fn synthesis_terms(s: &ConvShape) -> usize {
-    s.kernel.div_ceil(s.stride).pow(2) * s.atoms
+    synthesis_taps(s) * s.atoms
+}
+
+/// Taps that a pixel of the signal meets, at most.
+pub fn synthesis_taps(s: &ConvShape) -> usize {
+    let Geometry { stride, .. } = s.geometry;
+    s.kernel[0].div_ceil(stride[0]) * s.kernel[1].div_ceil(stride[1])
 }
 
 /// Terms of one value of a weight gradient, at most.
@@ -244,7 +271,7 @@ mod tests {
         v.iter().map(|v| *v as f32).collect()
     }
 
-    /// Whether a result passes in the place of the product.
+    /// Whether a result passes in place of the product.
     fn passes(got: &[f32]) -> bool {
         let (a, b) = operands();
         let (want, magnitude) = product(&a, &b);
@@ -286,7 +313,7 @@ mod tests {
             let mut got = truth();
             got[7] = planted;
             assert!(!passes(&got));
-            // Not even a truth, or a bound, that is not finite either lets it pass.
+            // It fails even if the correct value or the bound is not finite either.
             let value = f64::from(planted);
             assert!(worst_ratio(&[planted], &[value], &[f64::INFINITY], 1).is_err());
             assert!(worst_ratio(&[1.0], &[1.0], &[f64::NAN], 1).is_err());
@@ -346,13 +373,22 @@ mod tests {
     fn the_table_of_shapes_covers_what_it_is_for() {
         let shapes = shapes();
         let any = |f: &dyn Fn(&ConvShape) -> bool| shapes.iter().any(f);
-        assert!([1, 3, 5, 7, 11].iter().all(|k| any(&|s| s.kernel == *k)));
-        let unfolded = |s: &ConvShape| s.channels < 4 && s.kernel > 1 && s.kernel * s.kernel * s.channels <= 64;
-        assert!((1..=4).all(|stride| any(&|s| s.stride == stride && unfolded(s))));
-        assert!((1..=4).all(|stride| any(&|s| s.stride == stride && s.kernel > 1 && !unfolded(s))));
-        assert!(any(&|s| !unfolded(s) && s.channels % 4 != 0 && s.kernel > 1));
-        assert!(any(&|s| s.stride == 2 && s.height % 2 == 1) && any(&|s| s.stride == 2 && s.height % 2 == 0));
-        assert!(any(&|s| s.padding + 1 == s.kernel && s.kernel > 1) && any(&|s| s.stride > s.kernel));
+        let (stride, padding) = (|s: &ConvShape| s.geometry.stride, |s: &ConvShape| s.geometry.padding);
+        assert!([1, 3, 5, 7, 11].iter().all(|k| any(&|s| s.kernel == [*k; 2])));
+        assert!(any(&|s| s.kernel[0] < s.kernel[1]) && any(&|s| s.kernel[0] > s.kernel[1]));
+        assert!(any(&|s| stride(s)[0] < stride(s)[1]) && any(&|s| stride(s)[0] > stride(s)[1]));
+        assert!(any(&|s| padding(s)[0] < padding(s)[1]) && any(&|s| padding(s)[0] > padding(s)[1]));
+        let unfolded = |s: &ConvShape| s.channels < 4 && s.taps() > 1 && s.taps() * s.channels <= 64;
+        assert!((1..=4).all(|step| any(&|s| stride(s) == [step; 2] && unfolded(s))));
+        assert!((1..=4).all(|step| any(&|s| stride(s) == [step; 2] && s.taps() > 1 && !unfolded(s))));
+        assert!(any(&|s| !unfolded(s) && s.channels % 4 != 0 && s.taps() > 1));
+        assert!(
+            any(&|s| stride(s) == [2; 2] && s.height % 2 == 1) && any(&|s| stride(s) == [2; 2] && s.height % 2 == 0)
+        );
+        assert!(
+            any(&|s| padding(s).map(|p| p + 1) == s.kernel && s.taps() > 1)
+                && any(&|s| stride(s)[0] > s.kernel[0] && stride(s)[1] > s.kernel[1])
+        );
         assert!([1, 3].iter().all(|c| any(&|s| s.channels == *c)));
         assert!(any(&|s| s.channels % 4 == 0 && s.atoms % 4 != 0) || any(&|s| s.channels % 4 != 0 && s.atoms % 4 == 0));
         assert!(any(&|s| s.atoms > 64 && s.atoms % 64 != 0) && any(&|s| s.channels > 64 && s.channels % 64 != 0));

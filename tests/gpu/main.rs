@@ -1,8 +1,9 @@
-//! Everything that needs an adapter. The tests share one device and fail, with the hint what to install, where there
-//! is none.
+//! Everything that needs an adapter. The tests share one device. Without an adapter they fail with a hint on what to
+//! install.
 
 mod attack;
 mod determinism;
+mod embedding;
 mod golden_csc;
 mod golden_networks;
 mod golden_robust;

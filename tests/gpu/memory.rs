@@ -1,27 +1,28 @@
-//! What is held on the device, each test on a device of its own.
+//! Device memory; each test uses a device of its own.
 
+use sdnet::checkpoint;
 use sdnet::error::{Error, Result};
 use sdnet::gpu::{Gpu, GpuOptions};
-use sdnet::layers::{Csc, CscConfig, Parameter, Pass, StepRule};
-use sdnet::models::{ModelConfig, Network};
+use sdnet::layers::{Csc, CscConfig, Pass};
+use sdnet::models::{Architecture, ModelConfig, Network};
 use sdnet::ops::SgdRule;
-use sdnet::optim::Sgd;
 use sdnet::tape::Tape;
 use sdnet::tensor::Tensor;
-use sdnet::train::train_step;
+use sdnet::train::{Purpose, TrainStep, largest_batch};
 
 use crate::harness::{filled, tensor, times};
+use crate::support::options;
 
 fn own_gpu() -> Gpu {
-    Gpu::open(&GpuOptions::default()).unwrap()
+    Gpu::open(&options()).unwrap()
 }
 
-/// The most that forward and backward of a layer with so many iterations hold.
+/// The peak memory of the forward and backward pass of a layer with this many iterations.
 fn peak_of(iterations: usize) -> u64 {
     let (gpu, maps, dictionary) = (own_gpu(), [16, 16, 16, 16], [16, 3, 3, 16]);
-    let weight = Parameter { name: "w".into(), value: tensor(&gpu, &dictionary, &times(0.1, &filled(&dictionary, 1))) };
+    let weight = tensor(&gpu, &dictionary, &times(0.1, &filled(&dictionary, 1)));
     let mut csc = Csc::new(weight, CscConfig { iterations, ..CscConfig::default() }).unwrap();
-    csc.set_step(StepRule::Fixed(0.1));
+    csc.set_step(0.1).unwrap();
     let x = tensor(&gpu, &maps, &filled(&maps, 2));
     let tape = Tape::new();
     let codes = csc.forward(&Pass::eval(&tape), &tape.leaf(&x)).unwrap();
@@ -40,8 +41,7 @@ fn eight_iterations_hold_at_most_half_as_much_again_as_two() {
 struct Training {
     gpu: Gpu,
     network: Network,
-    optimizer: Sgd,
-    rate: Tensor,
+    step: TrainStep,
 }
 
 impl Training {
@@ -53,23 +53,22 @@ impl Training {
         let config = ModelConfig { width: 4, in_channels: 1, ..ModelConfig::named("sdnet18").unwrap() };
         let network = Network::new(&gpu, &config, 0).unwrap();
         let rule = SgdRule { momentum: 0.9, weight_decay: 5e-4, nesterov: true };
-        let optimizer = Sgd::new(rule, &network.parameters()).unwrap();
-        let rate = Tensor::full(&gpu, &[1], 0.01).unwrap();
-        Self { gpu, network, optimizer, rate }
+        let step = TrainStep::new(rule, &network).unwrap();
+        Self { gpu, network, step }
     }
 
-    /// A step on a batch of so many images.
+    /// A step on a batch of this many images.
     fn step(&mut self, batch: usize) -> Result<Tensor> {
         let images = Tensor::full(&self.gpu, &[batch, 8, 8, 1], 0.5)?;
-        train_step(&mut self.network, &self.optimizer, &images, &vec![0; batch], &self.rate)
+        self.step.run(&self.network, &images, &vec![0; batch], 0.01)
     }
 
-    /// Bytes held after so many steps on images of this size.
+    /// Bytes held after this many steps on images of this size.
     fn held_after(&mut self, steps: usize, size: usize) -> u64 {
         let shape = [2, size, size, 1];
         let images = tensor(&self.gpu, &shape, &filled(&shape, 1));
         for _ in 0..steps {
-            train_step(&mut self.network, &self.optimizer, &images, &[0, 1], &self.rate).unwrap();
+            self.step.run(&self.network, &images, &[0, 1], 0.01).unwrap();
             self.gpu.submit().unwrap();
         }
         self.gpu.wait().unwrap();
@@ -80,7 +79,7 @@ impl Training {
 #[test]
 fn two_hundred_training_steps_hold_what_the_first_few_do() {
     let mut training = Training::new();
-    // The first steps compile, find the step sizes and fill the pool.
+    // The first steps compile kernels, compute step sizes and fill the pool.
     let early = training.held_after(5, 8);
     let curve = (0..39).map(|_| training.held_after(5, 8)).collect::<Vec<_>>();
     assert!(curve.iter().all(|held| *held <= early), "{early}, then {curve:?}");
@@ -111,17 +110,21 @@ fn the_pool_gives_back_what_another_size_left_idle() {
 }
 
 #[test]
-fn a_batch_that_does_not_fit_says_which_one_would() {
+fn the_largest_batch_is_found_without_changing_the_network() {
     let limited = || {
-        let options = GpuOptions { most_memory: Some(3 << 20), ..GpuOptions::default() };
+        let options = GpuOptions { most_memory: Some(3 << 20), ..options() };
         Training::on(Gpu::open(&options).unwrap())
     };
     let error = limited().step(128).map(drop).unwrap_err();
     assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
-    let text = error.to_string();
-    let batch = text.split("a batch of ").nth(1).and_then(|t| t.split(' ').next()).unwrap_or_else(|| panic!("{text}"));
-    let batch = batch.parse::<usize>().unwrap();
-    assert!((8..128).contains(&batch), "{text}");
+    let mut training = limited();
+    training.step(2).unwrap();
+    let before = checkpoint::tensors(&training.network).unwrap();
+    let batch = largest_batch(&training.network, [8, 8, 1], Purpose::Train, 128).unwrap();
+    assert!(checkpoint::tensors(&training.network).unwrap() == before, "looking for the batch has changed the network");
+    assert!((8..128).contains(&batch), "{batch}");
     limited().step(batch).unwrap();
     assert!(limited().step(batch + batch.div_ceil(4)).is_err(), "{batch} is far from the largest");
+    let more = largest_batch(&training.network, [8, 8, 1], Purpose::Infer, 4096).unwrap();
+    assert!(more > batch, "{more} for scores alone, {batch} for training");
 }

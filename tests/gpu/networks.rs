@@ -1,6 +1,8 @@
 //! Every kind of network can be built, named and run.
 
-use sdnet::models::{Kind, ModelConfig, Network, Stem};
+use sdnet::checkpoint;
+use sdnet::layers::parameters;
+use sdnet::models::{Architecture, Kind, Model, ModelConfig, Network, Stem};
 use sdnet::tensor::Tensor;
 
 use crate::support::gpu;
@@ -12,7 +14,7 @@ fn network(name: &str, stem: Stem, shortcut: bool) -> Network {
 
 #[test]
 fn every_name_stem_and_shortcut_gives_scores() {
-    // After the larger stem, which divides by four, both have maps of the same sizes.
+    // The larger stem divides sizes by four; after it, both have maps of the same sizes.
     let images = |side| Tensor::full(gpu(), &[2, side, side, 1], 0.5).unwrap();
     let (small, large) = (images(8), images(32));
     for name in ["resnet18", "resnet34", "sdnet18", "sdnet34", "sdnet18-all", "sdnet34-all"] {
@@ -21,7 +23,7 @@ fn every_name_stem_and_shortcut_gives_scores() {
                 if !shortcut && !name.ends_with("all") {
                     continue;
                 }
-                let scores = network(name, stem, shortcut).predict(images, None).unwrap();
+                let scores = network(name, stem, shortcut).predict(images).unwrap();
                 assert_eq!(scores.shape(), [2, 10]);
                 assert!(scores.to_vec().unwrap().iter().all(|s| s.is_finite()), "{name} {stem:?}");
             }
@@ -32,7 +34,7 @@ fn every_name_stem_and_shortcut_gives_scores() {
 #[test]
 fn parameters_are_named_as_in_the_published_checkpoints() {
     let names = |name: &str, stem, shortcut| -> Vec<String> {
-        network(name, stem, shortcut).parameters().iter().map(|p| p.name.clone()).collect()
+        parameters(&network(name, stem, shortcut)).into_iter().map(|(name, _)| name).collect()
     };
     let all = names("sdnet18-all", Stem::Imagenet, true);
     for name in [
@@ -70,8 +72,8 @@ fn configurations_outside_their_ranges_are_refused() {
 
 #[test]
 fn equal_seeds_give_equal_networks() {
-    let values =
-        |seed| Network::new(gpu(), &ModelConfig { width: 2, ..ModelConfig::default() }, seed).unwrap().tensors();
+    let config = ModelConfig { width: 2, ..ModelConfig::default() };
+    let values = |seed| checkpoint::tensors(&Network::new(gpu(), &config, seed).unwrap());
     assert!(values(3).unwrap() == values(3).unwrap());
     assert!(values(3).unwrap() != values(4).unwrap());
 }

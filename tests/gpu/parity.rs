@@ -1,21 +1,22 @@
-//! Every kernel against its f64 twin: one row a kernel, under the name of its shader.
+//! Every kernel against its f64 twin: one row per kernel, under the name of its shader.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use sdnet::gpu::Gpu;
-use sdnet::layers::{Csc, CscConfig, Parameter, Pass};
-use sdnet::ops::{self, BatchNormInputs, PowerIteration, Prox, RunningStatistics, SgdRule, Window};
+use sdnet::layers::{Csc, CscConfig, Pass, PowerVectors};
+use sdnet::ops::{self, BatchNormInputs, Prox, ProxStep, RunningStatistics, SgdRule, Window};
 use sdnet::reference as twin;
-use sdnet::shape::ConvShape;
+use sdnet::shape::{ConvShape, Geometry};
+use sdnet::solver::{Convolution, PowerIteration};
 use sdnet::tape::{Tape, Var};
 use sdnet::tensor::Tensor;
 
 use crate::harness::*;
 
-type Convolution = fn(&Gpu, &ConvShape) -> Vec<Row>;
+type OverShape = fn(&Gpu, &ConvShape) -> Vec<Row>;
 type Plain = fn(&Gpu) -> Vec<Row>;
 
-const CONVOLUTIONS: [(&str, Convolution); 5] = [
+const CONVOLUTIONS: [(&str, OverShape); 5] = [
     ("correlation", correlation),
     ("synthesis", synthesis),
     ("residual", residual),
@@ -87,29 +88,46 @@ fn plain_kernels_match_their_twins_with_every_access_checked() {
     check_plain(Lane::Checked);
 }
 
+/// Writes the constants of every pipeline of a lane, for other compilers to judge (`scripts/check-shaders`).
+fn write_pipelines(lane: Lane) {
+    use std::io::Write;
+    let line = |(kernel, constants): (&sdnet::gpu::Kernel, Vec<sdnet::gpu::Constant>)| {
+        let constants = constants.into_iter().map(|(name, value)| (name.to_owned(), value.into()));
+        let constants = serde_json::Value::Object(constants.collect());
+        format!("{}\n", serde_json::json!({ "kernel": kernel.name(), "constants": constants }))
+    };
+    let lines = lane.gpu().compiled_pipelines().into_iter().map(line).collect::<String>();
+    let path = format!("{}/pipelines-{lane:?}.jsonl", env!("CARGO_TARGET_TMPDIR"));
+    std::fs::File::create(path).unwrap().write_all(lines.as_bytes()).unwrap();
+}
+
 fn check_convolutions(lane: Lane, shapes: &[ConvShape]) {
     for shape in shapes {
         for (name, run) in CONVOLUTIONS {
             run(lane.gpu(), shape).iter().for_each(|row| row.check(&format!("{name} {lane:?} {shape:?}")));
         }
     }
+    write_pipelines(lane);
 }
 
 fn check_plain(lane: Lane) {
     for (name, run) in PLAIN {
         run(lane.gpu()).iter().enumerate().for_each(|(i, row)| row.check(&format!("{name} {lane:?} row {i}")));
     }
+    write_pipelines(lane);
 }
 
 #[test]
 fn random_shapes_match_their_twins() {
     let config = Config { cases: 16, max_shrink_iters: 16, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
-    let sizes = (1..=2_usize, 1..=9_usize, 1..=9_usize, 1..=6_usize, 1..=9_usize, 1..=5_usize, 1..=4_usize, 0..5_usize);
-    let shapes = sizes.prop_filter_map("the kernel fits", |(n, h, w, channels, atoms, k, stride, padding)| {
-        ConvShape::new("test", &[n, h, w, channels], &[atoms, k, k, channels], stride, padding % k).ok()
+    let by_axis = |range: std::ops::RangeInclusive<usize>| (range.clone(), range);
+    let sizes = (1..=2_usize, by_axis(1..=9), 1..=6_usize, 1..=9_usize, by_axis(1..=5), by_axis(1..=4), by_axis(0..=4));
+    let shapes = sizes.prop_filter_map("the kernel fits", |(n, (h, w), channels, atoms, (kh, kw), stride, padding)| {
+        let geometry = Geometry { stride: stride.into(), padding: [padding.0 % kh, padding.1 % kw] };
+        ConvShape::new("test", &[n, h, w, channels], &[atoms, kh, kw, channels], geometry).ok()
     });
-    let kernels: [Convolution; 3] = [correlation, synthesis, weight_gradient];
+    let kernels: [OverShape; 3] = [correlation, synthesis, weight_gradient];
     let claim = |shape: ConvShape| {
         kernels.iter().flat_map(|run| run(Lane::Register.gpu(), &shape)).for_each(|row| row.check("random"));
         Ok(())
@@ -120,7 +138,7 @@ fn random_shapes_match_their_twins() {
 #[test]
 fn more_workgroups_than_a_dimension_has_are_all_run() {
     let gpu = Lane::Register.gpu();
-    // 64 threads of four values each; the last workgroup has one value.
+    // 64 threads with four values each; the last workgroup has one value.
     let len = 65_536 * 64 * 4 + 1;
     let (a, b) = (Tensor::full(gpu, &[len], 0.5).unwrap(), Tensor::full(gpu, &[len], 0.25).unwrap());
     let sum = a.add(&b).unwrap().to_vec().unwrap();
@@ -129,12 +147,17 @@ fn more_workgroups_than_a_dimension_has_are_all_run() {
     gpu.release_idle();
 }
 
-// The convolution family. Scales are powers of two or three quarters: exact in f32.
+// The convolution family. Factors are powers of two or three quarters: exact in f32.
+
+/// Twice the value on the device.
+fn twice(scale: &Tensor) -> ops::Factor<'_> {
+    ops::Factor { number: 2.0, tensor: Some(scale) }
+}
 
 fn correlation(gpu: &Gpu, s: &ConvShape) -> Vec<Row> {
     let (x, w) = (filled(&s.signal(), 1), filled(&s.weight(), 2));
-    let (tx, tw, scale) = (tensor(gpu, &s.signal(), &x), tensor(gpu, &s.weight(), &w), tensor(gpu, &[1], &[-0.75]));
-    let got = ops::correlation(&tx, &tw, &scale, s.stride, s.padding).unwrap();
+    let (tx, tw, scale) = (tensor(gpu, &s.signal(), &x), tensor(gpu, &s.weight(), &w), tensor(gpu, &[1], &[-0.375]));
+    let got = ops::correlation_times(twice(&scale), &tx, &tw, s.geometry).unwrap();
     assert_eq!(got.shape(), s.codes());
     let want = times(-0.75, &twin::correlation::correlation(s, &x, &w));
     let magnitude = times(0.75, &twin::correlation::correlation(s, &abs(&x), &abs(&w)));
@@ -143,8 +166,8 @@ fn correlation(gpu: &Gpu, s: &ConvShape) -> Vec<Row> {
 
 fn synthesis(gpu: &Gpu, s: &ConvShape) -> Vec<Row> {
     let (z, w) = (filled(&s.codes(), 1), filled(&s.weight(), 2));
-    let (tz, tw, scale) = (tensor(gpu, &s.codes(), &z), tensor(gpu, &s.weight(), &w), tensor(gpu, &[1], &[-0.75]));
-    let got = ops::synthesis(&tz, &tw, &scale, s.stride, s.padding, (s.height, s.width)).unwrap();
+    let (tz, tw, scale) = (tensor(gpu, &s.codes(), &z), tensor(gpu, &s.weight(), &w), tensor(gpu, &[1], &[-0.375]));
+    let got = ops::synthesis_times(twice(&scale), &tz, &tw, s.geometry, [s.height, s.width]).unwrap();
     assert_eq!(got.shape(), s.signal());
     let want = times(-0.75, &twin::synthesis::synthesis(s, &z, &w));
     let magnitude = times(0.75, &twin::synthesis::synthesis(s, &abs(&z), &abs(&w)));
@@ -154,7 +177,7 @@ fn synthesis(gpu: &Gpu, s: &ConvShape) -> Vec<Row> {
 fn residual(gpu: &Gpu, s: &ConvShape) -> Vec<Row> {
     let (x, z, w) = (filled(&s.signal(), 1), filled(&s.codes(), 2), filled(&s.weight(), 3));
     let (tx, tz, tw) = (tensor(gpu, &s.signal(), &x), tensor(gpu, &s.codes(), &z), tensor(gpu, &s.weight(), &w));
-    let got = ops::residual(&tx, &tz, &tw, s.stride, s.padding).unwrap();
+    let got = ops::residual(&tx, &tz, &tw, s.geometry).unwrap();
     let want = twin::residual::residual(s, &x, &z, &w);
     let magnitude = zip(&abs(&x), &twin::synthesis::synthesis(s, &abs(&z), &abs(&w)), |x, a| x + a);
     vec![Row::within(&got, want, magnitude, synthesis_terms(s) + 1)]
@@ -165,13 +188,12 @@ fn fista_step(gpu: &Gpu, s: &ConvShape) -> Vec<Row> {
     let (r, w) = (filled(&s.signal(), 2), filled(&s.weight(), 3));
     let y = with_point.then(|| filled(&s.codes(), 1));
     let lambda = (0..s.n).map(|n| 0.125 * (n + 1) as f64).collect::<Vec<_>>();
-    let tape = Tape::idle();
-    let point = y.as_deref().map(|y| constant(&tape, gpu, &s.codes(), y));
-    let (tr, tw) = (constant(&tape, gpu, &s.signal(), &r), constant(&tape, gpu, &s.weight(), &w));
+    let point = y.as_deref().map(|y| tensor(gpu, &s.codes(), y));
+    let (tr, tw) = (tensor(gpu, &s.signal(), &r), tensor(gpu, &s.weight(), &w));
     let (step, tlambda) = (tensor(gpu, &[1], &[0.75]), tensor(gpu, &[s.n], &lambda));
     let prox = Prox { mu: mu as f32, non_negative };
-    let with = ops::FistaStep { step: &step, lambda: &tlambda, prox, stride: s.stride, padding: s.padding };
-    let got = tape.fista_step(point.as_ref(), &tr, &tw, with).unwrap();
+    let with = ProxStep { step: &step, lambda: &tlambda, prox };
+    let got = ops::fista_step(point.as_ref(), &tr, &tw, s.geometry, with).unwrap();
     let prox = twin::soft_threshold::Prox { mu, non_negative };
     let want = twin::fista_step::fista_step(s, y.as_deref(), &r, &w, 0.75, &lambda, prox);
     assert!(want.len() < 20 || (has_both_sides(&want) && want.iter().any(|z| *z < 0.0) != non_negative));
@@ -179,26 +201,26 @@ fn fista_step(gpu: &Gpu, s: &ConvShape) -> Vec<Row> {
     let point = y.map_or_else(|| vec![0.0; want.len()], |y| abs(&y));
     let magnitude = zip(&point, &analysis, |y, a| (y + 0.75 * (a + lambda[s.n - 1])) / (1.0 + 0.75 * mu));
     // Beyond the sum: times the step, plus the point, minus the threshold (a product), over 1 + step mu.
-    vec![Row::within(got.value(), want, magnitude, analysis_terms(s) + 6 + DIVISION)]
+    vec![Row::within(&got, want, magnitude, analysis_terms(s) + 6 + DIVISION)]
 }
 
 fn weight_gradient(gpu: &Gpu, s: &ConvShape) -> Vec<Row> {
     let (u, x) = (filled(&s.codes(), 1), filled(&s.signal(), 2));
-    let (tu, tx, scale) = (tensor(gpu, &s.codes(), &u), tensor(gpu, &s.signal(), &x), tensor(gpu, &[1], &[-0.75]));
-    let got = ops::weight_gradient(s, &tu, &tx, &scale).unwrap();
+    let (tu, tx, scale) = (tensor(gpu, &s.codes(), &u), tensor(gpu, &s.signal(), &x), tensor(gpu, &[1], &[-0.375]));
+    let got = ops::weight_gradient(twice(&scale), s, &tu, &tx).unwrap();
     assert_eq!(got.shape(), s.weight());
     let want = times(-0.75, &twin::weight_gradient::weight_gradient(s, &u, &x));
     let magnitude = times(0.75, &twin::weight_gradient::weight_gradient(s, &abs(&u), &abs(&x)));
     vec![Row::within(&got, want, magnitude, weight_gradient_terms(s) + 1)]
 }
 
-/// Sizes at which every value of a patch has an atom of its own, so that the codes are the patches; unfolded all.
+/// Sizes for which every value of a patch has its own atom, so that the codes are the patches. All are unfolded.
 const PATCHES: [[usize; 8]; 4] =
     [[2, 7, 5, 3, 27, 3, 1, 1], [1, 9, 10, 1, 16, 4, 3, 3], [2, 6, 7, 2, 50, 5, 2, 0], [1, 7, 9, 3, 12, 2, 4, 1]];
 
-/// The weights that take a patch as it is.
+/// The weights that copy a patch.
 fn identity(s: &ConvShape) -> Vec<f64> {
-    assert!(s.channels < 4 && s.kernel > 1 && s.atoms == s.kernel * s.kernel * s.channels);
+    assert!(s.channels < 4 && s.taps() > 1 && s.atoms == s.taps() * s.channels);
     (0..s.atoms * s.atoms).map(|i| if i / s.atoms == i % s.atoms { 1.0 } else { 0.0 }).collect()
 }
 
@@ -206,10 +228,12 @@ fn unfold(gpu: &Gpu) -> Vec<Row> {
     PATCHES
         .map(shape)
         .map(|s| {
-            let (x, w, one) = (filled(&s.signal(), 1), identity(&s), tensor(gpu, &[1], &[1.0]));
+            let (x, w) = (filled(&s.signal(), 1), identity(&s));
             let (tx, tw) = (tensor(gpu, &s.signal(), &x), tensor(gpu, &s.weight(), &w));
-            let got = ops::correlation(&tx, &tw, &one, s.stride, s.padding).unwrap();
-            Row::exact(&got, twin::correlation::correlation(&s, &x, &w))
+            let got = ops::correlation(&tx, &tw, s.geometry).unwrap();
+            let want = twin::unfold::unfold(&s, &x);
+            assert_eq!(want, twin::correlation::correlation(&s, &x, &w));
+            Row::exact(&got, want)
         })
         .into()
 }
@@ -219,11 +243,12 @@ fn fold(gpu: &Gpu) -> Vec<Row> {
     let one = |s: &ConvShape| {
         let (x, z, w) = (filled(&s.signal(), 1), filled(&s.codes(), 2), identity(s));
         let (tx, tz, tw) = (tensor(gpu, &s.signal(), &x), tensor(gpu, &s.codes(), &z), tensor(gpu, &s.weight(), &w));
-        let scale = tensor(gpu, &[1], &[-0.75]);
-        let scaled = ops::synthesis(&tz, &tw, &scale, s.stride, s.padding, (s.height, s.width)).unwrap();
-        let left = ops::residual(&tx, &tz, &tw, s.stride, s.padding).unwrap();
-        let terms = s.kernel.div_ceil(s.stride).pow(2) + 1;
-        let (sum, magnitude) = (twin::synthesis::synthesis(s, &z, &w), twin::synthesis::synthesis(s, &abs(&z), &w));
+        let scale = tensor(gpu, &[1], &[-0.375]);
+        let scaled = ops::synthesis_times(twice(&scale), &tz, &tw, s.geometry, [s.height, s.width]).unwrap();
+        let left = ops::residual(&tx, &tz, &tw, s.geometry).unwrap();
+        let terms = synthesis_taps(s) + 1;
+        let (sum, magnitude) = (twin::fold::fold(s, &z), twin::fold::fold(s, &abs(&z)));
+        assert_eq!(sum, twin::synthesis::synthesis(s, &z, &w));
         [
             Row::within(&scaled, times(-0.75, &sum), times(0.75, &magnitude), terms),
             Row::within(&left, zip(&x, &sum, |x, a| x - a), zip(&abs(&x), &magnitude, |x, a| x + a), terms),
@@ -232,7 +257,7 @@ fn fold(gpu: &Gpu) -> Vec<Row> {
     PATCHES.map(shape).iter().flat_map(one).collect()
 }
 
-// Elementwise kernels, at lengths off the four values of a thread and off the 256 of a workgroup.
+// Elementwise kernels, at lengths that are no multiple of the four values of a thread or the 256 of a workgroup.
 
 const LENGTHS: [usize; 4] = [1, 7, 259, 1030];
 
@@ -245,7 +270,7 @@ fn constant(tape: &Tape, gpu: &Gpu, shape: &[usize], values: &[f64]) -> Var {
 }
 
 fn fill(gpu: &Gpu) -> Vec<Row> {
-    over_lengths(|len| Row::exact(&Tensor::full(gpu, &[len], -0.375).unwrap(), vec![-0.375; len]))
+    over_lengths(|len| Row::exact(&Tensor::full(gpu, &[len], -0.375).unwrap(), twin::fill::fill(len, -0.375)))
 }
 
 fn add(gpu: &Gpu) -> Vec<Row> {
@@ -280,7 +305,7 @@ fn add_relu(gpu: &Gpu) -> Vec<Row> {
     })
 }
 
-/// Some of them exactly zero.
+/// Values of which some are exactly zero.
 fn around_zero(len: usize) -> Vec<f64> {
     values(len, 1).iter().map(|v| if v.abs() < 0.25 { 0.0 } else { *v }).collect()
 }
@@ -314,27 +339,27 @@ fn scale(gpu: &Gpu) -> Vec<Row> {
     })
 }
 
-/// Samples and their sizes: a vector of four values may belong to up to four samples.
+/// Numbers of samples and their sizes: a vector of four values may span up to four samples.
 const SAMPLES: [(usize, usize); 4] = [(1, 5), (3, 7), (9, 1), (5, 206)];
 
 fn scale_samples(gpu: &Gpu) -> Vec<Row> {
     SAMPLES
         .map(|(n, size)| {
-            let (a, factor, tape) = (values(n * size, 1), values(n, 2), Tape::idle());
-            let got = tape.scale_samples(&constant(&tape, gpu, &[n, size], &a), &tensor(gpu, &[n], &factor)).unwrap();
-            Row::rounded(got.value(), a.iter().enumerate().map(|(i, a)| factor[i / size] * a).collect(), 1)
+            let (a, factor) = (values(n * size, 1), values(n, 2));
+            let got = ops::scale_samples(&tensor(gpu, &[n, size], &a), &tensor(gpu, &[n], &factor)).unwrap();
+            Row::rounded(&got, twin::scale_samples::scale_samples(&factor, &a), 1)
         })
         .into()
 }
 
 fn momentum(gpu: &Gpu) -> Vec<Row> {
     over_lengths(|len| {
-        let (z, previous, beta, tape) = (values(len, 1), values(len, 2), 0.28_f32, Tape::idle());
-        let (a, b) = (constant(&tape, gpu, &[len], &z), constant(&tape, gpu, &[len], &previous));
+        let (z, previous, beta) = (values(len, 1), values(len, 2), 0.28_f32);
+        let (a, b) = (tensor(gpu, &[len], &z), tensor(gpu, &[len], &previous));
         let beta64 = f64::from(beta);
         let magnitude = zip(&z, &previous, |z, p| z.abs() + beta64 * (z.abs() + p.abs()));
-        let got = tape.momentum(&a, &b, beta).unwrap();
-        Row::within(got.value(), twin::momentum::momentum(&z, &previous, beta64), magnitude, 3)
+        let got = ops::momentum(&a, &b, beta).unwrap();
+        Row::within(&got, twin::momentum::momentum(&z, &previous, beta64), magnitude, 3)
     })
 }
 
@@ -370,7 +395,8 @@ fn soft_threshold(gpu: &Gpu) -> Vec<Row> {
         let want = twin::soft_threshold::soft_threshold(&u, t.step, &t.lambda, t.prox());
         assert!(want.len() < 20 || has_both_sides(&want));
         assert!(want.len() < 20 || want.iter().any(|z| *z < 0.0) != t.non_negative);
-        let got = ops::soft_threshold(&tensor(gpu, &[n, size], &u), &step, &lambda, prox).unwrap();
+        let with = ProxStep { step: &step, lambda: &lambda, prox };
+        let got = ops::soft_threshold(&tensor(gpu, &[n, size], &u), with).unwrap();
         Row::within(&got, want, u.iter().map(|u| u.abs() + 1.0).collect(), 4 + DIVISION)
     };
     SAMPLES.iter().flat_map(|&(n, size)| Thresholds::all(n).map(|t| one(n, size, t))).collect()
@@ -378,14 +404,15 @@ fn soft_threshold(gpu: &Gpu) -> Vec<Row> {
 
 fn soft_threshold_gradient(gpu: &Gpu) -> Vec<Row> {
     let one = |n: usize, size: usize, t: Thresholds| {
-        let (u, g, tape) = (values(n * size, 1), values(n * size, 2), Tape::new());
+        let (u, g) = (values(n * size, 1), values(n * size, 2));
         let (step, lambda, prox) = t.tensors(gpu);
-        let leaf = tape.leaf(&tensor(gpu, &[n, size], &u));
-        let z = tape.soft_threshold(&leaf, &step, &lambda, prox).unwrap();
+        let with = ProxStep { step: &step, lambda: &lambda, prox };
+        let z = ops::soft_threshold(&tensor(gpu, &[n, size], &u), with).unwrap();
         let kept = twin::soft_threshold::soft_threshold(&u, t.step, &t.lambda, t.prox());
         let want = twin::soft_threshold::soft_threshold_gradient(&kept, &g, t.step, t.prox());
         assert!(want.len() < 20 || has_both_sides(&want));
-        Row::rounded(&gradients(tape, &z, &g, &[&leaf])[0], want, 2 + DIVISION)
+        let got = ops::soft_threshold_gradient(&z, &tensor(gpu, &[n, size], &g), &step, prox.mu).unwrap();
+        Row::rounded(&got, want, 2 + DIVISION)
     };
     SAMPLES.iter().flat_map(|&(n, size)| Thresholds::all(n).map(|t| one(n, size, t))).collect()
 }
@@ -396,16 +423,15 @@ fn sgd(gpu: &Gpu) -> Vec<Row> {
     let one = |&(momentum, weight_decay, nesterov): &(f32, f32, bool)| {
         let (p, v, g) = (values(259, 1), values(259, 2), values(259, 3));
         let [tp, tv, tg] = [&p, &v, &g].map(|v| tensor(gpu, &[259], v));
-        let rate = tensor(gpu, &[1], &[0.125]);
         let rule = SgdRule { momentum, weight_decay, nesterov };
         let (momentum, weight_decay) = (f64::from(momentum), f64::from(weight_decay));
         let twin_rule = twin::sgd::Sgd { lr: 0.125, momentum, weight_decay, nesterov };
         let (mut want, mut velocity) = (p.clone(), v.clone());
         for _ in 0..2 {
-            ops::sgd(&tp, &tv, &tg, &rate, rule).unwrap();
+            ops::sgd(&tp, &tv, &tg, 0.125, rule).unwrap();
             twin::sgd::sgd(&mut want, &g, &mut velocity, twin_rule, false);
         }
-        // On absolute values, and with a rate that adds up what the step takes off.
+        // On absolute values, with a negative learning rate so that the terms add up.
         let (mut magnitude, mut along) = (abs(&p), abs(&v));
         let adding = twin::sgd::Sgd { lr: -0.125, ..twin_rule };
         (0..2).for_each(|_| twin::sgd::sgd(&mut magnitude, &abs(&g), &mut along, adding, false));
@@ -416,14 +442,14 @@ fn sgd(gpu: &Gpu) -> Vec<Row> {
 
 // Sums and norms.
 
-/// Samples of less than a workgroup, of one part, and of several.
+/// Samples smaller than a workgroup, of one part, and of several parts.
 fn sum_samples(gpu: &Gpu) -> Vec<Row> {
     let one = |&(n, size): &(usize, usize)| {
         let mut a = values(n * size, 1);
         a.iter_mut().step_by(3).for_each(|v| *v = 0.0);
         let sum = |f: fn(f64) -> f64| a.chunks_exact(size).map(|s| s.iter().map(|v| f(*v)).sum()).collect::<Vec<f64>>();
         let t = tensor(gpu, &[n, size], &a);
-        // A thread adds up every 64th value of a part of at most 8,192; then come six halvings and the parts.
+        // A thread adds up every 64th value of a part of at most 8,192 values; then come six halvings and the parts.
         let terms = size.min(8192).div_ceil(64) + 6 + size / 4096 + 1;
         let (squares, magnitudes) = (ops::sum_of_squares(&t).unwrap(), ops::sum_of_magnitudes(&t).unwrap());
         let counted = sum(|v| f64::from(u8::from(v != 0.0)));
@@ -436,7 +462,7 @@ fn sum_samples(gpu: &Gpu) -> Vec<Row> {
     [(3, 1), (2, 63), (5, 300), (3, 9001)].iter().flat_map(one).collect()
 }
 
-/// As the gradient of a bias: a sum over samples.
+/// Tested as the gradient of a bias, which is a sum over samples.
 fn sum_groups(gpu: &Gpu) -> Vec<Row> {
     [(5, 10), (70, 3), (1, 65), (2, 130)]
         .map(|(n, outputs)| {
@@ -450,7 +476,7 @@ fn sum_groups(gpu: &Gpu) -> Vec<Row> {
         .into()
 }
 
-/// Places below, on, between and above the points of a grid, grids of one and two points among them.
+/// Places below, on, between and above the points of a grid; some grids have only one or two points.
 fn interpolate(gpu: &Gpu) -> Vec<Row> {
     let one = |(points, columns): (usize, usize)| {
         let grid = (0..points).map(|g| 0.125 + 0.25 * (g * g) as f64).collect::<Vec<_>>();
@@ -461,7 +487,7 @@ fn interpolate(gpu: &Gpu) -> Vec<Row> {
         let [tat, tgrid] = [&at, &grid].map(|v| tensor(gpu, &[v.len()], v));
         let got = ops::interpolate(&tat, &tgrid, &tensor(gpu, &[points, columns], &rows)).unwrap();
         assert_eq!(got.shape(), [at.len(), columns]);
-        // Two differences, the share, its complement, two products and a sum, of two rows whose values are at most 1.
+        // Two differences, the fraction, its complement, two products and a sum; both rows have values of at most 1.
         let row = Row::within(&got, run(&rows), vec![2.0; got.len()], 7 + DIVISION);
         let met = tensor(gpu, &[points, columns], &rows[..]);
         let met = [Row::exact(&ops::interpolate(&tgrid, &tgrid, &met).unwrap(), rows)];
@@ -470,30 +496,32 @@ fn interpolate(gpu: &Gpu) -> Vec<Row> {
     [(1, 3), (2, 1), (5, 66)].into_iter().flat_map(one).collect()
 }
 
-/// As the largest eigenvalue after no round and after four: `|A v|^2 / |v|^2`.
+/// Tested as the largest eigenvalue, `|A v|^2 / |v|^2`, after zero and four rounds.
 fn inverse_norm(gpu: &Gpu) -> Vec<Row> {
     let s = shape([1, 7, 6, 3, 5, 3, 2, 1]);
     let (v, w) = (filled(&s.codes(), 1), filled(&s.weight(), 2));
     let weight = tensor(gpu, &s.weight(), &w);
+    let operator = Convolution { weight, geometry: s.geometry, size: [s.height, s.width] };
     let run = |rounds, bound| {
-        let mut power = PowerIteration::new(&s, tensor(gpu, &s.codes(), &v)).unwrap();
+        let mut power = PowerIteration::new(tensor(gpu, &s.codes(), &v));
         let want = twin::power_iteration::power_iteration(&s, &w, &v, rounds).1;
-        Row::l2(&power.run(&weight, rounds).unwrap(), vec![want], bound)
+        Row::l2(&power.run(&operator, rounds).unwrap(), vec![want], bound)
     };
     vec![run(0, 1e-6), run(4, 1e-5)]
 }
 
-/// As the code after one iteration without a threshold: `0.9 / L A^T x`, `L` after the three rounds of a warm start.
+/// Tested as the code `0.9 / L A^T x` after one iteration without a threshold, with `L` from the three rounds of a warm
+/// start.
 fn step_size(gpu: &Gpu) -> Vec<Row> {
     let s = shape([1, 7, 6, 3, 5, 3, 2, 1]);
     let (v, w, x) = (filled(&s.codes(), 1), filled(&s.weight(), 2), filled(&s.signal(), 3));
-    let (stride, padding) = (s.stride, s.padding);
-    let config = CscConfig { stride, padding, iterations: 1, lambda: 0.0, non_negative: false, ..CscConfig::default() };
-    let weight = Parameter { name: "w".into(), value: tensor(gpu, &s.weight(), &w) };
-    let mut csc = Csc::new(weight, config).unwrap();
-    csc.restore_power_vector(tensor(gpu, &s.codes(), &v), (s.height, s.width)).unwrap();
-    let tape = Tape::idle();
-    let got = csc.forward(&Pass::train(&tape), &constant(&tape, gpu, &s.signal(), &x)).unwrap();
+    let geometry = s.geometry;
+    let config = CscConfig { geometry, iterations: 1, lambda: 0.0, non_negative: false, ..CscConfig::default() };
+    let csc = Csc::new(tensor(gpu, &s.weight(), &w), config).unwrap();
+    let (tape, powers) = (Tape::idle(), PowerVectors::default());
+    powers.set(&csc, tensor(gpu, &s.codes(), &v));
+    let got =
+        csc.forward(&Pass::train(&tape).with_power_vectors(&powers), &constant(&tape, gpu, &s.signal(), &x)).unwrap();
     let w = twin::normalize_atoms::normalize_atoms(&w, s.atoms);
     let lipschitz = twin::power_iteration::power_iteration(&s, &w, &v, 3).1;
     let want = times(f64::from(0.9_f32) / lipschitz, &twin::correlation::correlation(&s, &x, &w));
@@ -504,11 +532,11 @@ fn normalize_atoms(gpu: &Gpu) -> Vec<Row> {
     [[3, 1, 1, 1], [5, 3, 3, 3], [66, 5, 5, 4]]
         .map(|shape| {
             let (mut w, size) = (filled(&shape, 1), shape[1] * shape[2] * shape[3]);
-            w[..size].fill(0.0); // An atom of zeros stays zero, and a small one does not.
+            w[..size].fill(0.0); // An atom of zeros stays zero, a small one does not.
             w[size..2 * size].iter_mut().for_each(|v| *v /= 1024.0 * 1024.0);
             let weight = tensor(gpu, &shape, &w);
             ops::normalize_atoms(&weight).unwrap();
-            // The norm has half of the relative error of the sum of squares.
+            // The norm has half the relative error of the sum of squares.
             let terms = size.div_ceil(64) + 7 + ROOT + DIVISION;
             Row::rounded(&weight, twin::normalize_atoms::normalize_atoms(&w, shape[0]), terms)
         })
@@ -521,7 +549,7 @@ const POOLS: [twin::max_pool::MaxPool; 5] = [
     pool([2, 7, 6, 3], [3, 2, 1]),
     pool([1, 8, 9, 5], [2, 2, 0]),
     pool([2, 5, 5, 4], [3, 1, 1]),
-    pool([1, 7, 10, 1], [2, 3, 1]), // pixels that no window sees
+    pool([1, 7, 10, 1], [2, 3, 1]), // pixels that no window covers
     pool([1, 4, 4, 2], [4, 1, 2]),
 ];
 
@@ -535,7 +563,7 @@ const fn pool(
 fn over_pools(gpu: &Gpu, f: impl Fn(&twin::max_pool::MaxPool, &Tensor, &[f64], Window) -> Row) -> Vec<Row> {
     let one = |p: &twin::max_pool::MaxPool| {
         let shape = [p.n, p.height, p.width, p.channels];
-        // Few levels, so that values tie, and all of them below the zero of the padding.
+        // Few levels, so that values tie, and all below zero, the value of the padding.
         let x = filled(&shape, 1).iter().map(|v| (v * 2.0).round() / 2.0 - 2.0).collect::<Vec<_>>();
         let window = Window { size: p.window, stride: p.stride, padding: p.padding };
         f(p, &tensor(gpu, &shape, &x), &x, window)
@@ -546,7 +574,7 @@ fn over_pools(gpu: &Gpu, f: impl Fn(&twin::max_pool::MaxPool, &Tensor, &[f64], W
 fn max_pool(gpu: &Gpu) -> Vec<Row> {
     over_pools(gpu, |p, map, x, window| {
         let tape = Tape::idle();
-        Row::exact(tape.max_pool(&tape.constant(map), window).unwrap().value(), p.forward(x))
+        Row::exact(tape.max_pool(&tape.constant(map), window).unwrap().value(), twin::max_pool::max_pool(p, x))
     })
 }
 
@@ -554,11 +582,12 @@ fn max_pool_gradient(gpu: &Gpu) -> Vec<Row> {
     over_pools(gpu, |p, map, x, window| {
         let (tape, g) = (Tape::new(), filled(&p.output(), 2));
         let last_wins = x.iter().enumerate().map(|(i, x)| x + 1e-6 * i as f64).collect::<Vec<_>>();
-        assert_ne!(p.gradient(x, &g), p.gradient(&last_wins, &g), "no window has a tie");
+        let gradient = twin::max_pool::max_pool_gradient;
+        assert_ne!(gradient(p, x, &g), gradient(p, &last_wins, &g), "no window has a tie");
         let leaf = tape.leaf(map);
         let y = tape.max_pool(&leaf, window).unwrap();
         let terms = p.window.div_ceil(p.stride).pow(2);
-        Row::within(&gradients(tape, &y, &g, &[&leaf])[0], p.gradient(x, &g), p.gradient(x, &abs(&g)), terms)
+        Row::within(&gradients(tape, &y, &g, &[&leaf])[0], gradient(p, x, &g), gradient(p, x, &abs(&g)), terms)
     })
 }
 
@@ -585,13 +614,13 @@ fn global_average_pool_gradient(gpu: &Gpu) -> Vec<Row> {
     .into()
 }
 
-// Batch norm. A chunk has 64 pixels or more, and there are 512 chunks at most.
+// Batch norm. A chunk has at least 64 pixels, and there are at most 512 chunks.
 
 const EPS: f64 = 1e-5_f32 as f64;
 const ONE_CHUNK: [[usize; 4]; 3] = [[2, 5, 3, 3], [4, 4, 4, 66], [1, 1, 1, 4]];
 const MANY_CHUNKS: [[usize; 4]; 2] = [[3, 9, 7, 5], [1, 200, 165, 2]];
 
-/// The inputs of a batch norm on both sides.
+/// The inputs of a batch norm, for the device and for the twin.
 struct Norm {
     x: Vec<f64>,
     weight: Vec<f64>,
@@ -601,7 +630,7 @@ struct Norm {
     shape: [usize; 4],
 }
 
-/// Statistics of the batch, and of every sample.
+/// Whether every sample has its own statistics.
 const STATISTICS: [bool; 2] = [false, true];
 
 struct NormOutput {
@@ -623,7 +652,7 @@ impl Norm {
         Self::around(shape, 0.5)
     }
 
-    /// With statistics of its own for every sample, to be used in evaluation only.
+    /// With separate statistics for every sample; for evaluation only.
     fn by_sample(self) -> Self {
         let len = self.shape[0] * self.channels();
         let variance = values(len, 5).iter().map(|v| 1.5 + v).collect();
@@ -663,20 +692,21 @@ impl Norm {
         NormOutput { y: y.unwrap(), leaves, running }
     }
 
-    /// Of each channel: the mean of `f(x)` over pixels.
+    /// For each channel, the mean of `f(x)` over pixels.
     fn mean_of(&self, f: fn(f64) -> f64) -> Vec<f64> {
         let of = |c| self.x.iter().skip(c).step_by(self.channels()).map(|x| f(*x)).sum::<f64>();
         (0..self.channels()).map(|c| of(c) / self.pixels() as f64).collect()
     }
 
-    /// Operations on the way of a pixel into the statistics: its chunk, and five a chunk to merge them.
+    /// Operations that a pixel goes through on its way into the statistics: those of its chunk, and five per chunk for
+    /// merging.
     fn terms(&self) -> usize {
         let chunk = self.pixels().div_ceil(512).max(64);
         chunk + 5 * self.pixels().div_ceil(chunk) + 4 + DIVISION
     }
 
-    /// What the variance is added up from: squares of distances from a pixel, `(x - y)^2 <= 2 x^2 + 2 y^2`, taken off
-    /// each other twice.
+    /// The magnitude of the variance's terms: squared distances from a pixel, `(x - y)^2 <= 2 x^2 + 2 y^2`, which are
+    /// subtracted from each other twice.
     fn variance_magnitude(&self) -> Vec<f64> {
         let largest = self.x.iter().map(|x| x * x).fold(0.0, f64::max);
         self.mean_of(|x| x * x).iter().map(|mean| 4.0 * (mean + largest)).collect()
@@ -733,7 +763,7 @@ fn batch_norm_merge(gpu: &Gpu) -> Vec<Row> {
         let output = norm.run(gpu, &Tape::idle(), true, 0.1);
         let (want, mean, variance) = twin::batch_norm::batch_norm(&norm.x, c, &norm.weight, &norm.bias, EPS);
         let (sizes, spread) = (norm.mean_of(f64::abs), norm.variance_magnitude());
-        // `(|x| + |mean|) / deviation`, and half of the relative error of the variance on top.
+        // `(|x| + |mean|) / deviation`, plus half the relative error of the variance.
         let unit =
             |x: f64, c: usize| (x.abs() + sizes[c]) / (variance[c] + EPS).sqrt() * (1.0 + spread[c] / variance[c]);
         let magnitude =
@@ -757,7 +787,7 @@ fn statistics_of_a_map_far_from_zero_do_not_cancel() {
     }
 }
 
-/// Shapes with pixels enough for their variance to mean something.
+/// Shapes with enough pixels for a meaningful variance.
 const GRADIENT_MAPS: [[usize; 4]; 3] = [[2, 5, 3, 3], [4, 4, 4, 66], [3, 9, 7, 5]];
 
 /// The gradients of x, weight and bias from the device and from the twin, in training and in evaluation.
@@ -800,7 +830,7 @@ fn batch_norm_gradient_sums(gpu: &Gpu) -> Vec<Row> {
 
 // Outliers.
 
-/// A signal, and what a reconstruction of some half of it leaves, for samples of less than a workgroup and of more.
+/// A signal and its residual, with about half of it reconstructed, for samples smaller and larger than a workgroup.
 const SIGNALS: [[usize; 4]; 3] = [[2, 3, 3, 1], [3, 7, 5, 3], [1, 20, 30, 2]];
 
 fn left_of(shape: &[usize; 4]) -> (Vec<f64>, Vec<f64>) {
@@ -809,7 +839,8 @@ fn left_of(shape: &[usize; 4]) -> (Vec<f64>, Vec<f64>) {
     (x, left)
 }
 
-/// Tight limits, where what comes out is the reconstruction and so shows the scale, and limits that clip some values.
+/// A limit of zero, for which the result is the reconstruction and so reveals the scale, and limits that clip some
+/// values.
 fn clip_residual(gpu: &Gpu) -> Vec<Row> {
     let one = |(shape, limit): (&[usize; 4], f32)| {
         let ((x, left), tape) = (left_of(shape), Tape::idle());
@@ -818,7 +849,8 @@ fn clip_residual(gpu: &Gpu) -> Vec<Row> {
         let want = twin::clip_residual::clip_residual(&x, &left, shape[0], limit.into());
         let clipped = want.iter().zip(&x).filter(|(a, b)| a != b).count();
         assert!(clipped > 0 && (limit == 0.0 || clipped < x.len()), "{clipped} of {} are clipped", x.len());
-        // The scale is at most 2, of sums over a sample whose square is half of its size; twice that for the product.
+        // The scale is at most 2; it comes from sums over a sample whose square is half its size. Twice that for the
+        // product.
         let size = x.len() / shape[0];
         let magnitude = zip(&x, &left, |x, left| x.abs() + 8.0 * (x.abs() + left.abs()));
         Row::within(got.value(), want, magnitude, size.div_ceil(64) + 8 + DIVISION)
@@ -843,7 +875,7 @@ fn clip_residual_gradient(gpu: &Gpu) -> Vec<Row> {
 
 // The loss.
 
-/// Logits with ties, and their labels: fewer classes than "among the best five" and more, more samples than threads.
+/// Logits with ties, and their labels: fewer classes than five and more, and more samples than threads.
 fn scores(n: usize, classes: usize) -> (Vec<f64>, Vec<u32>) {
     let logits = values(n * classes, 1).iter().map(|v| (v * 16.0).round() / 4.0).collect();
     (logits, (0..n).map(|i| (i * 7 % classes) as u32).collect())
@@ -851,7 +883,7 @@ fn scores(n: usize, classes: usize) -> (Vec<f64>, Vec<u32>) {
 
 const SCORES: [(usize, usize); 4] = [(1, 2), (5, 3), (70, 10), (130, 100)];
 
-/// Operations on the way of a logit: `exp` may be off by `3 + 2 |x|` ulp and differences reach 8; `log` by 3.
+/// Operations that a logit goes through: `exp` may be off by `3 + 2 |x|` ulp, with differences up to 8; `log` by 3.
 fn softmax_terms(classes: usize) -> usize {
     classes + 1 + (3 + 2 * 8) + 3 + 2 + DIVISION
 }
@@ -860,7 +892,7 @@ fn indices(labels: &[u32]) -> Vec<usize> {
     labels.iter().map(|l| *l as usize).collect()
 }
 
-/// The gradient, with an upstream that is not one.
+/// The gradient, with an upstream gradient other than 1.
 fn cross_entropy(gpu: &Gpu) -> Vec<Row> {
     SCORES
         .map(|(n, classes)| {
@@ -869,7 +901,7 @@ fn cross_entropy(gpu: &Gpu) -> Vec<Row> {
             let loss = tape.cross_entropy(&leaf, &labels).unwrap().loss;
             let got = gradients(tape, &loss, &[-0.75], &[&leaf]);
             let want = times(-0.75, &twin::cross_entropy::cross_entropy_gradient(&logits, &indices(&labels)));
-            // The probability of the label and the one that is taken off it.
+            // The probability of the label, and the 1 that is subtracted from it.
             let own = |i: usize| if labels[i / classes] as usize == i % classes { 1.5 / n as f64 } else { 0.0 };
             let magnitude = want.iter().enumerate().map(|(i, g)| g.abs() + own(i)).collect();
             Row::within(&got[0], want, magnitude, softmax_terms(classes) + DIVISION + 1)
@@ -888,7 +920,7 @@ fn cross_entropy_mean(gpu: &Gpu) -> Vec<Row> {
         let ranks = ranks.collect::<Vec<_>>();
         let hits = |k: usize| ranks.iter().filter(|rank| **rank < k).count() as f64;
         assert!(n < 70 || (hits(1) > 0.0 && hits(1) < hits(5) && hits(5) < n as f64));
-        // Logits are at most 4 and the logarithm of the total at most 5: what the loss is the difference of.
+        // The loss is a difference: logits are at most 4, and the logarithm of the total is at most 5.
         let terms = softmax_terms(classes) + n.div_ceil(64) + 6;
         let metrics = found.metrics.to_vec().unwrap();
         assert_eq!(metrics[1..], [hits(1) as f32, hits(5) as f32], "hits of {n} samples");
@@ -910,13 +942,13 @@ fn a_loss_of_large_logits_is_finite() {
         .check("gradient");
 }
 
-// What the ceilings are measured with.
+// The kernels that measure the ceilings.
 
 fn ceiling_multiply_add(gpu: &Gpu) -> Vec<Row> {
     let one = |(len, rounds): (usize, usize)| {
         let start = values(len, 1);
         let got = ops::ceiling_multiply_add(&tensor(gpu, &[len], &start), rounds).unwrap();
-        // Chains come nearer to 1, so none is ever larger than |start| + 1. A link is two operations.
+        // Chains approach 1, so none ever exceeds |start| + 1. A link is two operations.
         let magnitude = start.iter().map(|v| 3.0 * (v.abs() + 1.0)).collect();
         Row::within(&got, twin::ceiling::ceiling_multiply_add(&start, rounds), magnitude, 2 * 16 * rounds + 3)
     };

@@ -1,14 +1,15 @@
 //! Time and traffic of kernels.
 
-use sdnet::gpu::{Gpu, GpuOptions, KernelTime};
+use sdnet::gpu::{Gpu, KernelTime};
 
 use crate::harness::{tensor, values};
+use crate::support::options;
 
-/// What adding costs, and what the tensors hold: 1030 values, off the size of any buffer of the pool.
+/// What an addition costs, and the bytes of its tensors: 1030 values, not a size that the pool rounds to.
 ///
-/// On a device of its own: a profile takes in whatever other threads do on the same device.
+/// On a device of its own, since a profile includes whatever other threads do on the same device.
 fn cost_of_adding(calls: usize, to_itself: bool) -> (Vec<KernelTime>, u64) {
-    let gpu = &Gpu::open(&GpuOptions::default()).unwrap();
+    let gpu = &Gpu::open(&options()).unwrap();
     let v = values(1030, 1);
     let (a, b) = (tensor(gpu, &[1030], &v), tensor(gpu, &[1030], &v));
     let add = || (0..calls).try_for_each(|_| a.add(if to_itself { &a } else { &b }).map(drop));

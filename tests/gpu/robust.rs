@@ -1,14 +1,15 @@
-//! Robust inference on the device: every image for itself, what is kept in files, and what is refused.
+//! Robust inference on the device: each image on its own, what files keep, and what is refused.
 
 use sdnet::checkpoint::{self, Recipe};
 use sdnet::data::{Augment, Dataset, Normalization};
-use sdnet::layers::Pass;
-use sdnet::models::{Kind, LambdaLayers, ModelConfig, Network, Statistics};
-use sdnet::reference::fill::fill;
+use sdnet::files::read_safetensors;
+use sdnet::layers::{Pass, batch_norms, sparse_layers};
+use sdnet::models::{Architecture, Kind, Model, ModelConfig, Network};
+use sdnet::reference::sequence::sequence;
 use sdnet::robust::corrupt::{Corruption, Noise};
 use sdnet::robust::recalibrate::{RecalibrateConfig, recalibrate};
 use sdnet::robust::sweep::{Level, SweepConfig, sweep};
-use sdnet::robust::{Classifier, LambdaRule};
+use sdnet::robust::{Adapted, Classifier, LambdaLayers, LambdaRule, Statistics, clip};
 use sdnet::tape::Tape;
 use sdnet::tensor::Tensor;
 use sdnet::train::{TrainConfig, Trainer};
@@ -19,8 +20,8 @@ fn config(kind: Kind) -> ModelConfig {
     ModelConfig { kind, width: 4, in_channels: 1, classes: 5, ..ModelConfig::default() }
 }
 
-fn network(kind: Kind) -> Network {
-    Network::new(gpu(), &config(kind), 3).unwrap()
+fn network(kind: Kind) -> Adapted<Network> {
+    Adapted::new(Network::new(gpu(), &config(kind), 3).unwrap())
 }
 
 /// Smooth spots of different brightness on an empty background.
@@ -50,13 +51,13 @@ fn grid() -> RecalibrateConfig {
     RecalibrateConfig { lambdas: vec![0.1, 0.4, 0.9], images: 24, batch: 8, augment: None, seed: 0 }
 }
 
-fn recalibrated(kind: Kind) -> Network {
+fn recalibrated(kind: Kind) -> Adapted<Network> {
     let mut network = network(kind);
     recalibrate(&mut network, &spots(24), &normalization(), &grid(), &mut || ()).unwrap();
     network
 }
 
-/// Images of growing noise, from none on, normalised, on the device.
+/// Images with increasing noise, the first with none, normalised, on the device.
 fn mixed(n: usize) -> Tensor {
     let data = spots(n);
     let noisy = (0..n).flat_map(|i| Corruption::new(Noise::Gaussian, 0.05 * i as f32).unwrap().image(&data, i, 1));
@@ -71,11 +72,16 @@ fn one(images: &Tensor, index: usize) -> Tensor {
 }
 
 /// Class scores under a rule, and the lambdas it chose.
-fn scores(network: &mut Network, rule: &LambdaRule, images: &Tensor) -> (Vec<f32>, Vec<f32>) {
+fn scores(network: &Adapted<Network>, rule: &LambdaRule, images: &Tensor) -> (Vec<f32>, Vec<f32>) {
     let tape = Tape::idle();
-    let (images, pass) = rule.prepare(network, &tape.constant(images), Pass::eval(&tape)).unwrap();
-    let scores = network.forward(&pass, &images).unwrap().value().to_vec().unwrap();
-    (scores, pass.lambda.map_or(Vec::new(), |l| l.to_vec().unwrap()))
+    let ready = rule.prepare(network, &tape.constant(images), Pass::eval(&tape)).unwrap();
+    let scores = network.scores(&ready.pass, &ready.images).unwrap().value().to_vec().unwrap();
+    (scores, ready.lambdas.unwrap_or_default())
+}
+
+/// The means that the first batch norm is to use, for each lambda.
+fn first_means(network: &Adapted<Network>) -> Vec<f32> {
+    network.tables().unwrap()[&batch_norms(network.model())[0].0].mean.clone()
 }
 
 #[test]
@@ -83,14 +89,14 @@ fn every_image_of_a_mixed_batch_is_served_as_if_it_were_alone() {
     let (mut network, images) = (recalibrated(Kind::Sdnet), mixed(5));
     for statistics in [Statistics::Own, Statistics::Trained] {
         network.set_statistics(statistics);
-        let (together, lambdas) = scores(&mut network, &LambdaRule::label_free(0.1), &images);
+        let (together, lambdas) = scores(&network, &LambdaRule::label_free(0.1), &images);
         assert!(lambdas[4] > lambdas[0] + 0.3, "the case is degenerate: {lambdas:?}");
         for (i, row) in together.chunks_exact(5).enumerate() {
             let image = one(&images, i);
-            let (alone, lambda) = scores(&mut network, &LambdaRule::label_free(0.1), &image);
+            let (alone, lambda) = scores(&network, &LambdaRule::label_free(0.1), &image);
             assert_close(&format!("image {i}, {statistics:?}"), row, &alone, 1e-5);
             assert_close("its lambda", &lambda, &lambdas[i..=i], 1e-5);
-            let (fixed, _) = scores(&mut network, &LambdaRule::Fixed(lambda[0]), &image);
+            let (fixed, _) = scores(&network, &LambdaRule::Fixed(lambda[0]), &image);
             assert_close("the same lambda for all", &fixed, &alone, 1e-5);
         }
     }
@@ -101,20 +107,21 @@ fn statistics_make_the_difference_that_they_should() {
     let (mut network, images) = (recalibrated(Kind::Sdnet), mixed(3));
     let mut at = |statistics, rule| {
         network.set_statistics(statistics);
-        scores(&mut network, &rule, &images).0
+        scores(&network, &rule, &images).0
     };
     let [trained, own] = [Statistics::Trained, Statistics::Own].map(|s| at(s, LambdaRule::Fixed(0.7)));
     assert!(trained != own);
     let [trained, own] = [Statistics::Trained, Statistics::Own].map(|s| at(s, LambdaRule::Fixed(0.1)));
     assert_close("at the lambda of the training nothing changes", &own, &trained, 1e-5);
     // Without another lambda there is nothing to adapt.
-    let plain = network.predict(&images, None).unwrap().to_vec().unwrap();
-    assert_eq!(scores(&mut network, &LambdaRule::Trained, &images).0, plain);
+    let plain = network.model().predict(&images).unwrap().to_vec().unwrap();
+    assert_eq!(scores(&network, &LambdaRule::Trained, &images).0, plain);
 }
 
 #[test]
 fn the_statistics_of_the_first_batch_norm_change_as_the_codes_do() {
-    let mut network = recalibrated(Kind::Sdnet);
+    let network = recalibrated(Kind::Sdnet);
+    let table = network.tables().unwrap().remove(&batch_norms(network.model())[0].0).unwrap();
     let (data, tape) = (spots(24), Tape::idle());
     let values = data.images.iter().map(|p| f32::from(*p) / 255.0 / 0.25).collect::<Vec<_>>();
     let mut before = None;
@@ -122,9 +129,8 @@ fn the_statistics_of_the_first_batch_norm_change_as_the_codes_do() {
         let mut seen = [vec![0.0; 4], vec![0.0; 4]];
         for images in values.chunks_exact(8 * 144) {
             let x = Tensor::from_slice(gpu(), &[8, 12, 12, 1], images).unwrap();
-            let mut pass = Pass::eval(&tape);
-            pass.lambda = Some(Tensor::full(gpu(), &[8], lambda).unwrap());
-            let csc = network.sparse_layers_mut().swap_remove(0);
+            let pass = network.at(Pass::eval(&tape), &[lambda; 8]).unwrap();
+            let csc = network.sparse_layer(0).unwrap();
             let codes = csc.forward(&pass, &tape.constant(&x)).unwrap().value().to_vec().unwrap();
             let [means, variances] = &mut seen;
             for (c, (mean_of_batches, variance_of_batches)) in means.iter_mut().zip(variances).enumerate() {
@@ -135,13 +141,12 @@ fn the_statistics_of_the_first_batch_norm_change_as_the_codes_do() {
                 *variance_of_batches += squares / (of.len() - 1) as f64 / 3.0;
             }
         }
-        // The network has not been trained: its running means are 0, its running variances 1.
+        // The network is untrained: its running means are 0, its running variances 1.
         let [mean, variance] = before.get_or_insert_with(|| seen.clone());
         let change = |c: usize| (1.0 + 1e-5) * (seen[1][c] + 1e-5) / (variance[c] + 1e-5) - 1e-5;
         let want = [[0, 1, 2, 3].map(|c| seen[0][c] - mean[c]), [0, 1, 2, 3].map(change)];
-        let table = &network.batch_norms()[0].1.by_lambda.as_ref().unwrap().statistics;
         for (got, want) in [&table.mean, &table.variance].into_iter().zip(want) {
-            let got = &got.to_vec().unwrap()[place * 4..][..4];
+            let got = &got[place * 4..][..4];
             let close = got.iter().zip(want).all(|(got, want)| (f64::from(*got) - want).abs() < 1e-5);
             assert!(close && (place == 0 || want[0].abs() > 1e-3), "lambda {lambda}: {got:?}, not {want:?}");
         }
@@ -153,37 +158,42 @@ fn recalibration_changes_no_weight_and_travels_with_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("w.safetensors");
     let mut network = network(Kind::Sdnet);
-    let before = network.tensors().unwrap();
+    let before = checkpoint::tensors(network.model()).unwrap();
     recalibrate(&mut network, &spots(24), &normalization(), &grid(), &mut || ()).unwrap();
-    let after = network.tensors().unwrap();
-    assert!(before.iter().all(|(name, tensor)| after[name] == *tensor), "a weight or a running statistic has changed");
-    assert_eq!(after.len(), before.len() + 2 * network.batch_norms().len());
-    assert_eq!(after["recalibrated.layer0.1.running_mean"].0, [3, 4]);
-
     let recipe = Recipe { model: config(Kind::Sdnet), ..Recipe::default() };
-    checkpoint::save(&path, &network, &recipe).unwrap();
-    let (mut loaded, _) = checkpoint::load(&path, gpu(), None).unwrap();
+    network.save(&path, &recipe).unwrap();
+    let held = read_safetensors(&path).unwrap().tensors;
+    for after in [&checkpoint::tensors(network.model()).unwrap(), &held] {
+        assert!(
+            before.iter().all(|(name, tensor)| after[name] == *tensor),
+            "a weight or a running statistic has changed"
+        );
+    }
+    assert_eq!(held.len(), before.len() + 2 * batch_norms(network.model()).len());
+    assert_eq!(held["recalibrated.layer0.1.running_mean"].0, [3, 4]);
+
+    let (loaded, _) = Adapted::<Network>::load(&path, gpu(), None).unwrap();
     assert_eq!(loaded.recalibration(), network.recalibration());
+    assert_eq!(loaded.tables().unwrap(), network.tables().unwrap());
     let (images, rule) = (mixed(4), LambdaRule::label_free(0.1));
-    assert_eq!(scores(&mut loaded, &rule, &images), scores(&mut network, &rule, &images));
+    assert_eq!(scores(&loaded, &rule, &images), scores(&network, &rule, &images));
 
     // Further training makes it stale.
-    let mut trainer = Trainer::with_network(gpu(), loaded, recipe, TrainConfig::default()).unwrap();
-    assert!(trainer.network().recalibration().is_none());
-    assert_eq!(trainer.network().tensors().unwrap().len(), before.len());
+    let trainer = Trainer::with_model(loaded.into_model(), recipe, TrainConfig::default()).unwrap();
+    assert_eq!(checkpoint::tensors(trainer.model()).unwrap().len(), before.len());
+    trainer.save(&path).unwrap();
+    assert!(read_safetensors(&path).unwrap().tensors.keys().all(|name| !name.starts_with("recalibrated")));
+    let (trained, _) = Adapted::<Network>::load(&path, gpu(), None).unwrap();
+    assert!(trained.recalibration().is_none());
 }
 
 #[test]
 fn batch_norms_see_images_as_training_does_and_the_first_look_as_they_are() {
     let mut network = network(Kind::Sdnet);
-    let table = |network: &Network| {
-        let table = network.batch_norms()[0].1.by_lambda.as_ref().unwrap().statistics.clone();
-        table.mean.to_vec().unwrap()
-    };
     let mut at = |augment, seed| {
         let config = RecalibrateConfig { augment, seed, ..grid() };
         let found = recalibrate(&mut network, &spots(24), &normalization(), &config, &mut || ()).unwrap();
-        (table(&network), found.clean)
+        (first_means(&network), found.clean)
     };
     let shifted = Some(Augment { pad: 4, flip: true });
     let (plain, a, b, c) = (at(None, 0), at(shifted, 0), at(shifted, 0), at(shifted, 1));
@@ -194,14 +204,14 @@ fn batch_norms_see_images_as_training_does_and_the_first_look_as_they_are() {
 #[test]
 fn lambda_goes_to_the_layers_that_are_chosen() {
     let mut network = recalibrated(Kind::SdnetAll);
-    let names = network.layer_names();
+    let names = sparse_layers(network.model()).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
     assert_eq!((names.len(), &*names[0], &*names[1]), (17, "layer0.0", "layer1.layers.0.conv1"));
     assert_eq!(network.lambda_layers(), names);
     assert_eq!(network.recalibration().unwrap().layers, names);
     let images = mixed(2);
     let mut at = |layers: LambdaLayers| {
         network.set_lambda_layers(&layers).unwrap();
-        (network.lambda_layers(), scores(&mut network, &LambdaRule::Fixed(0.5), &images).0)
+        (network.lambda_layers().to_vec(), scores(&network, &LambdaRule::Fixed(0.5), &images).0)
     };
     let (_, all) = at(LambdaLayers::All);
     let (first, only_first) = at(LambdaLayers::First);
@@ -218,25 +228,26 @@ fn lambda_goes_to_the_layers_that_are_chosen() {
 #[test]
 fn gradients_go_through_statistics_of_each_sample() {
     let (mut network, images) = (recalibrated(Kind::Sdnet), mixed(3));
-    // Clipping holds the scale of the reconstruction constant in its gradient, as differences do not.
+    // The gradient of clipping holds the scale of the reconstruction constant, which finite differences do not.
     network.set_clip_limit(None);
-    let direction = fill(images.len(), 9, 1.0).iter().map(|v| *v as f32).collect::<Vec<_>>();
-    let upstream = fill(15, 8, 1.0).iter().map(|v| *v as f32).collect::<Vec<_>>();
+    let upstream = sequence(15, 8, 1.0).iter().map(|v| *v as f32).collect::<Vec<_>>();
     let tape = Tape::new();
     let leaf = tape.leaf(&images);
-    let (_, pass) = LambdaRule::label_free(0.1).prepare(&mut network, &leaf, Pass::eval(&tape)).unwrap();
-    let (lambda, statistics) = (pass.lambda.clone(), pass.statistics.clone());
-    let output = network.forward(&pass, &leaf).unwrap();
+    let ready = LambdaRule::label_free(0.1).prepare(&network, &leaf, Pass::eval(&tape)).unwrap();
+    let lambdas = ready.lambdas.unwrap();
+    let output = network.scores(&ready.pass, &leaf).unwrap();
     let upstream_tensor = Tensor::from_slice(gpu(), &[3, 5], &upstream).unwrap();
     let gradient =
         tape.backward_from(&output, &upstream_tensor).unwrap().of("images", &leaf).unwrap().to_vec().unwrap();
+    // Uphill in every value, so that the difference is far above what f32 resolves.
+    let random = sequence(images.len(), 9, 1.0);
+    let direction = random.iter().zip(&gradient).map(|(v, g)| (v.abs() as f32).copysign(*g)).collect::<Vec<_>>();
     let along = gradient.iter().zip(&direction).map(|(g, d)| f64::from(g * d)).sum::<f64>();
-    let mut value = |step: f32| {
+    let value = |step: f32| {
         let moved = images.to_vec().unwrap().iter().zip(&direction).map(|(x, d)| x + step * d).collect::<Vec<_>>();
         let (x, tape) = (Tensor::from_slice(gpu(), images.shape(), &moved).unwrap(), Tape::idle());
-        let mut pass = Pass::eval(&tape);
-        (pass.lambda, pass.statistics) = (lambda.clone(), statistics.clone());
-        let scores = network.forward(&pass, &tape.constant(&x)).unwrap().value().to_vec().unwrap();
+        let pass = network.at(Pass::eval(&tape), &lambdas).unwrap();
+        let scores = network.scores(&pass, &tape.constant(&x)).unwrap().value().to_vec().unwrap();
         scores.iter().zip(&upstream).map(|(s, u)| f64::from(s * u)).sum::<f64>()
     };
     let difference = (value(5e-5) - value(-5e-5)) / 1e-4;
@@ -253,7 +264,7 @@ fn clipping_takes_out_what_no_code_explains() {
         Tensor::from_slice(gpu(), &[6, 12, 12, 1], &values).unwrap()
     };
     let (x, noisy, tape) = (tensor(&clean), tensor(&salted), Tape::idle());
-    let mut clipped = |x: &Tensor| network.clip(&tape, &tape.constant(x)).unwrap().value().to_vec().unwrap();
+    let clipped = |x: &Tensor| network.clip(&tape, &tape.constant(x)).unwrap().value().to_vec().unwrap();
     let far = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
     let (x_values, noisy_values) = (x.to_vec().unwrap(), noisy.to_vec().unwrap());
     let (of_clean, of_noisy) = (clipped(&x), clipped(&noisy));
@@ -261,13 +272,12 @@ fn clipping_takes_out_what_no_code_explains() {
     assert!(left < 0.7, "{left} of the noise is left");
     let changed = of_clean.iter().zip(&x_values).filter(|(a, b)| a != b).count();
     assert!(changed <= x_values.len() / 50, "{changed} values of clean images have changed");
-    let csc = network.sparse_layers_mut().swap_remove(0);
-    assert!(csc.clip(&tape, &tape.constant(&x), -1.0).is_err());
+    assert!(clip(network.sparse_layer(0).unwrap(), &tape, &tape.constant(&x), -1.0).is_err());
     // Only where a rule chooses another lambda.
-    let free = |network: &mut Network| scores(network, &LambdaRule::Fixed(0.1), &noisy).0;
-    let with = free(&mut network);
+    let free = |network: &Adapted<Network>| scores(network, &LambdaRule::Fixed(0.1), &noisy).0;
+    let with = free(&network);
     network.set_clip_limit(None);
-    assert_ne!(with, free(&mut network));
+    assert_ne!(with, free(&network));
 }
 
 /// Whether the best class of each image is `index % 5`.
@@ -276,7 +286,7 @@ fn right(scores: &[f32]) -> Vec<bool> {
     scores.chunks_exact(5).enumerate().map(|(i, row)| best(row) == i % 5).collect()
 }
 
-fn assert_outcomes(network: &mut Network, rules: &[LambdaRule], level: &Level, x: &Tensor) {
+fn assert_outcomes(network: &Adapted<Network>, rules: &[LambdaRule], level: &Level, x: &Tensor) {
     for (rule, outcome) in rules.iter().zip(&level.outcomes) {
         let (found, lambdas) = scores(network, rule, x);
         assert_eq!(outcome.correct, right(&found), "{rule:?}");
@@ -292,32 +302,32 @@ fn assert_outcomes(network: &mut Network, rules: &[LambdaRule], level: &Level, x
 
 #[test]
 fn what_a_sweep_says_is_what_single_runs_say() {
-    let (mut network, mut other) = (recalibrated(Kind::Sdnet), self::network(Kind::Resnet));
+    let (mut network, other) = (recalibrated(Kind::Sdnet), self::network(Kind::Resnet));
     let limit = network.clip_limit();
-    // Residuals are to be of the same images under all rules.
+    // Residuals must be those of the same images under all rules.
     network.set_clip_limit(None);
     let rules = vec![LambdaRule::Trained, LambdaRule::Fixed(0.6), LambdaRule::label_free(0.1)];
     let config = SweepConfig { rules: rules.clone(), layer: 0, batch: 4, seed: 5, looks: false };
     let (data, corruption) = (spots(10), Corruption::new(Noise::Impulse, 0.2).unwrap());
-    let (baseline, mut batches) = (Some(&mut other as &mut dyn Classifier), 0);
-    let level = sweep(&mut network, baseline, &data, &normalization(), Some(corruption), &config, &mut || batches += 1)
-        .unwrap();
+    let (baseline, mut batches) = (Some(&other as &dyn Classifier), 0);
+    let level =
+        sweep(&network, baseline, &data, &normalization(), Some(corruption), &config, &mut || batches += 1).unwrap();
     assert_eq!((batches, level.looks.len(), level.outcomes.len()), (3, 10, 3));
     let noisy = corruption.dataset(&data, 5).images;
     let values = noisy.iter().map(|p| f32::from(*p) / 255.0 / 0.25).collect::<Vec<_>>();
     let x = Tensor::from_slice(gpu(), &[10, 12, 12, 1], &values).unwrap();
-    assert_outcomes(&mut network, &rules, &level, &x);
+    assert_outcomes(&network, &rules, &level, &x);
     assert!(level.outcomes[1].residual.iter().zip(&level.outcomes[0].residual).all(|(high, low)| high > low));
     assert!(level.outcomes[1].active.iter().zip(&level.outcomes[0].active).all(|(high, low)| high < low));
     let baseline = level.baseline.as_ref().unwrap();
     let tape = Tape::idle();
-    let plain = other.forward(&Pass::eval(&tape), &tape.constant(&x)).unwrap().value().to_vec().unwrap();
+    let plain = other.model().forward(&Pass::eval(&tape), &tape.constant(&x)).unwrap().value().to_vec().unwrap();
     assert_eq!((&baseline.correct, baseline.residual.len()), (&right(&plain), 0));
 
-    // With outliers clipped, for all rules but that of the training.
+    // With outliers clipped, for all rules except `Trained`.
     network.set_clip_limit(limit);
-    let clipped = sweep(&mut network, None, &data, &normalization(), Some(corruption), &config, &mut || ()).unwrap();
-    assert_outcomes(&mut network, &rules, &clipped, &x);
+    let clipped = sweep(&network, None, &data, &normalization(), Some(corruption), &config, &mut || ()).unwrap();
+    assert_outcomes(&network, &rules, &clipped, &x);
     assert_eq!(clipped.outcomes[0], level.outcomes[0]);
     assert!(clipped.outcomes[1].residual != level.outcomes[1].residual && clipped.looks != level.looks);
 }
@@ -341,18 +351,18 @@ fn bad_arguments_are_refused() {
     refused(grid(), &Dataset { labels: vec![9; 8], ..data.clone() }, "label 9");
 
     let images = mixed(2);
-    let message = LambdaRule::label_free(0.1).choose(&mut network, &images).unwrap_err().to_string();
+    let message = LambdaRule::label_free(0.1).choose(&network, &images).unwrap_err().to_string();
     assert!(message.contains("recalibrate"), "{message}");
-    assert!(LambdaRule::Fixed(-1.0).choose(&mut network, &images).is_err());
-    assert_eq!(LambdaRule::Fixed(0.3).choose(&mut network, &images).unwrap().unwrap().to_vec().unwrap(), [0.3; 2]);
-    let message = Classifier::look(&mut self::network(Kind::Resnet), &images).unwrap_err().to_string();
+    assert!(LambdaRule::Fixed(-1.0).choose(&network, &images).is_err());
+    assert_eq!(LambdaRule::Fixed(0.3).choose(&network, &images).unwrap().unwrap(), [0.3; 2]);
+    let message = Classifier::look(&self::network(Kind::Resnet), &images).unwrap_err().to_string();
     assert!(message.contains("resnet18"), "{message}");
     let wide = Tensor::full(gpu(), &[1, 12, 12, 3], 0.0).unwrap();
-    assert!(Classifier::look(&mut network, &wide).is_err());
+    assert!(Classifier::look(&network, &wide).is_err());
 
     let sweep_of = |data: &Dataset, rules: Vec<LambdaRule>, batch| {
         let config = SweepConfig { rules, layer: 0, batch, seed: 0, looks: false };
-        sweep(&mut self::network(Kind::Sdnet), None, data, &normalization, None, &config, &mut || ()).map(drop)
+        sweep(&self::network(Kind::Sdnet), None, data, &normalization, None, &config, &mut || ()).map(drop)
     };
     sweep_of(&data, vec![LambdaRule::Trained], 4).unwrap();
     assert!(sweep_of(&data, vec![LambdaRule::Trained], 0).is_err());

@@ -1,24 +1,56 @@
 //! The shared device, golden files, and the conversions between the layouts.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use safetensors::SafeTensors;
-use sdnet::gpu::{Gpu, GpuOptions};
+use sdnet::checkpoint::restore;
+use sdnet::files::NamedTensors;
+use sdnet::gpu::{Gpu, GpuOptions, Schedule};
+use sdnet::layers::{PartMut, Path, Walk};
+use sdnet::models::{Architecture, ModelConfig, Network};
 use sdnet::tensor::{Tensor, nchw_to_nhwc, nhwc_to_nchw};
 
 /// The device of this test binary, within baseline limits.
 pub fn gpu() -> &'static Gpu {
     static GPU: OnceLock<Gpu> = OnceLock::new();
-    GPU.get_or_init(|| {
-        Gpu::open(&GpuOptions { baseline_limits: true, ..Default::default() }).unwrap_or_else(|e| panic!("{e}"))
-    })
+    GPU.get_or_init(|| Gpu::open(&GpuOptions { baseline_limits: true, ..options() }).unwrap_or_else(|e| panic!("{e}")))
+}
+
+/// The adapter that `SDNET_ADAPTER` names, the schedule that `SDNET_SCHEDULE` does, and checks with
+/// `SDNET_BOUNDS_CHECKS=1`.
+pub fn options() -> GpuOptions {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let schedule = variable("SDNET_SCHEDULE").map(|name| Schedule::named(&name).unwrap_or_else(|| panic!("{name}")));
+    GpuOptions {
+        adapter: variable("SDNET_ADAPTER"),
+        schedule,
+        bounds_checks: variable("SDNET_BOUNDS_CHECKS").is_some_and(|value| value == "1"),
+        ..GpuOptions::default()
+    }
+}
+
+/// A network with these tensors, all of which it must use.
+pub fn network_of(config: &ModelConfig, tensors: &mut NamedTensors) -> Network {
+    let network = Network::build(gpu(), config).unwrap();
+    restore(&network, tensors).unwrap();
+    assert!(tensors.is_empty(), "{:?} are left over", tensors.keys());
+    network
+}
+
+/// Gives every sparse coding layer a step size that training keeps.
+pub fn set_steps(network: &mut Network, step: f32) {
+    network.visit_mut(&Path::root(), &mut |_, part| {
+        if let PartMut::Sparse(csc) = part {
+            csc.fix_step(step).unwrap();
+        }
+    });
 }
 
 /// A golden file: tensors as stored, and metadata.
 pub struct Golden {
     pub tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
-    pub metadata: HashMap<String, String>,
+    pub metadata: BTreeMap<String, String>,
 }
 
 impl Golden {
@@ -31,7 +63,8 @@ impl Golden {
             (name, (view.shape().to_vec(), values))
         });
         let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
-        Self { tensors: tensors.collect(), metadata: header.metadata().clone().unwrap_or_default() }
+        let metadata = header.metadata().clone().unwrap_or_default();
+        Self { tensors: tensors.collect(), metadata: metadata.into_iter().collect() }
     }
 
     /// The values of a tensor, as stored.
@@ -48,14 +81,14 @@ impl Golden {
         self.metadata[key] == "True"
     }
 
-    /// A tensor on the device, four dimensions turned to channels last.
+    /// A tensor on the device; if it has four dimensions, converted to channels last.
     pub fn upload(&self, name: &str) -> Tensor {
         let (shape, values) = &self.tensors[name];
         from_nchw(shape, values)
     }
 }
 
-/// A tensor on the device from values in the layout of the files.
+/// A tensor on the device from values in the file layout.
 pub fn from_nchw(shape: &[usize], values: &[f32]) -> Tensor {
     match *shape {
         [n, c, h, w] => Tensor::from_slice(gpu(), &[n, h, w, c], &nchw_to_nhwc(shape, values).unwrap()).unwrap(),
@@ -63,7 +96,7 @@ pub fn from_nchw(shape: &[usize], values: &[f32]) -> Tensor {
     }
 }
 
-/// The values of a tensor in the layout of the files.
+/// The values of a tensor in the file layout.
 pub fn to_nchw(tensor: &Tensor) -> Vec<f32> {
     let values = tensor.to_vec().unwrap();
     if tensor.shape().len() == 4 { nhwc_to_nchw(tensor.shape(), &values).unwrap() } else { values }

@@ -9,17 +9,18 @@ use sdnet::reference::batch_norm::{batch_norm, batch_norm_eval, batch_norm_eval_
 use sdnet::reference::correlation::correlation;
 use sdnet::reference::cross_entropy::{cross_entropy, cross_entropy_gradient};
 use sdnet::reference::csc::Csc;
-use sdnet::reference::fill::{fill, nchw_to_nhwc, nhwc_to_nchw};
 use sdnet::reference::global_average_pool::{global_average_pool, global_average_pool_gradient};
+use sdnet::reference::layout::{nchw_to_nhwc, nhwc_to_nchw};
 use sdnet::reference::linear::{linear, linear_gradient};
 use sdnet::reference::normalize_atoms::normalize_atoms;
 use sdnet::reference::power_iteration::power_iteration;
 use sdnet::reference::relu::{add_relu, relu, relu_gradient};
+use sdnet::reference::sequence::sequence;
 use sdnet::reference::sgd::{Sgd, sgd};
 use sdnet::reference::soft_threshold::Prox;
 use sdnet::reference::synthesis::synthesis;
 use sdnet::reference::weight_gradient::weight_gradient;
-use sdnet::shape::ConvShape;
+use sdnet::shape::{ConvShape, Geometry};
 
 /// Side of the images, which have one channel.
 pub const SIZE: usize = 28;
@@ -43,16 +44,16 @@ pub struct Array {
 pub type Arrays = BTreeMap<String, Array>;
 
 impl Array {
-    /// `offset` plus the values of [`fill`]; `shape` is that of the files, `[n, c, h, w]` where it has four dimensions.
+    /// `offset` plus the values of [`sequence`]; `shape` is that of the files, `[n, c, h, w]` where it has four dimensions.
     pub fn formula(shape: &[usize], tag: u64, offset: f64, scale: f64) -> Self {
-        let values = fill(shape.iter().product(), tag, scale).into_iter().map(|v| offset + v).collect::<Vec<_>>();
+        let values = sequence(shape.iter().product(), tag, scale).into_iter().map(|v| offset + v).collect::<Vec<_>>();
         match *shape {
             [n, c, h, w] => Self { shape: vec![n, h, w, c], values: nchw_to_nhwc(&values, [n, c, h, w]) },
             _ => Self { shape: shape.to_vec(), values },
         }
     }
 
-    /// Shape and values in the order of the files, rounded.
+    /// Shape and values in the order of the files, rounded to f32.
     pub fn to_file(&self) -> (Vec<usize>, Vec<f32>) {
         let rounded = |values: &[f64]| values.iter().map(|v| *v as f32).collect();
         match *self.shape {
@@ -73,13 +74,13 @@ pub struct Twin {
     pub parameters: Arrays,
     /// The velocity of every parameter.
     pub velocities: Arrays,
-    /// The running statistics of the batch norms, which the twin's training leaves as they are.
+    /// The running statistics of the batch norms, which the twin's training does not change.
     pub running: Arrays,
     iterations: usize,
 }
 
 impl Twin {
-    /// The network of the golden files: one tag of [`fill`] a tensor, counted up in the order of creation.
+    /// The network of the golden files: one tag of [`sequence`] a tensor, counted up in the order of creation.
     pub fn formula(seed: u64, iterations: usize) -> Self {
         let [parameters, velocities, running] = [const { Arrays::new() }; 3];
         let twin = Self { parameters, velocities, running, iterations };
@@ -127,7 +128,7 @@ impl Twin {
         mean.into_iter().map(|g| g * labels.len() as f64).collect()
     }
 
-    /// One step of training, the projection of the atoms first; returns the loss before it.
+    /// One training step, which projects the atoms first; returns the loss before the update.
     pub fn train_step(&mut self, images: &Array, labels: &[usize], rule: Sgd) -> f64 {
         self.project_atoms();
         let (loss, gradients) = self.loss_and_gradients(images, labels);
@@ -156,16 +157,16 @@ impl Twin {
     }
 }
 
-/// `0.9 / L` for the projection of a dictionary, with 400 rounds from the vector of the golden values.
+/// `0.9 / L` for the projected dictionary, with 400 rounds from the initial vector of the golden values.
 pub fn converged_step(dictionary: &Array) -> f64 {
-    let s = ConvShape::new("twin", &[1, SIZE, SIZE, 1], &dictionary.shape, 1, 1).unwrap();
+    let s = ConvShape::new("twin", &[1, SIZE, SIZE, 1], &dictionary.shape, Geometry::square(1, 1)).unwrap();
     let [n, h, w, c] = s.codes();
     let atoms = normalize_atoms(&dictionary.values, s.atoms);
     let (_, lipschitz) = power_iteration(&s, &atoms, &Array::formula(&[n, c, h, w], 77, 0.0, 1.0).values, 400);
     0.9 / lipschitz
 }
 
-/// Where a residual block stands: `stride` other than 1 goes with a projection around it.
+/// The position of a residual block; a `stride` other than 1 comes with a projection shortcut.
 struct Block {
     name: String,
     planes: usize,
@@ -182,7 +183,7 @@ fn blocks() -> impl Iterator<Item = Block> {
     })
 }
 
-/// A twin in the making.
+/// A twin under construction.
 struct Formula {
     twin: Twin,
     tag: u64,
@@ -215,10 +216,10 @@ impl Formula {
     }
 }
 
-/// From the gradient of a layer's result to that of its input; puts down the gradients of its parameters on the way.
+/// Turns the gradient of a layer's result into that of its input, and stores the gradients of its parameters.
 type Backward<'a> = Box<dyn FnOnce(&[f64], &mut Arrays) -> Vec<f64> + 'a>;
 
-/// Layers in sequence: what the last one gave, and the way back through all of them.
+/// Layers in sequence: the output of the last one, and the backward pass through all of them.
 struct Chain<'a> {
     twin: &'a Twin,
     training: bool,
@@ -231,12 +232,13 @@ impl<'a> Chain<'a> {
         self.layers.into_iter().rev().fold(upstream.to_vec(), |g, layer| layer(&g, gradients))
     }
 
-    /// A new chain that starts where this one is.
+    /// A new chain that starts at the output of this one.
     fn branch(&self) -> Self {
         Self { x: self.x.clone(), layers: Vec::new(), ..*self }
     }
 
-    /// Goes on to `values`; `backward` gets the input of the layer, the upstream gradient, and where to put gradients.
+    /// Appends a layer with output `values`; `backward` gets its input, the upstream gradient, and where to put
+    /// gradients.
     fn push(
         &mut self,
         shape: &[usize],
@@ -252,7 +254,7 @@ impl<'a> Chain<'a> {
     }
 
     fn sizes(&self, weight: &Array, stride: usize, padding: usize) -> ConvShape {
-        ConvShape::new("twin", &self.x.shape, &weight.shape, stride, padding).unwrap()
+        ConvShape::new("twin", &self.x.shape, &weight.shape, Geometry::square(stride, padding)).unwrap()
     }
 
     fn sparse_coding(&mut self, name: &'static str) {
@@ -352,7 +354,7 @@ impl<'a> Chain<'a> {
     }
 }
 
-/// Notes the gradient of a parameter, which occurs once.
+/// Stores the gradient of a parameter, which occurs only once.
 fn put(gradients: &mut Arrays, name: String, parameter: &Array, values: Vec<f64>) {
     assert_eq!(values.len(), parameter.values.len(), "{name}");
     let twice = gradients.insert(name, Array { shape: parameter.shape.clone(), values });

@@ -8,9 +8,9 @@ use super::weights::WeightsArgs;
 use crate::checkpoint::Recipe;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::models::{LambdaLayers, Network, Statistics};
+use crate::models::{Model, Network};
 use crate::robust::corrupt::Noise;
-use crate::robust::{Calibration, LambdaRule};
+use crate::robust::{Adapted, Calibration, LambdaLayers, LambdaRule, Statistics};
 
 /// At which lambda a network runs.
 #[derive(Debug, Args)]
@@ -60,7 +60,7 @@ impl AdaptArgs {
     /// # Errors
     /// Those of [`WeightsArgs::load`]; [`Error::Argument`] for layers that do not exist, or that the file was not
     /// recalibrated for.
-    pub fn load(&self, weights: &WeightsArgs, gpu: &Gpu) -> Result<(Network, Recipe)> {
+    pub fn load(&self, weights: &WeightsArgs, gpu: &Gpu) -> Result<(Adapted<Network>, Recipe)> {
         let (mut network, recipe) = weights.load(gpu)?;
         network.set_statistics(if self.no_recalibrate { Statistics::Trained } else { self.statistics });
         if let Some(layers) = layers(&self.layers) {
@@ -76,7 +76,7 @@ impl AdaptArgs {
     }
 
     /// What `--clip` means for this network.
-    fn clip(&self, network: &Network) -> Result<Option<f32>> {
+    fn clip(&self, network: &Adapted<Network>) -> Result<Option<f32>> {
         match (&*self.clip, self.clip.parse::<f32>()) {
             _ if self.no_recalibrate => Ok(None),
             ("off", _) => Ok(None),
@@ -97,7 +97,7 @@ impl LambdaArgs {
     ///
     /// # Errors
     /// As [`rule`].
-    pub fn rule(&self, network: &Network, recipe: &Recipe) -> Result<LambdaRule> {
+    pub fn rule(&self, network: &Adapted<Network>, recipe: &Recipe) -> Result<LambdaRule> {
         self.lambda.as_deref().map_or(Ok(LambdaRule::Trained), |text| rule(text, network, recipe))
     }
 }
@@ -106,10 +106,10 @@ impl LambdaArgs {
 ///
 /// # Errors
 /// [`Error::Argument`] for a text that is neither a number nor a rule, or a rule that the file has no fit for.
-pub fn rule(text: &str, network: &Network, recipe: &Recipe) -> Result<LambdaRule> {
-    let free = LambdaRule::label_free(network.config().lambda);
+pub fn rule(text: &str, network: &Adapted<Network>, recipe: &Recipe) -> Result<LambdaRule> {
+    let free = LambdaRule::label_free(recipe.model.lambda);
     let calibration = || Calibration::of(recipe);
-    match (text, text.strip_prefix("auto-"), text.parse::<f32>()) {
+    let rule = match (text, text.strip_prefix("auto-"), text.parse::<f32>()) {
         ("auto", ..) => calibration()?.map_or(Ok(free), |c| c.rule(None)),
         ("auto-free", ..) => Ok(free),
         (_, Some(noise), _) => {
@@ -122,7 +122,13 @@ pub fn rule(text: &str, network: &Network, recipe: &Recipe) -> Result<LambdaRule
             let reason = "must be a finite number that is not negative, auto, auto-free, or auto-NOISE";
             Err(Error::argument("lambda", text, reason))
         }
+    }?;
+    let sparse_first = network.model().first_sparse_layer().is_some();
+    if matches!(rule, LambdaRule::Auto(..)) && sparse_first && network.recalibration().is_none() {
+        let reason = "needs to know what is left of clean images: run `sdnet robust recalibrate` first";
+        return Err(Error::argument("lambda", text, reason));
     }
+    Ok(rule)
 }
 
 /// What `--layers` means, if it is given.

@@ -13,5 +13,5 @@ pub use data::DataArgs;
 pub use input::InputArgs;
 pub use lambda::{AdaptArgs, LambdaArgs, layers, rule};
 pub use model::ModelArgs;
-pub use values::{fraction, one_of};
+pub use values::{fraction, not_negative, one_of};
 pub use weights::WeightsArgs;

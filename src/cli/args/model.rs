@@ -4,8 +4,8 @@ use clap::Args;
 
 use super::values::one_of;
 use crate::error::Result;
-use crate::layers::Solver;
 use crate::models::{ModelConfig, Stem};
+use crate::solver::Solver;
 
 /// A network to be made.
 #[derive(Debug, Args)]

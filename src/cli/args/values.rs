@@ -14,6 +14,16 @@ where
     PossibleValuesParser::new(shown).try_map(|name| name.parse::<T>())
 }
 
+/// Parses a finite number that is not negative.
+///
+/// # Errors
+/// Says what it has to be.
+pub fn not_negative(text: &str) -> Result<f32, String> {
+    let number = text.parse::<f32>().map_err(|_| format!("{text:?} is not a number"))?;
+    let valid = number.is_finite() && number >= 0.0;
+    valid.then_some(number).ok_or_else(|| "must be a finite number that is not negative".into())
+}
+
 /// Parses a number, or a fraction such as 8/255.
 ///
 /// # Errors

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::values::one_of;
-use crate::checkpoint::{self, Recipe};
-use crate::error::Result;
+use crate::checkpoint::Recipe;
+use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{ModelConfig, Network, Stem};
+use crate::robust::Adapted;
 
 /// A weights file, and a description of its network for files that do not hold one.
 #[derive(Debug, Args)]
@@ -47,9 +48,15 @@ pub struct WeightsArgs {
 
 impl WeightsArgs {
     /// # Errors
-    /// Those of [`checkpoint::load`]; [`crate::error::Error::Argument`] for an unknown network.
-    pub fn load(&self, gpu: &Gpu) -> Result<(Network, Recipe)> {
-        checkpoint::load(&self.path, gpu, self.described()?.as_ref())
+    /// Those of [`Adapted::load`]; [`Error::Argument`] for an unknown network.
+    pub fn load(&self, gpu: &Gpu) -> Result<(Adapted<Network>, Recipe)> {
+        Adapted::load(&self.path, gpu, self.described()?.as_ref()).map_err(|error| match error {
+            Error::File { path, reason } if self.model.is_none() && reason.contains("say what network") => {
+                let flags = "--model, --width, --in-channels, --classes, --stem and --no-shortcut";
+                Error::File { path, reason: format!("{reason} with {flags}") }
+            }
+            other => other,
+        })
     }
 
     /// The network that the flags describe, if they describe one.

@@ -4,8 +4,8 @@ use super::args::{AttackArgs, AttackMode};
 use crate::checkpoint::Recipe;
 use crate::cli::args::rule;
 use crate::error::{Error, Result};
-use crate::models::Network;
-use crate::robust::LambdaRule;
+use crate::models::{Model, Network};
+use crate::robust::{Adapted, LambdaRule};
 
 /// What the lambda that a network was trained with is called.
 pub const TRAINED: &str = "trained";
@@ -24,12 +24,12 @@ pub struct Lambda {
 
 impl Lambda {
     /// The one that the network was trained with.
-    fn trained(network: &Network) -> Self {
-        let value = (!network.sparse_layers().is_empty()).then_some(network.config().lambda);
+    fn trained(network: &Adapted<Network>) -> Self {
+        let value = network.trained_lambda();
         Self { name: TRAINED.into(), rule: LambdaRule::Trained, value }
     }
 
-    fn named(text: &str, network: &Network, recipe: &Recipe) -> Result<Self> {
+    fn named(text: &str, network: &Adapted<Network>, recipe: &Recipe) -> Result<Self> {
         let rule = rule(text, network, recipe)?;
         let value = if let LambdaRule::Fixed(value) = rule { Some(value) } else { None };
         Ok(Self { name: value.map_or(text.to_owned(), |v| v.to_string()), rule, value })
@@ -45,12 +45,12 @@ pub struct Lambdas {
 impl Lambdas {
     /// # Errors
     /// [`Error::Argument`] for a text that is not a lambda, or if the network has none.
-    pub fn new(options: &AttackArgs, network: &Network, recipe: &Recipe) -> Result<Self> {
+    pub fn new(options: &AttackArgs, network: &Adapted<Network>, recipe: &Recipe) -> Result<Self> {
         let given = &options.lambda.lambda;
         let named = |text: &str| Lambda::named(text, network, recipe);
-        if network.sparse_layers().is_empty() {
+        if network.trained_lambda().is_none() {
             let refuse = |name, value: &str| {
-                let reason = format!("{} has no sparse coding layer, and so no lambda", network.config().name());
+                let reason = format!("{} has no sparse coding layer, and so no lambda", network.model().name());
                 Err(Error::argument(name, value, reason))
             };
             return match (&options.lambdas, given, options.mode) {

@@ -34,20 +34,20 @@ pub fn run(options: &AttackArgs) -> Result<()> {
     let gpu = options.input.adapter.open()?;
     let data = options.input.data.load(Split::Test)?.subset(options.samples);
     let images = Images::from_dataset(&data)?;
-    let mut networks = Networks::load(options, &gpu, &data)?;
+    let networks = Networks::load(options, &gpu, &data)?;
     let lambdas = Lambdas::new(options, &networks.target.network, &networks.target.recipe)?;
     create_dir(&options.out)?;
 
     let start = Instant::now();
     let report = Report::new(options, &config, &data, &gpu, &networks.target.name, &lambdas);
     let session = Session::new(options, config, &images, &lambdas, report);
-    let Found { mut report, shown } = session.run(&balls, &mut networks)?;
+    let Found { mut report, shown } = session.run(&balls, &networks)?;
     report.seconds = start.elapsed().as_secs_f64();
     output::write(&report, &options.out)?;
     if let Some(pixels) = shown {
         let title = text::title(&report, largest.epsilon);
         let gallery = Gallery { title, data: &data, images: &images, adversarial: &pixels, batch: options.batch };
-        gallery.write(&options.out, &mut networks.target.at(&lambdas.own))?;
+        gallery.write(&options.out, &networks.target.at(&lambdas.own))?;
     }
     if options.json {
         say!("{}", to_json(&report)?)?;

@@ -4,39 +4,44 @@ use std::path::PathBuf;
 
 use super::args::AttackArgs;
 use super::lambdas::Lambda;
-use crate::checkpoint::{self, Recipe};
+use crate::checkpoint::Recipe;
 use crate::data::{Dataset, Normalization};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::models::Network;
-use crate::robust::LambdaRule;
 use crate::robust::attack::Target;
+use crate::robust::{Adapted, LambdaRule};
 use crate::train::check_fit;
 
 /// A network and its normalisation.
 pub struct Victim {
     /// The name of the network, after `source` or `baseline` unless it is the target.
     pub name: String,
-    pub network: Network,
+    pub network: Adapted<Network>,
     pub recipe: Recipe,
     normalization: Normalization,
 }
 
 impl Victim {
-    fn new(role: &str, (network, recipe): (Network, Recipe), options: &AttackArgs, data: &Dataset) -> Result<Self> {
-        check_fit(network.config(), data)?;
+    fn new(
+        role: &str,
+        (network, recipe): (Adapted<Network>, Recipe),
+        options: &AttackArgs,
+        data: &Dataset,
+    ) -> Result<Self> {
+        check_fit(network.model(), data)?;
         let normalization = options.input.data.normalization(data, recipe.normalization.clone())?;
         Ok(Self { name: format!("{role}{}", recipe.model.name()), network, recipe, normalization })
     }
 
     /// The network at this lambda, to attack or to judge by.
-    pub fn at(&mut self, lambda: &Lambda) -> Target<'_> {
-        Target::new(&mut self.network, &self.normalization, lambda.rule)
+    pub fn at(&self, lambda: &Lambda) -> Target<'_> {
+        Target::new(&self.network, &self.normalization, lambda.rule)
     }
 
     /// The network at the lambda that it was trained with.
-    pub fn as_trained(&mut self) -> Target<'_> {
-        Target::new(&mut self.network, &self.normalization, LambdaRule::Trained)
+    pub fn as_trained(&self) -> Target<'_> {
+        Target::new(&self.network, &self.normalization, LambdaRule::Trained)
     }
 }
 
@@ -52,7 +57,7 @@ impl Networks {
     /// Those of the files; [`crate::error::Error::Shape`] and [`crate::error::Error::Label`] if the data do not fit a network.
     pub fn load(options: &AttackArgs, gpu: &Gpu, data: &Dataset) -> Result<Self> {
         let beside = |role, path: &Option<PathBuf>| {
-            let load = |path: &PathBuf| Victim::new(role, checkpoint::load(path, gpu, None)?, options, data);
+            let load = |path: &PathBuf| Victim::new(role, Adapted::load(path, gpu, None)?, options, data);
             path.as_ref().map(load).transpose()
         };
         Ok(Self {

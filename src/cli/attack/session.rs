@@ -42,7 +42,7 @@ impl<'a> Session<'a> {
     }
 
     /// Judges clean images, then makes and judges the attacks in each ball.
-    pub fn run(mut self, balls: &[Ball], networks: &mut Networks) -> Result<Found> {
+    pub fn run(mut self, balls: &[Ball], networks: &Networks) -> Result<Found> {
         self.bar.set_length(self.images_to_attack(balls.len(), networks.baseline.is_some()) as u64);
         self.bar.set_prefix("images attacked");
         self.judge_clean(networks)?;
@@ -68,32 +68,32 @@ impl<'a> Session<'a> {
         !self.options.no_check && self.config.method != Method::Random
     }
 
-    fn judge_clean(&mut self, networks: &mut Networks) -> Result<()> {
+    fn judge_clean(&mut self, networks: &Networks) -> Result<()> {
         let (images, lambdas) = (self.images, self.lambdas);
         for lambda in &lambdas.all {
-            let accuracy = self.judge(&mut networks.target.at(lambda), images.pixels())?;
+            let accuracy = self.judge(&networks.target.at(lambda), images.pixels())?;
             let place = Place::new(&networks.target.name, &lambda.name);
             self.note(RowMode::Clean, &place, &place, accuracy);
         }
-        if let Some(baseline) = &mut networks.baseline {
-            let accuracy = self.judge(&mut baseline.as_trained(), images.pixels())?;
+        if let Some(baseline) = &networks.baseline {
+            let accuracy = self.judge(&baseline.as_trained(), images.pixels())?;
             let place = Place::new(&baseline.name, TRAINED);
             self.note(RowMode::Clean, &place, &place, accuracy);
         }
         Ok(())
     }
 
-    fn attack_target(&mut self, networks: &mut Networks) -> Result<()> {
+    fn attack_target(&mut self, networks: &Networks) -> Result<()> {
         let lambdas = self.lambdas;
-        let target = &mut networks.target;
-        match (self.options.mode, &mut networks.source) {
+        let target = &networks.target;
+        match (self.options.mode, &networks.source) {
             (AttackMode::Adaptive, _) => lambdas.all.iter().try_for_each(|lambda| self.adaptive(target, lambda)),
             (AttackMode::TransferModel, Some(source)) => {
-                let outcome = self.attack(&mut source.as_trained(), self.config)?;
+                let outcome = self.attack(&source.as_trained(), self.config)?;
                 self.transferred(outcome, RowMode::TransferModel, &Place::new(&source.name, TRAINED), target)
             }
             _ => {
-                let outcome = self.attack(&mut target.at(&lambdas.own), self.config)?;
+                let outcome = self.attack(&target.at(&lambdas.own), self.config)?;
                 let made = Place::new(&target.name, &lambdas.own.name);
                 self.transferred(outcome, RowMode::TransferLambda, &made, target)
             }
@@ -101,13 +101,13 @@ impl<'a> Session<'a> {
     }
 
     /// Makes and judges an attack at the same lambda, and checks it against a random search.
-    fn adaptive(&mut self, victim: &mut Victim, lambda: &Lambda) -> Result<()> {
+    fn adaptive(&mut self, victim: &Victim, lambda: &Lambda) -> Result<()> {
         let place = Place::new(&victim.name, &lambda.name);
-        let outcome = self.attack(&mut victim.at(lambda), self.config)?;
+        let outcome = self.attack(&victim.at(lambda), self.config)?;
         self.note(RowMode::Adaptive, &place, &place, outcome.accuracy());
         if self.checks() {
             let config = AttackConfig { method: Method::Random, ..self.config };
-            let search = self.attack(&mut victim.at(lambda), config)?;
+            let search = self.attack(&victim.at(lambda), config)?;
             let found = MaskCheck::new(&outcome.verdicts, &search.verdicts)?;
             self.note(RowMode::Check, &place, &place, search.accuracy());
             let (epsilon, lambda) = (self.config.ball.epsilon, lambda.name.clone());
@@ -120,9 +120,9 @@ impl<'a> Session<'a> {
     }
 
     /// Judges, at every lambda, an attack that was made elsewhere.
-    fn transferred(&mut self, outcome: Outcome, mode: RowMode, made: &Place, victim: &mut Victim) -> Result<()> {
+    fn transferred(&mut self, outcome: Outcome, mode: RowMode, made: &Place, victim: &Victim) -> Result<()> {
         for lambda in &self.lambdas.all {
-            let accuracy = self.judge(&mut victim.at(lambda), &outcome.pixels)?;
+            let accuracy = self.judge(&victim.at(lambda), &outcome.pixels)?;
             self.note(mode, made, &Place::new(&victim.name, &lambda.name), accuracy);
         }
         self.found.shown = Some(outcome.pixels);
@@ -130,20 +130,20 @@ impl<'a> Session<'a> {
     }
 
     /// Attacks the network to compare with, through its own gradients.
-    fn attack_baseline(&mut self, networks: &mut Networks) -> Result<()> {
-        let Some(baseline) = &mut networks.baseline else { return Ok(()) };
-        let outcome = self.attack(&mut baseline.as_trained(), self.config)?;
+    fn attack_baseline(&mut self, networks: &Networks) -> Result<()> {
+        let Some(baseline) = &networks.baseline else { return Ok(()) };
+        let outcome = self.attack(&baseline.as_trained(), self.config)?;
         let place = Place::new(&baseline.name, TRAINED);
         self.note(RowMode::Adaptive, &place, &place, outcome.accuracy());
         Ok(())
     }
 
-    fn attack(&self, target: &mut Target, config: AttackConfig) -> Result<Outcome> {
+    fn attack(&self, target: &Target, config: AttackConfig) -> Result<Outcome> {
         attack::run(target, self.images, &config, self.options.batch, &mut |images| self.bar.inc(images as u64))
     }
 
     /// Share of the images that the target gets right with these pixels.
-    fn judge(&self, target: &mut Target, pixels: &[f32]) -> Result<f64> {
+    fn judge(&self, target: &Target, pixels: &[f32]) -> Result<f64> {
         Ok(accuracy(&attack::judge(target, self.images, pixels, self.options.batch)?))
     }
 

@@ -31,7 +31,7 @@ impl Gallery<'_> {
     ///
     /// # Errors
     /// Those of the model; [`crate::error::Error::Io`] if the file cannot be written.
-    pub fn write(&self, out: &Path, target: &mut Target) -> Result<()> {
+    pub fn write(&self, out: &Path, target: &Target) -> Result<()> {
         let chosen = self.choose(target)?;
         let (clean, changed) = (self.part(self.images.pixels(), &chosen)?, self.part(self.adversarial, &chosen)?);
         let clean_scores = target.scores(&clean, clean.pixels())?;
@@ -53,7 +53,7 @@ impl Gallery<'_> {
     }
 
     /// The numbers of the samples to show.
-    fn choose(&self, target: &mut Target) -> Result<Vec<usize>> {
+    fn choose(&self, target: &Target) -> Result<Vec<usize>> {
         let before = judge(target, self.images, self.images.pixels(), self.batch)?;
         let after = judge(target, self.images, self.adversarial, self.batch)?;
         let mut order = (0..self.images.len()).collect::<Vec<_>>();

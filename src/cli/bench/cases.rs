@@ -3,13 +3,13 @@
 use super::args::Mode;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::layers::{Conv, Csc, CscConfig, Parameter, Pass, StepRule};
-use crate::models::{ModelConfig, Network};
+use crate::layers::{Conv, Csc, CscConfig, PartMut, Pass, Path, Walk};
+use crate::models::{Architecture, Model, ModelConfig, Network};
 use crate::ops::{SgdRule, normalize_atoms};
-use crate::optim::Sgd;
+use crate::shape::Geometry;
 use crate::tape::Tape;
 use crate::tensor::Tensor;
-use crate::train::train_step;
+use crate::train::TrainStep;
 
 /// The cases that run if none are named.
 pub(super) const DEFAULT: [&str; 7] = ["csc-a", "csc-b", "csc-c", "csc-d", "sdnet18", "sdnet18-all", "resnet18"];
@@ -111,7 +111,7 @@ pub(super) enum Work {
     Layer { csc: Box<Csc>, x: Tensor, train: bool },
     Convolution { conv: Conv, x: Tensor },
     Infer { network: Box<Network>, x: Tensor },
-    Train { network: Box<Network>, optimizer: Sgd, x: Tensor, labels: Vec<u32>, rate: Tensor },
+    Train { network: Box<Network>, step: TrainStep, x: Tensor, labels: Vec<u32> },
 }
 
 impl Work {
@@ -120,27 +120,28 @@ impl Work {
             &Case::Layer(Layer { batch, channels, atoms, height, width, kernel, stride, iterations }) => {
                 let weight = noise(gpu, &[atoms, kernel, kernel, channels])?;
                 normalize_atoms(&weight)?;
-                let config = CscConfig { stride, padding: kernel / 2, iterations, ..CscConfig::default() };
-                let mut csc = Csc::new(Parameter { name: "dn.weight".into(), value: weight }, config)?;
-                csc.set_step(StepRule::Fixed(0.1));
+                let geometry = Geometry::square(stride, kernel / 2);
+                let mut csc = Csc::new(weight, CscConfig { geometry, iterations, ..CscConfig::default() })?;
+                csc.fix_step(0.1)?;
                 let x = noise(gpu, &[batch, height, width, channels])?;
                 Ok(Self::Layer { csc: Box::new(csc), x, train: mode == Mode::Train })
             }
             &Case::Convolution { batch, channels, size } => {
-                let value = noise(gpu, &[channels, 3, 3, channels])?;
-                let conv = Conv { weight: Parameter { name: "weight".into(), value }, stride: 1, padding: 1 };
+                let weight = noise(gpu, &[channels, 3, 3, channels])?;
+                let conv = Conv { weight, geometry: Geometry::square(1, 1) };
                 Ok(Self::Convolution { conv, x: noise(gpu, &[batch, size, size, channels])? })
             }
             Case::Network { config, batch } => {
-                let network = Box::new(Network::new(gpu, config, 0)?);
+                let mut network = Box::new(Network::new(gpu, config, 0)?);
                 let x = noise(gpu, &[*batch, 32, 32, config.in_channels])?;
                 if mode == Mode::Infer {
+                    give_steps(&mut network)?;
                     return Ok(Self::Infer { network, x });
                 }
                 let rule = SgdRule { momentum: 0.9, weight_decay: 5e-4, nesterov: true };
-                let optimizer = Sgd::new(rule, &network.parameters())?;
+                let step = TrainStep::new(rule, &*network)?;
                 let labels = (0..*batch as u32).map(|i| i % 10).collect();
-                Ok(Self::Train { network, optimizer, x, labels, rate: Tensor::full(gpu, &[1], 0.01)? })
+                Ok(Self::Train { network, step, x, labels })
             }
         }
     }
@@ -161,12 +162,21 @@ impl Work {
                 let tape = Tape::idle();
                 conv.forward(&Pass::eval(&tape), &tape.constant(x)).map(drop)
             }
-            Self::Infer { network, x } => network.predict(x, None).map(drop),
-            Self::Train { network, optimizer, x, labels, rate } => {
-                train_step(network, optimizer, x, labels, rate).map(drop)
-            }
+            Self::Infer { network, x } => network.predict(x).map(drop),
+            Self::Train { network, step, x, labels } => step.run(&**network, x, labels, 0.01).map(drop),
         }
     }
+}
+
+/// Step sizes that training would have found: a network that nobody has trained would look for them first.
+fn give_steps(network: &mut Network) -> Result<()> {
+    let mut done = Ok(());
+    network.visit_mut(&Path::root(), &mut |_, part| {
+        if let (PartMut::Sparse(csc), Ok(())) = (part, &done) {
+            done = csc.set_step(0.1);
+        }
+    });
+    done
 }
 
 /// Pseudo-random values in [-1, 1).

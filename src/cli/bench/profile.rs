@@ -155,9 +155,12 @@ fn product(time: &KernelTime) -> Option<Product> {
     let get = |name: &str| time.constants.iter().find(|c| c.0 == name).map(|c| c.1);
     get("GROUPS")?; // only the matrix products of convolutions have this constant
     let (n, m, c) = (get("N")?, get("CHANNELS")?, get("ATOMS")?);
-    let (k, s, h, w) = (get("KERNEL")?, get("STRIDE")?, get("CODE_HEIGHT")?, get("CODE_WIDTH")?);
-    let operations = 2.0 * n * m * c * k * k * h * w * time.calls as f64;
-    Some(Product { shape: format!("{n} x {h}x{w}, {m} channels, {c} atoms, k{k} s{s}"), operations })
+    let (kernel, stride) = ((get("KERNEL_HEIGHT")?, get("KERNEL_WIDTH")?), (get("STRIDE_Y")?, get("STRIDE_X")?));
+    let (h, w) = (get("CODE_HEIGHT")?, get("CODE_WIDTH")?);
+    let operations = 2.0 * n * m * c * kernel.0 * kernel.1 * h * w * time.calls as f64;
+    let pair = |(y, x): (f64, f64)| if y == x { format!("{y}") } else { format!("{y}x{x}") };
+    let shape = format!("{n} x {h}x{w}, {m} channels, {c} atoms, k{} s{}", pair(kernel), pair(stride));
+    Some(Product { shape, operations })
 }
 
 fn constants(time: &KernelTime) -> String {
@@ -174,8 +177,10 @@ mod tests {
 
     #[test]
     fn speeds_and_shares_follow_from_times_bytes_and_sizes() {
-        let sizes = [("GROUPS", 1.), ("N", 2.), ("CHANNELS", 4.), ("ATOMS", 8.), ("KERNEL", 3.), ("STRIDE", 2.)];
-        let sizes = [&sizes[..], &[("CODE_HEIGHT", 5.), ("CODE_WIDTH", 6.)]].concat();
+        let sizes =
+            [("GROUPS", 1.), ("N", 2.), ("CHANNELS", 4.), ("ATOMS", 8.), ("KERNEL_HEIGHT", 3.), ("KERNEL_WIDTH", 3.)];
+        let steps = [("STRIDE_Y", 2.), ("STRIDE_X", 2.), ("CODE_HEIGHT", 5.), ("CODE_WIDTH", 6.)];
+        let sizes = [&sizes[..], &steps].concat();
         let times = vec![time("correlation_tiled", &sizes, 3e-6, 6000), time("add", &[("LENGTH", 9.)], 1e-6, 500)];
         let of = Figures {
             case: "a",

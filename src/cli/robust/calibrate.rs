@@ -7,7 +7,6 @@ use clap::builder::PossibleValue;
 
 use super::grid::GridArgs;
 use super::noise::NoiseArgs;
-use crate::checkpoint;
 use crate::cli::args::{AdaptArgs, InputArgs, one_of};
 use crate::cli::report::bar;
 use crate::data::Split;
@@ -52,7 +51,7 @@ pub fn run(options: &CalibrateArgs) -> Result<()> {
     let (corruptions, lambdas) = (options.noise.corruptions()?, options.grid.lambdas()?);
     let input = &options.input;
     let gpu = input.adapter.open()?;
-    let (mut network, mut recipe) = options.adapt.load(&input.weights, &gpu)?;
+    let (network, mut recipe) = options.adapt.load(&input.weights, &gpu)?;
     let adaptation = network.adaptation().ok_or_else(|| {
         let reason = "has not been recalibrated: run `sdnet robust recalibrate` first";
         Error::argument("weights", input.weights.path.display(), reason)
@@ -64,14 +63,14 @@ pub fn run(options: &CalibrateArgs) -> Result<()> {
     let bar = bar(corruptions.len() * data.len().div_ceil(options.batch.max(1)));
     let levels = corruptions
         .iter()
-        .map(|corruption| sweep(&mut network, None, &data, &normalization, *corruption, &config, &mut || bar.inc(1)));
+        .map(|corruption| sweep(&network, None, &data, &normalization, *corruption, &config, &mut || bar.inc(1)));
     let levels = levels.collect::<Result<Vec<_>>>()?;
     bar.finish_and_clear();
     let calibration = Calibration::fit(&levels, &lambdas, &adaptation, options.residual)?;
     print(&calibration)?;
     calibration.store(&mut recipe)?;
     let out = options.out.as_ref().unwrap_or(&input.weights.path);
-    checkpoint::save(out, &network, &recipe)?;
+    network.save(out, &recipe)?;
     say!("fitted on {} training images of {}; written to {}", data.len(), data.name, out.display())
 }
 

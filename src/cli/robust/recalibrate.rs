@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::grid::GridArgs;
-use crate::checkpoint;
 use crate::cli::args::{InputArgs, layers};
 use crate::cli::report::bar;
 use crate::data::{Augment, Split};
 use crate::error::Result;
+use crate::layers::batch_norms;
 use crate::robust::Calibration;
 use crate::robust::recalibrate::{RecalibrateConfig, recalibrate};
 
@@ -56,17 +56,17 @@ pub fn run(options: &RecalibrateArgs) -> Result<()> {
     };
     let config =
         RecalibrateConfig { lambdas, images: options.images, batch: options.batch, augment, seed: options.seed };
-    let bar = bar(config.passes(data.len(), network.config().lambda));
+    let bar = bar(config.passes(data.len(), recipe.model.lambda));
     let found = recalibrate(&mut network, &data, &normalization, &config, &mut || bar.inc(1))?;
     bar.finish_and_clear();
     recipe.normalization = Some(normalization);
     // The best lambdas depend on the statistics: a fit from before no longer holds.
     Calibration::forget(&mut recipe);
     let out = options.out.as_ref().unwrap_or(&input.weights.path);
-    checkpoint::save(out, &network, &recipe)?;
+    network.save(out, &recipe)?;
     say!(
         "statistics of {} batch norms at lambda {:?} in {}, on {} clean training images of {}, {}",
-        network.batch_norms().len(),
+        batch_norms(network.model()).len(),
         found.lambdas,
         found.layers.join(", "),
         found.images,

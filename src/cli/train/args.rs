@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::args::{AdapterArgs, DataArgs, ModelArgs, one_of};
+use crate::cli::args::{AdapterArgs, DataArgs, ModelArgs, not_negative, one_of};
 use crate::data::{Augment, Dataset};
 use crate::optim::RateSchedule;
 use crate::train::TrainConfig;
@@ -27,7 +27,7 @@ pub struct TrainArgs {
     #[arg(long, default_value_t = 64)]
     pub batch: usize,
     /// Learning rate in the first step
-    #[arg(long, default_value_t = 0.1)]
+    #[arg(long, default_value_t = 0.1, value_parser = not_negative, allow_negative_numbers = true)]
     pub lr: f32,
     /// How the learning rate falls: cosine lowers it to zero along half a cosine, step divides it by ten after one half
     /// and again after three quarters of the training
@@ -38,10 +38,10 @@ pub struct TrainArgs {
     )]
     pub schedule: RateSchedule,
     /// Share of the velocity that a step keeps (Nesterov momentum)
-    #[arg(long, default_value_t = 0.9)]
+    #[arg(long, default_value_t = 0.9, value_parser = not_negative, allow_negative_numbers = true)]
     pub momentum: f32,
     /// Weight decay
-    #[arg(long, default_value_t = 5e-4)]
+    #[arg(long, default_value_t = 5e-4, value_parser = not_negative, allow_negative_numbers = true)]
     pub weight_decay: f32,
     /// Seed of the initial weights, the order of images and the augmentation
     #[arg(long, default_value_t = 0)]
@@ -76,7 +76,7 @@ impl TrainArgs {
         TrainConfig {
             epochs: self.epochs,
             batch: self.batch,
-            rate: self.lr,
+            learning_rate: self.lr,
             schedule: self.schedule,
             momentum: self.momentum,
             weight_decay: self.weight_decay,

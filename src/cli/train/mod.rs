@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use args::TrainArgs;
 
-use crate::checkpoint::{self, Recipe};
+use crate::checkpoint::{self, Checkpoint, Recipe};
 use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::files::create_dir;
 use crate::gpu::Gpu;
-use crate::models::Kind;
-use crate::train::{Event, Trainer, check_fit};
+use crate::models::{Kind, Model};
+use crate::train::{Event, Purpose, Trainer, check_fit, largest_batch, largest_batch_by_buffer};
 use output::{TRAINING, write_epoch, write_pictures};
 use screen::Screen;
 
@@ -26,18 +26,18 @@ pub fn run(options: &TrainArgs) -> Result<()> {
     let test = options.data.load(Split::Test)?;
     create_dir(&options.out)?;
     let mut trainer = trainer(options, &gpu, &train)?;
-    check_fit(&trainer.recipe().model, &train)?;
-    check_fit(&trainer.recipe().model, &test)?;
+    check_fit(trainer.model(), &train)?;
+    check_fit(trainer.model(), &test)?;
     // Saving once now makes an unwritable folder or a full disk fail before the work, not after it.
     trainer.save(&options.out.join(TRAINING))?;
-    announce(options, &gpu, &mut trainer, &train, &test)?;
+    announce(options, &gpu, &trainer, &train, &test)?;
 
     let stop = Arc::new(AtomicBool::new(false));
     let asked = stop.clone();
     ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))
         .map_err(|e| Error::argument("Ctrl-C", "handler", e.to_string()))?;
     let mut screen = Screen::new(options.json);
-    trainer.run(&train, &test, &|| stop.load(Ordering::Relaxed), &mut |trainer, event| match event {
+    let trained = trainer.run(&train, &test, &|| stop.load(Ordering::Relaxed), &mut |trainer, event| match event {
         Event::Step { steps } => {
             screen.step(trainer.progress(), steps, trainer.config());
             Ok(())
@@ -46,15 +46,17 @@ pub fn run(options: &TrainArgs) -> Result<()> {
             screen.epoch(record, trainer.config())?;
             write_epoch(&options.out, trainer, best)
         }
-    })?;
+    });
+    let trained = trained.map_err(|error| with_largest_batch(error, &trainer, &train));
     screen.clear();
+    trained?;
     if stop.load(Ordering::Relaxed) {
         trainer.save(&options.out.join(TRAINING))?;
         let progress = trainer.progress();
         say!("stopped after {} steps; `--resume` goes on from there", progress.step)?;
         return Ok(());
     }
-    write_pictures(&options.out, &mut trainer, &test)?;
+    write_pictures(&options.out, &trainer, &test)?;
     finish(options, &trainer)
 }
 
@@ -78,18 +80,38 @@ fn trainer(options: &TrainArgs, gpu: &Gpu, train: &Dataset) -> Result<Trainer> {
     };
     match &options.init {
         Some(path) => {
-            let (network, recipe) = checkpoint::load(path, gpu, None)?;
-            Trainer::with_network(gpu, network, describe(recipe.model)?, config)
+            // What goes with the weights (statistics for other lambdas) does not belong to those to come.
+            let Checkpoint { model, recipe, .. } = checkpoint::load(path, gpu, None)?;
+            Trainer::with_model(model, describe(recipe.model)?, config)
         }
         None => Trainer::new(gpu, describe(options.model.config(train.channels, train.classes)?)?, config),
     }
 }
 
-fn announce(options: &TrainArgs, gpu: &Gpu, trainer: &mut Trainer, train: &Dataset, test: &Dataset) -> Result<()> {
+/// Adds to an error for want of memory which batch would fit.
+fn with_largest_batch(error: Error, trainer: &Trainer, data: &Dataset) -> Error {
+    let Error::OutOfMemory { adapter, what, bytes, limit } = error else { return error };
+    let image = [data.height, data.width, data.channels];
+    let (model, most) = (trainer.model(), trainer.config().batch);
+    let found = if bytes > model.gpu().largest_buffer() {
+        largest_batch_by_buffer(model, image)
+    } else {
+        largest_batch(model, image, Purpose::Train, most)
+    };
+    let limit = match found {
+        Ok(0) => format!("{limit}; not even a batch of one fits"),
+        Ok(batch) => format!("{limit}; a batch of {batch} fits"),
+        // The error itself says all that is known.
+        Err(_) => limit,
+    };
+    Error::OutOfMemory { adapter, what, bytes, limit }
+}
+
+fn announce(options: &TrainArgs, gpu: &Gpu, trainer: &Trainer, train: &Dataset, test: &Dataset) -> Result<()> {
     if options.json {
         return Ok(());
     }
-    let parameters = trainer.network().parameter_count();
+    let parameters = trainer.model().parameter_count();
     let model = &trainer.recipe().model;
     say!(
         "{} of width {} ({parameters} parameters) on {} ({} training, {} test images of {}x{}x{}), {} on {}",

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
-use crate::checkpoint;
+use crate::checkpoint::{self, Attachments};
 use crate::cli::pictures::{self, EpochPoint, Tile, write_png, write_svg};
 use crate::cli::report::to_json;
 use crate::data::{Dataset, fill_batch};
 use crate::error::Result;
 use crate::files::write_bytes;
+use crate::layers::sparse_layers;
+use crate::models::Model;
 use crate::tensor::Tensor;
 use crate::train::Trainer;
 
@@ -18,11 +20,10 @@ pub(super) const TRAINING: &str = "training.safetensors";
 const TILES: usize = 24;
 
 /// Writes weights, state, metrics and curves after an epoch.
-pub(super) fn write_epoch(out: &Path, trainer: &mut Trainer, best: bool) -> Result<()> {
-    let recipe = trainer.recipe().clone();
-    checkpoint::save(&out.join("last.safetensors"), trainer.network(), &recipe)?;
+pub(super) fn write_epoch(out: &Path, trainer: &Trainer, best: bool) -> Result<()> {
+    checkpoint::save(&out.join("last.safetensors"), trainer.model(), trainer.recipe(), &Attachments::new())?;
     if best {
-        checkpoint::save(&out.join("best.safetensors"), trainer.network(), &recipe)?;
+        checkpoint::save(&out.join("best.safetensors"), trainer.model(), trainer.recipe(), &Attachments::new())?;
     }
     trainer.save(&out.join(TRAINING))?;
     let history = &trainer.progress().history;
@@ -39,28 +40,28 @@ pub(super) fn write_epoch(out: &Path, trainer: &mut Trainer, best: bool) -> Resu
 }
 
 /// Draws the dictionary of the first layer, and some test images with what the network says of them.
-pub(super) fn write_pictures(out: &Path, trainer: &mut Trainer, test: &Dataset) -> Result<()> {
+pub(super) fn write_pictures(out: &Path, trainer: &Trainer, test: &Dataset) -> Result<()> {
     write_atoms(&out.join("atoms.png"), trainer)?;
     write_predictions(&out.join("predictions.png"), trainer, test)
 }
 
 /// Writes nothing for a network without a dictionary.
-fn write_atoms(path: &Path, trainer: &mut Trainer) -> Result<()> {
-    let Some(csc) = trainer.network().sparse_layers().first().copied() else { return Ok(()) };
-    let weight = &csc.weight.value;
+fn write_atoms(path: &Path, trainer: &Trainer) -> Result<()> {
+    let layers = sparse_layers(trainer.model());
+    let Some(weight) = layers.first().map(|(_, csc)| csc.weight()) else { return Ok(()) };
     let &[atoms, kernel, _, channels] = weight.shape() else { return Ok(()) };
     write_png(path, &pictures::atoms(&weight.to_vec()?, atoms, kernel, channels))
 }
 
-fn write_predictions(path: &Path, trainer: &mut Trainer, test: &Dataset) -> Result<()> {
+fn write_predictions(path: &Path, trainer: &Trainer, test: &Dataset) -> Result<()> {
     let indices = spread(test.len(), TILES);
     let recipe = trainer.recipe().clone();
     let Some(normalization) = &recipe.normalization else { return Ok(()) };
     let (pixels, _) = fill_batch(test, &indices, normalization, None, 0, 0);
-    let gpu = trainer.network().gpu().clone();
+    let gpu = trainer.model().gpu();
     let size = [test.height, test.width, test.channels];
-    let x = Tensor::from_slice(&gpu, &[indices.len(), size[0], size[1], size[2]], &pixels)?;
-    let scores = trainer.network().predict(&x, None)?.to_vec()?;
+    let x = Tensor::from_slice(gpu, &[indices.len(), size[0], size[1], size[2]], &pixels)?;
+    let scores = trainer.model().predict(&x)?.to_vec()?;
     let tile = |(index, scores): (&u32, &[f32])| {
         let sample = *index as usize;
         Tile::judged(test.image(sample), size, usize::from(test.labels[sample]), scores, &recipe.class_names)

@@ -1,20 +1,20 @@
-//! One step of gradient ascent after the other.
+//! Gradient ascent, step by step.
 
 use super::{Ball, Images};
 use crate::error::{Error, Result};
 
-/// How a step is taken.
+/// The settings of a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepRule {
-    /// Where images may be.
+    /// The set of allowed images.
     pub ball: Ball,
     /// Length of a step in the ball's norm.
     pub size: f32,
-    /// Share of the velocity that is kept.
+    /// Fraction of the velocity kept.
     pub momentum: f32,
 }
 
-/// Images on their way up: `v <- momentum v + g / |g|_1`, then a step along `v` (its sign for L-inf, its unit vector
+/// Images in ascent: `v <- momentum v + g / |g|_1`, then a step along `v` (its sign for L-inf, its unit vector
 /// for L2), back into the ball and into `[0, 1]` (arXiv 1710.06081; without momentum arXiv 1706.06083).
 #[derive(Clone, Debug)]
 pub struct Ascent<'a> {
@@ -25,10 +25,10 @@ pub struct Ascent<'a> {
 }
 
 impl<'a> Ascent<'a> {
-    /// Starts at the point of ball and box that is nearest to `start`.
+    /// Starts at the point of ball and box nearest to `start`.
     ///
     /// # Errors
-    /// [`Error::Shape`] where `start` has not as many values as the clean images.
+    /// [`Error::Shape`] if `start` does not have as many values as the clean images.
     pub fn new(clean: &'a Images, start: Vec<f32>, rule: StepRule) -> Result<Self> {
         same_length(clean, &start)?;
         let velocity = vec![0.0; start.len()];
@@ -37,15 +37,15 @@ impl<'a> Ascent<'a> {
         Ok(ascent)
     }
 
-    /// Where the images are.
+    /// The current images.
     pub fn pixels(&self) -> &[f32] {
         &self.pixels
     }
 
-    /// Takes a step, given the gradient of each sample's loss where the images are.
+    /// Takes a step, given the gradient of each sample's loss at the current images.
     ///
     /// # Errors
-    /// [`Error::Shape`] where the gradient has not as many values as the images.
+    /// [`Error::Shape`] if the gradient does not have as many values as the images.
     pub fn step(&mut self, gradient: &[f32]) -> Result<()> {
         same_length(self.clean, gradient)?;
         let StepRule { ball, size, momentum } = self.rule;
@@ -71,7 +71,7 @@ impl<'a> Ascent<'a> {
 
 fn same_length(images: &Images, values: &[f32]) -> Result<()> {
     if values.len() != images.pixels.len() {
-        let reason = "as many values as the images have are needed";
+        let reason = "needs as many values as the images have";
         return Err(Error::shape("attack", reason, &[&images.shape, &[values.len()]]));
     }
     Ok(())
@@ -95,7 +95,7 @@ mod tests {
         let images = images();
         let mut ascent = Ascent::new(&images, images.pixels.clone(), rule(Norm::Linf, 0.0)).unwrap();
         ascent.step(&[1e-20, -3.0, 0.0, 0.0]).unwrap();
-        assert_eq!(ascent.pixels(), [0.625, 0.375, 0.5, 0.5], "a gradient of zero leads nowhere");
+        assert_eq!(ascent.pixels(), [0.625, 0.375, 0.5, 0.5], "a zero gradient moves nothing");
         (0..3).for_each(|_| ascent.step(&[1.0, -3.0, 0.0, 2.0]).unwrap());
         assert_eq!(ascent.pixels(), [0.75, 0.25, 0.5, 0.75]);
         let mut ascent = Ascent::new(&images, images.pixels.clone(), rule(Norm::L2, 0.0)).unwrap();

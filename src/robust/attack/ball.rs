@@ -1,4 +1,4 @@
-//! Where adversarial images may be.
+//! The set of allowed adversarial images.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::named::named;
 
-/// How the size of a change is measured.
+/// The norm of a change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Norm {
@@ -41,8 +41,8 @@ impl Ball {
         Err(Error::argument("epsilon", self.epsilon, reason))
     }
 
-    /// Takes a sample to the nearest point of the ball around `clean`, and from there to the nearest in `[0, 1]`, which
-    /// leads out of no ball around an image in `[0, 1]`.
+    /// Projects a sample onto the ball around `clean`, then onto `[0, 1]`, which
+    /// never leaves a ball around an image in `[0, 1]`.
     pub fn project(&self, clean: &[f32], sample: &mut [f32]) {
         let scale = match self.norm {
             Norm::Linf => 1.0,
@@ -60,8 +60,8 @@ impl Ball {
         }
     }
 
-    /// A random change of `len` values: uniform in the ball for L-inf; for L2 the direction of a uniform point of a
-    /// cube, at a length uniform in `[0, epsilon]`.
+    /// A random change of `len` values: uniform in the ball for L-inf; for L2 in the direction of a uniform point of a
+    /// cube, with a length uniform in `[0, epsilon]`.
     pub(super) fn random(&self, len: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
         let mut change = (0..len).map(|_| rng.random_range(-1.0..=1.0)).collect::<Vec<f32>>();
         let scale = match self.norm {
@@ -75,8 +75,8 @@ impl Ball {
         change
     }
 
-    /// A step of length `size` in this norm along `direction`: its sign for L-inf, its unit vector for L2. Nothing
-    /// where the direction is zero.
+    /// A step of length `size` in this norm along `direction`: its sign for L-inf, its unit vector for L2. No step
+    /// if the direction is zero.
     pub(super) fn step(&self, size: f32, direction: &[f32], sample: &mut [f32]) {
         let per_unit = 1.0 / length(direction.iter().copied());
         for (s, &d) in sample.iter_mut().zip(direction) {

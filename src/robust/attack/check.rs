@@ -1,31 +1,31 @@
-//! Whether gradients tell the truth.
+//! A check for masked gradients.
 
 use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::robust::Verdict;
 
-/// An attack by gradients held against a random search of the same images in the same ball. Gradients that point the
-/// right way do at least as well as no gradients; where they do not, what looks like robustness is a gradient that
-/// is zero, noise, or cut off (arXiv 1802.00420, 1902.06705). It may find masking; it cannot rule it out.
+/// A gradient attack compared with a random search on the same images in the same ball. Gradients that point the
+/// right way do at least as well as none; if they do not, what looks like robustness is a gradient that
+/// is zero, noise, or cut off (arXiv 1802.00420, 1902.06705). This may find masking, but cannot rule it out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct MaskCheck {
-    /// Images that only the gradients found an attack on.
+    /// Images that only the gradient attack broke.
     pub only_gradient: usize,
-    /// Images that only the random search found an attack on.
+    /// Images that only the random search broke.
     pub only_search: usize,
     /// Whether the search did better.
     pub masked: bool,
 }
 
 impl MaskCheck {
-    /// Compares what the two say of the same images, in order.
+    /// Compares the results of both on the same images, in order.
     ///
     /// # Errors
-    /// [`Error::Shape`] where they are not of as many images.
+    /// [`Error::Shape`] if their numbers of images differ.
     pub fn new(gradient: &[Verdict], search: &[Verdict]) -> Result<Self> {
         if gradient.len() != search.len() {
-            let reason = "both attacks must be of the same images";
+            let reason = "both attacks must use the same images";
             return Err(Error::shape("mask check", reason, &[&[gradient.len()], &[search.len()]]));
         }
         let only = |a: &[Verdict], b: &[Verdict]| a.iter().zip(b).filter(|(a, b)| a.fooled && !b.fooled).count();

@@ -1,4 +1,4 @@
-//! What is attacked.
+//! The images to attack.
 
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -10,7 +10,7 @@ pub struct Images {
     pub(super) shape: [usize; 4],
     pub(super) pixels: Vec<f32>,
     pub(super) labels: Vec<u32>,
-    /// What each sample's random numbers are drawn for: its place in the whole set.
+    /// The key of each sample's random numbers: its index in the whole set.
     pub(super) ids: Vec<u64>,
 }
 
@@ -18,7 +18,7 @@ impl Images {
     /// Images `[n, height, width, channels]` and one label each.
     ///
     /// # Errors
-    /// [`Error::Shape`] where the numbers do not match or there are no images, [`Error::Argument`] for a pixel outside
+    /// [`Error::Shape`] if the numbers do not match or there are no images, [`Error::Argument`] for a pixel outside
     /// `[0, 1]`.
     pub fn new(shape: [usize; 4], pixels: Vec<f32>, labels: Vec<u32>) -> Result<Self> {
         if shape.contains(&0) || pixels.len() != shape.iter().product::<usize>() || labels.len() != shape[0] {
@@ -35,7 +35,7 @@ impl Images {
     /// All images of a data set.
     ///
     /// # Errors
-    /// [`Error::Shape`] where it is empty.
+    /// [`Error::Shape`] if it is empty.
     pub fn from_dataset(data: &Dataset) -> Result<Self> {
         let pixels = data.images.iter().map(|&byte| f32::from(byte) / 255.0).collect();
         let labels = data.labels.iter().map(|&label| label.into()).collect();
@@ -47,7 +47,7 @@ impl Images {
         self.shape[0]
     }
 
-    /// Whether there are none: never.
+    /// Whether there are none: always false.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -72,7 +72,7 @@ impl Images {
         Ok(Self { ids: self.ids.clone(), ..Self::new(self.shape, pixels, self.labels.clone())? })
     }
 
-    /// Batches of one size, and how many samples of each count: the last is filled up with its first image, so that
+    /// Batches of one size, and how many samples of each count: the last is padded with its first image, so that
     /// kernels are compiled for one shape.
     pub(super) fn batches(&self, size: usize) -> Result<Vec<(Self, usize)>> {
         if size == 0 {

@@ -1,36 +1,36 @@
-//! Adversarial images: small changes of an image, within a ball around it and within `[0, 1]`, that a classifier falls
-//! for.
+//! Adversarial images: small changes of an image, within a ball around it and within `[0, 1]`, that fool a
+//! classifier.
 //!
 //! Attacks work on pixels in `[0, 1]`; the normalisation is part of the [`Target`], and so is how it chooses lambda.
-//! A step's update is done on the host: it is a few operations a pixel, against some thousands of multiply-adds a pixel
+//! The update of a step runs on the host: a few operations per pixel, against thousands of multiply-adds per pixel
 //! in the forward and backward pass that it waits for.
 //!
-//! Which question is answered depends on what an attack is made on and what it is judged by:
+//! Which question is answered depends on what an attack is made on and how it is judged:
 //!
 //! | mode | made on | judged by |
 //! |---|---|---|
-//! | transfer to another lambda | the network at its own lambda | it at others, which the attacker does not know |
+//! | transfer to another lambda | the network at its own lambda | the same at others, unknown to the attacker |
 //! | adaptive | the network as it defends itself, its choice of lambda included | the same |
 //! | transfer from a model | another model | the network |
 //!
-//! Only the adaptive one measures robustness, and only where gradients tell the truth: [`MaskCheck`] holds an attack by
-//! gradients against one without.
+//! Only the adaptive one measures robustness, and only if gradients are not masked: [`MaskCheck`] compares an attack by
+//! gradients with one without.
 //!
 //! ```no_run
-//! use sdnet::checkpoint;
 //! use sdnet::data::{Normalization, Split, bundled};
 //! use sdnet::gpu::{Gpu, GpuOptions};
-//! use sdnet::robust::LambdaRule;
+//! use sdnet::models::Network;
+//! use sdnet::robust::{Adapted, LambdaRule};
 //! use sdnet::robust::attack::{AttackConfig, Images, Target, run};
 //!
 //! # fn main() -> sdnet::Result<()> {
 //! let gpu = Gpu::open(&GpuOptions::default())?;
-//! let (mut network, recipe) = checkpoint::load("assets/sdnet18-fashion.safetensors".as_ref(), &gpu, None)?;
+//! let (network, recipe) = Adapted::<Network>::load("assets/sdnet18-fashion.safetensors".as_ref(), &gpu, None)?;
 //! let normalization = recipe.normalization.unwrap_or_else(|| Normalization::default_for("fashion-mnist", 1));
 //! let images = Images::from_dataset(&bundled(Split::Test)?.subset(100))?;
 //!
-//! let mut target = Target::new(&mut network, &normalization, LambdaRule::Fixed(0.4));
-//! let outcome = run(&mut target, &images, &AttackConfig::default(), 50, &mut |_| {})?;
+//! let target = Target::new(&network, &normalization, LambdaRule::Fixed(0.4));
+//! let outcome = run(&target, &images, &AttackConfig::default(), 50, &mut |_| {})?;
 //! println!("{:.1} % withstand 8/255", 100.0 * outcome.accuracy());
 //! # Ok(())
 //! # }
@@ -59,17 +59,17 @@ use crate::named::named;
 use crate::robust::{Verdict, accuracy, verdicts};
 use worst::Worst;
 
-/// How adversarial images are looked for.
+/// The method of an attack.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Method {
     /// One step of the size of the ball from the clean image (arXiv 1412.6572).
     Fgsm,
-    /// Projected gradient ascent on the cross-entropy (arXiv 1706.06083), with momentum where asked for
+    /// Projected gradient ascent on the cross-entropy (arXiv 1706.06083), optionally with momentum
     /// (arXiv 1710.06081).
     #[default]
     Pgd,
-    /// Random search over square patches, in the manner of arXiv 1912.00049; asks for scores alone, never for
+    /// Random search over square patches, in the manner of arXiv 1912.00049; uses scores alone, never
     /// gradients.
     Random,
 }
@@ -79,26 +79,26 @@ named!(Method as "attack" { Fgsm = "fgsm", Pgd = "pgd", Random = "random" });
 /// An attack.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AttackConfig {
-    /// How adversarial images are looked for.
+    /// The method of an attack.
     pub method: Method,
-    /// Where.
+    /// The allowed images.
     pub ball: Ball,
-    /// PGD: steps of a restart.
+    /// PGD: steps per restart.
     pub steps: usize,
-    /// PGD: length of a step in the ball's norm; 2.5 epsilon / steps where there is none.
+    /// PGD: length of a step in the ball's norm; 2.5 epsilon / steps if `None`.
     pub step_size: Option<f32>,
-    /// PGD: share of the velocity that is kept.
+    /// PGD: fraction of the velocity kept.
     pub momentum: f32,
-    /// PGD: how often it starts again.
+    /// PGD: number of restarts.
     pub restarts: usize,
-    /// PGD: starts at a random point of the ball, and not at the clean image.
+    /// PGD: starts at a random point of the ball, not at the clean image.
     pub random_start: bool,
-    /// PGD and FGSM: gradients that a step averages. The first is taken at the lambda chosen for the image as it is,
+    /// PGD and FGSM: gradients averaged per step. The first is taken at the lambda chosen for the image as it is,
     /// the others at those chosen for the image with noise of up to one step (expectation over the choice).
     pub draws: usize,
-    /// Random search: how often it asks for scores.
+    /// Random search: number of queries.
     pub queries: usize,
-    /// Of random starts, noise and random search. What a sample gets does not depend on its batch.
+    /// Seed of random starts, noise and random search. A sample's draws do not depend on its batch.
     pub seed: u64,
 }
 
@@ -140,7 +140,7 @@ impl AttackConfig {
         }
     }
 
-    /// Passes forward that cost as much as the gradients: a backward pass counts as two.
+    /// Forward passes that cost as much as the gradients: a backward pass counts as two.
     pub fn cost_in_queries(&self) -> usize {
         let AttackConfig { steps, restarts, draws, .. } = self.plan();
         3 * steps * restarts * draws
@@ -161,29 +161,29 @@ impl AttackConfig {
     }
 }
 
-/// What an attack has found.
+/// The result of an attack.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
-    /// The adversarial images: of all that were tried, the clean ones included, those that the target likes least.
+    /// The adversarial images: the worst for the target of all tried, clean ones included.
     pub pixels: Vec<f32>,
-    /// What the target says of them.
+    /// The target's verdicts on them.
     pub verdicts: Vec<Verdict>,
 }
 
 impl Outcome {
-    /// Share of the images that the target still gets right.
+    /// Fraction of the images that the target still gets right.
     pub fn accuracy(&self) -> f64 {
         accuracy(&self.verdicts)
     }
 }
 
-/// Attacks images, `batch` at a time; `watch` hears after each batch how many more are done.
+/// Attacks images, `batch` at a time; `watch` is told after each batch how many more are done.
 ///
 /// # Errors
-/// [`Error::Argument`] for values outside their ranges, [`Error::Label`], [`Error::NoGradient`] where the scores do not
+/// [`Error::Argument`] for values outside their ranges, [`Error::Label`], [`Error::NoGradient`] if the scores do not
 /// depend on the images, [`Error::NotFinite`], or whatever the model reports.
 pub fn run(
-    target: &mut Target,
+    target: &Target,
     images: &Images,
     config: &AttackConfig,
     batch: usize,
@@ -203,11 +203,11 @@ pub fn run(
     Ok(outcome)
 }
 
-/// What the target says of other pixels in place of those of `images`, `batch` at a time.
+/// The target's verdicts on other pixels in place of those of `images`, `batch` at a time.
 ///
 /// # Errors
 /// As [`run`].
-pub fn judge(target: &mut Target, images: &Images, pixels: &[f32], batch: usize) -> Result<Vec<Verdict>> {
+pub fn judge(target: &Target, images: &Images, pixels: &[f32], batch: usize) -> Result<Vec<Verdict>> {
     let images = images.with_pixels(pixels.to_vec())?;
     let mut all = Vec::new();
     for (part, count) in images.batches(batch)? {
@@ -218,7 +218,7 @@ pub fn judge(target: &mut Target, images: &Images, pixels: &[f32], batch: usize)
 }
 
 /// Gradient ascent: FGSM and PGD.
-fn climb<'a>(target: &mut Target, images: &'a Images, config: &AttackConfig) -> Result<Worst<'a>> {
+fn climb<'a>(target: &Target, images: &'a Images, config: &AttackConfig) -> Result<Worst<'a>> {
     let rule = StepRule { ball: config.ball, size: config.step_size.unwrap_or_default(), momentum: config.momentum };
     let mut worst = Worst::new(images, &target.scores(images, &images.pixels)?)?;
     for restart in 0..config.restarts {
@@ -238,10 +238,10 @@ fn climb<'a>(target: &mut Target, images: &'a Images, config: &AttackConfig) -> 
     Ok(worst)
 }
 
-/// The gradient of each sample's cross-entropy at the lambda of the images, averaged with those at the lambdas of
-/// images nearby; the scores are those at the lambda of the images.
+/// The gradient of each sample's cross-entropy at the images' own lambda, averaged with those at the lambdas of
+/// nearby images; the scores are those at the images' own lambda.
 fn gradient(
-    target: &mut Target,
+    target: &Target,
     images: &Images,
     ascent: &Ascent,
     config: &AttackConfig,
@@ -261,7 +261,7 @@ fn gradient(
     Ok(found)
 }
 
-/// One stream of random numbers a sample, the same in whatever batch it is.
+/// A random stream per sample, independent of its batch.
 fn streams(images: &Images, seed: u64, restart: usize) -> Vec<ChaCha8Rng> {
     images.ids.iter().map(|&id| stream(Purpose::Attack, seed, restart as u64, id)).collect()
 }

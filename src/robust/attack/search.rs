@@ -1,4 +1,4 @@
-//! An attack that asks for scores alone.
+//! An attack that uses scores alone.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -8,18 +8,18 @@ use super::worst::Worst;
 use super::{AttackConfig, Ball, Images, Norm, Target, streams};
 use crate::error::Result;
 
-/// Share of an image that the first patches cover.
+/// Fraction of an image covered by the first patches.
 const FIRST_SHARE: f64 = 0.3;
 
-/// Shares of all queries after which the patches' area is halved (arXiv 1912.00049, section 3.1).
+/// Fractions of all queries after which the patch area is halved (arXiv 1912.00049, section 3.1).
 const HALVINGS: [f64; 9] = [0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8];
 
-/// Random search: stripes at the edge of the ball come first; then each query changes one random square patch of each
-/// sample. A change is kept where the margin grows.
+/// Random search: starts with stripes at the edge of the ball; then each query changes one random square patch of each
+/// sample. A change is kept if the margin grows.
 ///
-/// L-inf: the patch is set to plus or minus epsilon, one sign a channel. L2: plus or minus twice the mean change is
-/// added to the patch, and the change of the image is brought back to the length epsilon.
-pub(super) fn search<'a>(target: &mut Target, images: &'a Images, config: &AttackConfig) -> Result<Worst<'a>> {
+/// L-inf: the patch is set to plus or minus epsilon, one sign per channel. L2: plus or minus twice the mean change is
+/// added to the patch, and the total change is rescaled to length epsilon.
+pub(super) fn search<'a>(target: &Target, images: &'a Images, config: &AttackConfig) -> Result<Worst<'a>> {
     let [_, height, width, channels] = images.shape;
     let canvas = Canvas { ball: config.ball, height, width, channels };
     let mut streams = streams(images, config.seed, 0);
@@ -38,7 +38,7 @@ pub(super) fn search<'a>(target: &mut Target, images: &'a Images, config: &Attac
     Ok(worst)
 }
 
-/// The share of an image that a patch covers.
+/// The fraction of an image that a patch covers.
 fn share(query: usize, queries: usize) -> f64 {
     let done = query as f64 / queries as f64;
     FIRST_SHARE / f64::from(1 << HALVINGS.iter().filter(|at| done >= **at).count())
@@ -52,7 +52,7 @@ struct Canvas {
 }
 
 impl Canvas {
-    /// What every value changes by where all change alike and the image is at the edge of the ball.
+    /// The change per value if all change equally and the image is at the edge of the ball.
     fn mean_change(&self) -> f32 {
         match self.ball.norm {
             Norm::Linf => self.ball.epsilon,

@@ -1,4 +1,4 @@
-//! Whom an attack is made on.
+//! The target of an attack.
 
 use super::Images;
 use crate::checks::check_finite;
@@ -11,12 +11,12 @@ use crate::tensor::Tensor;
 
 /// A classifier of pixels in `[0, 1]`: a model behind its normalisation and its choice of lambda.
 pub struct Target<'a> {
-    model: &'a mut dyn Classifier,
+    model: &'a dyn Classifier,
     normalization: &'a Normalization,
     rule: LambdaRule,
 }
 
-/// What a pass forward and back has found.
+/// The result of a forward and backward pass.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
     /// Class scores `[n, classes]`.
@@ -26,8 +26,8 @@ pub struct Found {
 }
 
 impl<'a> Target<'a> {
-    /// A model that normalises and chooses lambda like this.
-    pub fn new(model: &'a mut dyn Classifier, normalization: &'a Normalization, rule: LambdaRule) -> Self {
+    /// A model with this normalisation and choice of lambda.
+    pub fn new(model: &'a dyn Classifier, normalization: &'a Normalization, rule: LambdaRule) -> Self {
         Self { model, normalization, rule }
     }
 
@@ -35,30 +35,34 @@ impl<'a> Target<'a> {
     ///
     /// # Errors
     /// Those of the model and of the rule; [`crate::error::Error::NotFinite`].
-    pub fn scores(&mut self, images: &Images, pixels: &[f32]) -> Result<Vec<f32>> {
+    pub fn scores(&self, images: &Images, pixels: &[f32]) -> Result<Vec<f32>> {
         let x = self.normalised(images, pixels)?;
         let tape = Tape::idle();
-        let (x, pass) = self.rule.prepare(self.model, &tape.constant(&x), Pass::eval(&tape))?;
-        finite(self.model.scores(&pass, &x)?.value())
+        let ready = self.rule.prepare(self.model, &tape.constant(&x), Pass::eval(&tape))?;
+        finite(self.model.scores(&ready.pass, &ready.images)?.value())
     }
 
-    /// Scores and gradients at `pixels`, at the lambda and the statistics chosen for the pixels `seen`, which are held
-    /// constant: how a first look chooses is not differentiated.
+    /// Scores and gradients at `pixels`, with the lambda and statistics chosen for the pixels `seen`, which are held
+    /// constant: the choice by a first look is not differentiated.
     ///
     /// # Errors
     /// Those of the model and of the rule; [`crate::error::Error::Label`]; [`crate::error::Error::NoGradient`] where
     /// the scores do not depend on the images; [`crate::error::Error::NotFinite`].
-    pub fn gradient(&mut self, images: &Images, pixels: &[f32], seen: &[f32]) -> Result<Found> {
+    pub fn gradient(&self, images: &Images, pixels: &[f32], seen: &[f32]) -> Result<Found> {
         let tape = Tape::new();
         let x = tape.leaf(&self.normalised(images, pixels)?);
         let clipped = self.rule.clip(self.model, &tape, &x)?;
-        let pass = Pass::eval(&tape).frozen();
-        let pass = if self.rule.needs_look() && seen != pixels {
-            let seen = tape.constant(&self.normalised(images, seen)?);
-            self.rule.prepare(self.model, &seen, pass)?.1
+        let looks = if !self.rule.needs_look() {
+            Vec::new()
+        } else if seen == pixels {
+            self.model.look(clipped.value())?
         } else {
-            self.rule.adapt(self.model, clipped.value(), pass)?
+            let idle = Tape::idle();
+            let seen = idle.constant(&self.normalised(images, seen)?);
+            self.model.look(self.rule.clip(self.model, &idle, &seen)?.value())?
         };
+        let lambdas = self.rule.decide(self.model, images.len(), &looks)?;
+        let pass = LambdaRule::at(self.model, Pass::eval(&tape).frozen(), lambdas.as_deref())?;
         let logits = self.model.scores(&pass, &clipped)?;
         let loss = tape.cross_entropy(&logits, &images.labels)?.loss;
         let scores = finite(logits.value())?;

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::models::Network;
 use crate::robust::corrupt::{Corruption, Noise};
 use crate::robust::sweep::{Level, Outcome};
-use crate::robust::{Calibration, LambdaRule};
+use crate::robust::{Adapted, Calibration, LambdaRule};
 
 /// One way to choose lambda, and what became of the images with it.
 pub struct Column {
@@ -54,14 +54,14 @@ impl Swept {
     ///
     /// # Errors
     /// Those of [`Calibration::of`].
-    pub fn new(network: &Network, recipe: &Recipe, lambdas: &[f32]) -> Result<Self> {
+    pub fn new(network: &Adapted<Network>, recipe: &Recipe, lambdas: &[f32]) -> Result<Self> {
         let fixed = |lambda: &f32| FixedColumn {
             lambda: *lambda,
             column: Column::new(lambda.to_string(), LambdaRule::Fixed(*lambda)),
         };
         Ok(Self {
             levels: Vec::new(),
-            trained_lambda: network.config().lambda,
+            trained_lambda: recipe.model.lambda,
             trained: Column::new("trained", LambdaRule::Trained),
             fixed: lambdas.iter().map(fixed).collect(),
             chosen: chosen(network, recipe)?,
@@ -125,11 +125,11 @@ impl Swept {
 }
 
 /// The rules that choose lambda for each image, of a network that has been recalibrated.
-fn chosen(network: &Network, recipe: &Recipe) -> Result<Vec<Column>> {
+fn chosen(network: &Adapted<Network>, recipe: &Recipe) -> Result<Vec<Column>> {
     if network.recalibration().is_none() {
         return Ok(Vec::new());
     }
-    let mut columns = vec![Column::new("auto-free", LambdaRule::label_free(network.config().lambda))];
+    let mut columns = vec![Column::new("auto-free", LambdaRule::label_free(recipe.model.lambda))];
     if let Some(calibration) = Calibration::of(recipe)? {
         columns.push(Column::new("auto", calibration.rule(None)?));
         for noise in calibration.by_noise.keys() {

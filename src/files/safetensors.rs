@@ -1,96 +1,11 @@
-//! Files: written aside and renamed, so that nothing half-written is left; read with every length checked.
+//! Named tensors in the safetensors format.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufReader, BufWriter, Write};
 use std::path::Path;
 
-use safetensors::tensor::{Dtype, SafeTensors, TensorInfo, TensorView};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::error::{Error, Result};
-
-/// Makes a folder and those above it.
-///
-/// # Errors
-/// [`Error::Io`] names the folder.
-pub fn create_dir(path: &Path) -> Result<()> {
-    std::fs::create_dir_all(path).map_err(|e| Error::io(path, e))
-}
-
-/// Writes a file aside, in the same folder, and renames it: it is whole, or it is as it was before.
-///
-/// # Errors
-/// [`Error::Io`] names the file.
-pub fn write_atomic(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let io = |e| Error::io(path, e);
-    let mut aside = like_any_new_file().tempfile_in(folder).map_err(io)?;
-    let mut writer = BufWriter::new(&mut aside);
-    fill(&mut writer)?;
-    writer.flush().map_err(io)?;
-    drop(writer);
-    aside.as_file().sync_all().map_err(io)?;
-    aside.persist(path).map_err(|e| io(e.error))?;
-    Ok(())
-}
-
-/// Writes these bytes with [`write_atomic`].
-///
-/// # Errors
-/// [`Error::Io`] names the file.
-pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_atomic(path, |file| file.write_all(bytes).map_err(|e| Error::io(path, e)))
-}
-
-/// Temporary files are private (0600); results have the permissions of any new file, less the umask.
-fn like_any_new_file() -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder
-}
-
-/// An array of f32 (or f64, which is rounded) in NumPy's format, in C order.
-///
-/// # Errors
-/// [`Error::Io`], or [`Error::File`] for other types, Fortran order, or a file that is cut short.
-pub fn read_npy(path: &Path) -> Result<(Vec<usize>, Vec<f32>)> {
-    let file = File::open(path).map_err(|e| Error::io(path, e))?;
-    let bad = |reason: String| Error::file(path, reason);
-    let npy = npyz::NpyFile::new(BufReader::new(file)).map_err(|e| bad(format!("not a .npy file ({e})")))?;
-    if npy.order() != npyz::Order::C {
-        return Err(bad("is in Fortran order; save numpy.ascontiguousarray of it".into()));
-    }
-    let shape = npy.shape().iter().map(|&d| d as usize).collect::<Vec<_>>();
-    let dtype = npy.dtype().descr();
-    if shape.iter().try_fold(8usize, |bytes, &d| bytes.checked_mul(d)).is_none() {
-        return Err(bad(format!("its header says {shape:?}, which is too large")));
-    }
-    let cut = |e: std::io::Error| bad(format!("is cut short or damaged ({e}); its header says {shape:?}"));
-    let values = match dtype.trim_matches('\'') {
-        "<f4" => npy.into_vec::<f32>().map_err(cut)?,
-        "<f8" => npy.into_vec::<f64>().map_err(cut)?.into_iter().map(|v| v as f32).collect(),
-        other => return Err(bad(format!("holds values of type {other}; save it as float32"))),
-    };
-    Ok((shape, values))
-}
-
-/// Writes an array of f32 in NumPy's format, in C order.
-///
-/// # Errors
-/// [`Error::Shape`] where `shape` does not have as many elements as there are values, [`Error::Io`].
-pub fn write_npy(path: &Path, shape: &[usize], values: &[f32]) -> Result<()> {
-    use npyz::WriterBuilder;
-    check_count("write_npy", shape, values)?;
-    let shape = shape.iter().map(|&d| d as u64).collect::<Vec<_>>();
-    write_atomic(path, |file| {
-        let io = |e| Error::io(path, e);
-        let options = npyz::WriteOptions::new().default_dtype().shape(&shape);
-        let mut writer = options.writer(file).begin_nd().map_err(io)?;
-        writer.extend(values.iter().copied()).map_err(io)?;
-        writer.finish().map_err(io)
-    })
-}
 
 /// Shape and values by name.
 pub type NamedTensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
@@ -110,13 +25,20 @@ pub struct TensorFile {
 /// # Errors
 /// [`Error::Io`], or [`Error::File`] for a file that is cut short or something else.
 pub fn read_safetensors(path: &Path) -> Result<TensorFile> {
-    let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+    parse_safetensors(path, &std::fs::read(path).map_err(|e| Error::io(path, e))?)
+}
+
+/// [`read_safetensors`] from the bytes of a file; `path` is what errors call it.
+///
+/// # Errors
+/// [`Error::File`] for bytes that are cut short or something else.
+pub fn parse_safetensors(path: &Path, bytes: &[u8]) -> Result<TensorFile> {
     let bad = |e: safetensors::SafeTensorError| {
         Error::file(path, format!("is cut short or not a safetensors file ({e}); fetch or train it again"))
     };
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(bad)?;
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(bad)?;
     let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
-    let file = SafeTensors::deserialize(&bytes).map_err(bad)?;
+    let file = SafeTensors::deserialize(bytes).map_err(bad)?;
     let mut tensors = BTreeMap::new();
     for (name, view) in file.tensors() {
         if let Some(values) = to_f32(&view) {
@@ -141,6 +63,7 @@ fn to_f32(view: &TensorView) -> Option<Vec<f32>> {
 }
 
 /// The key of a safetensors header that holds the metadata, and so no name for a tensor.
+#[cfg(feature = "files")]
 const METADATA: &str = "__metadata__";
 
 /// Writes a safetensors file, sorted by name; equal content gives equal bytes.
@@ -150,9 +73,10 @@ const METADATA: &str = "__metadata__";
 /// # Errors
 /// [`Error::Shape`] where a shape does not have as many elements as there are values, [`Error::Weights`] for a tensor
 /// named `__metadata__`, [`Error::Io`].
+#[cfg(feature = "files")]
 pub fn write_safetensors(path: &Path, file: &TensorFile) -> Result<()> {
     let header = safetensors_header(path, file)?;
-    write_atomic(path, |out| {
+    super::write_atomic(path, |out| {
         let mut write = |bytes: &[u8]| out.write_all(bytes).map_err(|e| Error::io(path, e));
         write(&(header.len() as u64).to_le_bytes())?;
         write(&header)?;
@@ -161,6 +85,7 @@ pub fn write_safetensors(path: &Path, file: &TensorFile) -> Result<()> {
 }
 
 /// The JSON header, padded with spaces so that the data begin at a multiple of 8 bytes.
+#[cfg(feature = "files")]
 fn safetensors_header(path: &Path, file: &TensorFile) -> Result<Vec<u8>> {
     let bad = |e: serde_json::Error| Error::file(path, format!("its header cannot be written: {e}"));
     let mut header = BTreeMap::new();
@@ -168,7 +93,8 @@ fn safetensors_header(path: &Path, file: &TensorFile) -> Result<Vec<u8>> {
     for (name, (shape, values)) in &file.tensors {
         check_count("write_safetensors", shape, values)?;
         let end = start + size_of_val(&values[..]);
-        let info = TensorInfo { dtype: Dtype::F32, shape: shape.clone(), data_offsets: (start, end) };
+        let info =
+            safetensors::tensor::TensorInfo { dtype: Dtype::F32, shape: shape.clone(), data_offsets: (start, end) };
         header.insert(name.as_str(), serde_json::to_value(info).map_err(bad)?);
         start = end;
     }
@@ -184,41 +110,21 @@ fn safetensors_header(path: &Path, file: &TensorFile) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn check_count(op: &'static str, shape: &[usize], values: &[f32]) -> Result<()> {
+#[cfg(feature = "files")]
+pub(super) fn check_count(op: &'static str, shape: &[usize], values: &[f32]) -> Result<()> {
     if shape.iter().try_fold(1usize, |size, &d| size.checked_mul(d)) == Some(values.len()) {
         return Ok(());
     }
     Err(Error::shape(op, "the shape must have as many elements as there are values", &[shape, &[values.len()]]))
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "files"))]
 mod tests {
     use super::*;
+    use crate::files::write_npy;
 
     fn folder() -> tempfile::TempDir {
         tempfile::tempdir().unwrap()
-    }
-
-    #[test]
-    fn arrays_survive_npy() {
-        let folder = folder();
-        let path = folder.path().join("a.npy");
-        let values = (0..24).map(|i| i as f32 / 7.0).collect::<Vec<_>>();
-        write_npy(&path, &[2, 3, 4], &values).unwrap();
-        assert_eq!(read_npy(&path).unwrap(), (vec![2, 3, 4], values));
-    }
-
-    #[test]
-    fn a_cut_npy_is_refused_by_name() {
-        let folder = folder();
-        let path = folder.path().join("cut.npy");
-        write_npy(&path, &[100], &[1.0; 100]).unwrap();
-        let bytes = std::fs::read(&path).unwrap();
-        for len in [0, 5, 60, bytes.len() - 1] {
-            std::fs::write(&path, &bytes[..len]).unwrap();
-            let message = read_npy(&path).unwrap_err().to_string();
-            assert!(message.contains("cut.npy"), "{message}");
-        }
     }
 
     fn sample() -> TensorFile {
@@ -278,52 +184,6 @@ mod tests {
         assert!(!path.exists());
     }
 
-    fn npy(descr: &str, order: &str, shape: &str, data: &[u8]) -> Vec<u8> {
-        let header = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}\n");
-        [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), data].concat()
-    }
-
-    #[test]
-    fn npy_of_doubles_is_rounded_and_other_types_are_refused() {
-        let folder = folder();
-        let path = folder.path().join("x.npy");
-        std::fs::write(&path, npy("<f8", "False", "(1,)", &0.1f64.to_le_bytes())).unwrap();
-        assert_eq!(read_npy(&path).unwrap(), (vec![1], vec![0.1]));
-        for (bytes, expected) in [
-            (npy("<i4", "False", "(1,)", &[0; 4]), "<i4"),
-            (npy(">f4", "False", "(1,)", &[0; 4]), ">f4"),
-            (npy("<f4", "True", "(1, 2)", &[0; 8]), "Fortran"),
-            (npy("<f4", "False", "(2, 2)", &[0; 15]), "cut short"),
-            (b"garbage".to_vec(), "not a .npy file"),
-        ] {
-            std::fs::write(&path, bytes).unwrap();
-            let error = read_npy(&path).unwrap_err().to_string();
-            assert!(error.contains(expected) && error.contains("x.npy"), "{expected}: {error}");
-        }
-    }
-
-    #[test]
-    fn a_missing_folder_is_named() {
-        let folder = folder();
-        let path = folder.path().join("missing/x.npy");
-        let error = write_npy(&path, &[1], &[1.0]).unwrap_err();
-        assert!(matches!(&error, Error::Io { path: p, .. } if *p == path), "{error}");
-        create_dir(&folder.path().join("missing")).unwrap();
-        write_npy(&path, &[1], &[1.0]).unwrap();
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn written_files_have_the_permissions_of_any_new_file() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = folder();
-        let (ours, plain) = (folder.path().join("ours"), folder.path().join("plain"));
-        write_atomic(&ours, |_| Ok(())).unwrap();
-        std::fs::write(&plain, b"").unwrap();
-        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
-        assert_eq!(mode(&ours), mode(&plain));
-    }
-
     #[test]
     fn a_cut_safetensors_is_refused_by_name() {
         let folder = folder();
@@ -336,19 +196,5 @@ mod tests {
             let message = read_safetensors(&path).unwrap_err().to_string();
             assert!(message.contains("w.safetensors") && message.contains("cut short"), "{message}");
         }
-    }
-
-    #[test]
-    fn a_failed_write_leaves_the_old_file_and_nothing_else() {
-        let folder = folder();
-        let path = folder.path().join("a");
-        std::fs::write(&path, "old").unwrap();
-        write_atomic(&path, |out| {
-            out.write_all(b"half").unwrap();
-            Err(Error::file("a", "no"))
-        })
-        .unwrap_err();
-        assert_eq!(std::fs::read(&path).unwrap(), b"old");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

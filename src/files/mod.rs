@@ -1,0 +1,15 @@
+//! Files: read with every length checked; written aside and renamed, so that nothing half-written is left.
+
+#[cfg(feature = "files")]
+mod atomic;
+#[cfg(feature = "files")]
+mod npy;
+mod safetensors;
+
+#[cfg(feature = "files")]
+pub use atomic::{create_dir, write_atomic, write_bytes};
+#[cfg(feature = "files")]
+pub use npy::{read_npy, write_npy};
+#[cfg(feature = "files")]
+pub use safetensors::write_safetensors;
+pub use safetensors::{NamedTensors, TensorFile, parse_safetensors, read_safetensors};

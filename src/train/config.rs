@@ -1,0 +1,73 @@
+//! How to train.
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::Augment;
+use crate::error::{Error, Result};
+use crate::ops::SgdRule;
+use crate::optim::RateSchedule;
+
+/// How to train.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainConfig {
+    /// Number of passes over the training images.
+    pub epochs: usize,
+    /// Images per step.
+    pub batch: usize,
+    /// The full learning rate.
+    #[serde(alias = "rate")]
+    pub learning_rate: f32,
+    /// How the learning rate falls.
+    pub schedule: RateSchedule,
+    /// Share of the velocity that is kept at each step.
+    pub momentum: f32,
+    /// Weight decay: this multiple of each parameter is added to its gradient.
+    pub weight_decay: f32,
+    /// Seed of the initial values, the order of images and their augmentation.
+    pub seed: u64,
+    /// Random crops and flips.
+    pub augment: Option<Augment>,
+    /// Whether images are put into a new order each epoch.
+    pub shuffle: bool,
+    /// Stop after this many steps in all.
+    pub steps: Option<usize>,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            epochs: 10,
+            batch: 64,
+            learning_rate: 0.1,
+            schedule: RateSchedule::Cosine,
+            momentum: 0.9,
+            weight_decay: 5e-4,
+            seed: 0,
+            augment: None,
+            shuffle: true,
+            steps: None,
+        }
+    }
+}
+
+impl TrainConfig {
+    /// # Errors
+    /// [`Error::Argument`] names the value that is outside its range.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.batch == 0 {
+            return Err(Error::argument("batch", 0, "at least one image a step is needed"));
+        }
+        for (name, value) in
+            [("learning_rate", self.learning_rate), ("momentum", self.momentum), ("weight_decay", self.weight_decay)]
+        {
+            if !value.is_finite() || value < 0.0 {
+                return Err(Error::argument(name, value, "must be a finite number that is not negative"));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn rule(&self) -> SgdRule {
+        SgdRule { momentum: self.momentum, weight_decay: self.weight_decay, nesterov: self.momentum > 0.0 }
+    }
+}

@@ -1,0 +1,77 @@
+//! Progress and results of training.
+
+use serde::{Deserialize, Serialize};
+
+/// Sums over the samples seen so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Sum of the losses.
+    pub loss: f64,
+    /// Samples whose best class is right.
+    pub top1: f64,
+    /// Samples whose label is among the best five classes.
+    pub top5: f64,
+    /// Samples.
+    pub samples: usize,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, metrics: &[f32], samples: usize) {
+        self.loss += f64::from(metrics[0]) * samples as f64;
+        self.top1 += f64::from(metrics[1]);
+        self.top5 += f64::from(metrics[2]);
+        self.samples += samples;
+    }
+
+    /// Mean loss.
+    pub fn mean_loss(&self) -> f64 {
+        self.loss / self.samples as f64
+    }
+
+    /// Share of samples whose best class is right.
+    pub fn accuracy(&self) -> f64 {
+        self.top1 / self.samples as f64
+    }
+
+    /// Share of samples whose label is among the best five.
+    pub fn top5_accuracy(&self) -> f64 {
+        self.top5 / self.samples as f64
+    }
+}
+
+/// One line of `metrics.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// Epochs done.
+    pub epoch: usize,
+    /// Steps done in all.
+    pub step: usize,
+    /// Learning rate of the last step.
+    #[serde(alias = "rate")]
+    pub learning_rate: f32,
+    /// Mean loss over the epoch, of the network as it was at each step.
+    pub train_loss: f64,
+    /// Share of training images that were right, over the epoch in the same way.
+    pub train_accuracy: f64,
+    /// Mean loss on the test set, after the epoch.
+    pub test_loss: f64,
+    /// Share of test images that are right, after the epoch.
+    pub test_accuracy: f64,
+    /// Training images per second.
+    pub images_per_s: f64,
+}
+
+/// How far training has come; resumed training continues from here.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Epochs done.
+    pub epoch: usize,
+    /// Steps done in this epoch.
+    pub step_of_epoch: usize,
+    /// Steps done in all.
+    pub step: usize,
+    /// This epoch so far.
+    pub tally: Tally,
+    /// The finished epochs.
+    pub history: Vec<EpochRecord>,
+}

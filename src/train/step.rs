@@ -1,0 +1,44 @@
+//! One training step.
+
+use crate::error::Result;
+use crate::layers::{Pass, PowerVectors};
+use crate::models::Model;
+use crate::ops::SgdRule;
+use crate::optim::Sgd;
+use crate::tape::Tape;
+use crate::tensor::Tensor;
+
+/// The state of training beside the model: velocities, and the vectors of the power iterations.
+#[derive(Debug)]
+pub struct TrainStep {
+    /// The optimiser.
+    pub optimizer: Sgd,
+    /// The vectors from which power iterations continue.
+    pub powers: PowerVectors,
+}
+
+impl TrainStep {
+    /// Starts at rest.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::OutOfMemory`].
+    pub fn new<M: Model + ?Sized>(rule: SgdRule, model: &M) -> Result<Self> {
+        Ok(Self { optimizer: Sgd::new(rule, model)?, powers: PowerVectors::default() })
+    }
+
+    /// Forward, cross-entropy, backward, descent, at this learning rate. Returns the metrics of
+    /// [`crate::ops::CrossEntropy`], which it does not wait for.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Shape`], [`crate::error::Error::Label`], [`crate::error::Error::OutOfMemory`]; the running
+    /// statistics of some layers have then moved.
+    pub fn run<M: Model + ?Sized>(&self, model: &M, x: &Tensor, labels: &[u32], learning_rate: f32) -> Result<Tensor> {
+        let tape = Tape::new();
+        let pass = Pass::train(&tape).with_power_vectors(&self.powers);
+        let logits = model.forward(&pass, &tape.constant(x))?;
+        let entropy = tape.cross_entropy(&logits, labels)?;
+        let leaves = pass.leaves();
+        self.optimizer.step(model, &leaves, &tape.backward(&entropy.loss)?, learning_rate)?;
+        Ok(entropy.metrics)
+    }
+}

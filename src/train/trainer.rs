@@ -1,0 +1,303 @@
+//! The training loop.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::mpsc::sync_channel;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use super::{EpochRecord, Progress, STEPS_IN_FLIGHT, Tally, TrainConfig, TrainStep, evaluate};
+use crate::checkpoint::{self, Attachment, Attachments, Checkpoint, Recipe};
+use crate::data::{Dataset, Normalization, epoch_order, fill_batch};
+use crate::error::{Error, Result};
+use crate::files::NamedTensors;
+use crate::gpu::{Gpu, Pending};
+use crate::layers::sparse_layers;
+use crate::models::{Architecture, Network};
+use crate::tensor::Tensor;
+
+/// The name of the attachment that holds unfinished training.
+const TRAINING: &str = "training";
+
+#[derive(Serialize, Deserialize)]
+struct State {
+    config: TrainConfig,
+    progress: Progress,
+}
+
+/// Events that training reports.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A step's loss has come back; [`Trainer::progress`] has the epoch so far.
+    Step {
+        /// Steps of this epoch.
+        steps: usize,
+    },
+    /// An epoch has been evaluated; the network is as it is after it.
+    Epoch {
+        /// Its figures.
+        record: &'a EpochRecord,
+        /// Whether its accuracy is the best so far.
+        best: bool,
+    },
+}
+
+/// A model in training.
+#[derive(Debug)]
+pub struct Trainer<M: Architecture = Network> {
+    model: M,
+    recipe: Recipe<M::Config>,
+    config: TrainConfig,
+    step: TrainStep,
+    progress: Progress,
+}
+
+impl<M: Architecture> Trainer<M> {
+    /// Starts anew, with values drawn from the seed of `config`.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for values outside their ranges, [`Error::OutOfMemory`].
+    pub fn new(gpu: &Gpu, recipe: Recipe<M::Config>, config: TrainConfig) -> Result<Self> {
+        let model = M::new(gpu, &recipe.model, config.seed)?;
+        Self::with_model(model, recipe, config)
+    }
+
+    /// Starts from a model that has been trained before.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`].
+    pub fn with_model(model: M, recipe: Recipe<M::Config>, config: TrainConfig) -> Result<Self> {
+        config.check()?;
+        let step = TrainStep::new(config.rule(), &model)?;
+        Ok(Self { model, recipe, config, step, progress: Progress::default() })
+    }
+
+    /// Continues from where [`Trainer::save`] was called, bit for bit as if training had not stopped.
+    ///
+    /// # Errors
+    /// [`Error::File`] and [`Error::Weights`] where the file is not a saved training.
+    pub fn resume(gpu: &Gpu, path: &Path) -> Result<Self> {
+        let Checkpoint { model, recipe, mut attachments } = checkpoint::load(path, gpu, None)?;
+        let Some(Attachment { json, mut tensors }) = attachments.remove(TRAINING) else {
+            return Err(Error::file(path, "is not a saved training"));
+        };
+        let State { config, progress } = Attachment { json, ..Attachment::default() }.description(path)?;
+        let mut trainer = Self::with_model(model, recipe, config)?;
+        let mut take = |name: String| {
+            let found = tensors.remove(&name).map(|(shape, values)| Tensor::from_slice(gpu, &shape, &values));
+            let missing = || Error::Weights {
+                path: path.into(),
+                name: format!("{TRAINING}.{name}"),
+                reason: "is missing".into(),
+            };
+            found.unwrap_or_else(|| Err(missing()))
+        };
+        let names = trainer.step.optimizer.velocities().iter().map(|(name, _)| format!("velocity.{name}"));
+        let saved = names.collect::<Vec<_>>().into_iter().map(&mut take).collect::<Result<_>>()?;
+        trainer.step.optimizer.restore(saved)?;
+        if progress.step > 0 {
+            for (name, csc) in sparse_layers(&trainer.model) {
+                trainer.step.powers.set(csc, take(format!("power.{name}"))?);
+            }
+        }
+        trainer.progress = progress;
+        Ok(trainer)
+    }
+
+    /// The model as it is now.
+    pub fn model(&self) -> &M {
+        &self.model
+    }
+
+    fn gpu(&self) -> &Gpu {
+        self.model.gpu()
+    }
+
+    /// Its description.
+    pub fn recipe(&self) -> &Recipe<M::Config> {
+        &self.recipe
+    }
+
+    /// Changes the number of steps after which it stops.
+    pub fn set_steps(&mut self, steps: Option<usize>) {
+        self.config.steps = steps;
+    }
+
+    /// The configuration of the training.
+    pub fn config(&self) -> &TrainConfig {
+        &self.config
+    }
+
+    /// The progress so far.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Writes everything that [`Trainer::resume`] needs.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let mut tensors = NamedTensors::new();
+        for (name, velocity) in self.step.optimizer.velocities() {
+            tensors.insert(format!("velocity.{name}"), (velocity.shape().to_vec(), velocity.to_vec()?));
+        }
+        for (name, csc) in sparse_layers(&self.model) {
+            if let Some(vector) = self.step.powers.get(csc) {
+                tensors.insert(format!("power.{name}"), (vector.shape().to_vec(), vector.to_vec()?));
+            }
+        }
+        let state = State { config: self.config.clone(), progress: self.progress.clone() };
+        let training = Attachment::new(TRAINING, &state, tensors)?;
+        let attachments = Attachments::from([(TRAINING.to_owned(), training)]);
+        checkpoint::save(path, &self.model, &self.recipe, &attachments)
+    }
+
+    /// Trains until the end, or until `stop` says so, which is asked after each step.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where the data do not fit the network, [`Error::NotFinite`] where the loss is not a number any
+    /// more, and whatever `watch` or the device report.
+    pub fn run(
+        &mut self,
+        train: &Dataset,
+        test: &Dataset,
+        stop: &dyn Fn() -> bool,
+        watch: &mut dyn FnMut(&mut Self, Event) -> Result<()>,
+    ) -> Result<()> {
+        let batch = self.config.batch.min(train.len());
+        if batch == 0 || test.is_empty() {
+            return Err(Error::argument("data", &train.name, "holds no images"));
+        }
+        self.normalization(train).check(train.channels)?;
+        let steps = train.len() / batch;
+        while self.progress.epoch < self.config.epochs && !self.out_of_steps() {
+            let started = (Instant::now(), self.progress.step_of_epoch);
+            let finished = self.epoch(train, batch, steps, stop, watch)?;
+            if !finished {
+                return Ok(());
+            }
+            let images = (self.progress.step_of_epoch - started.1) * batch;
+            self.finish_epoch(test, images as f64 / started.0.elapsed().as_secs_f64(), steps, watch)?;
+        }
+        Ok(())
+    }
+
+    fn out_of_steps(&self) -> bool {
+        self.config.steps.is_some_and(|most| self.progress.step >= most)
+    }
+
+    /// The rest of the current epoch; false where it was stopped on the way.
+    fn epoch(
+        &mut self,
+        train: &Dataset,
+        batch: usize,
+        steps: usize,
+        stop: &dyn Fn() -> bool,
+        watch: &mut dyn FnMut(&mut Self, Event) -> Result<()>,
+    ) -> Result<bool> {
+        let TrainConfig { seed, augment, shuffle, .. } = self.config;
+        let epoch = self.progress.epoch;
+        let normalization = self.normalization(train);
+        let order = epoch_order(train.len(), seed, epoch as u64, shuffle);
+        let plan = order.chunks_exact(batch).skip(self.progress.step_of_epoch);
+        std::thread::scope(|scope| {
+            let (sender, batches) = sync_channel(2);
+            scope.spawn(move || {
+                for indices in plan {
+                    let prepared = fill_batch(train, indices, &normalization, augment, seed, epoch as u64);
+                    if sender.send(prepared).is_err() {
+                        break;
+                    }
+                }
+            });
+            let mut flight = VecDeque::new();
+            let mut stopped = false;
+            for (pixels, labels) in batches {
+                let x = Tensor::from_slice(self.gpu(), &[batch, train.height, train.width, train.channels], &pixels)?;
+                flight.push_back(self.step(&x, &labels, steps)?.read()?);
+                self.progress.step += 1;
+                self.progress.step_of_epoch += 1;
+                stopped = stop() || self.out_of_steps();
+                let keep = if stopped { 0 } else { STEPS_IN_FLIGHT };
+                self.wait_for(&mut flight, keep, batch, steps, watch)?;
+                if stopped {
+                    break;
+                }
+            }
+            self.wait_for(&mut flight, 0, batch, steps, watch)?;
+            Ok(!stopped || self.progress.step_of_epoch == steps || self.out_of_steps())
+        })
+    }
+
+    /// Waits until at most `keep` steps are in flight.
+    fn wait_for(
+        &mut self,
+        flight: &mut VecDeque<Pending>,
+        keep: usize,
+        batch: usize,
+        steps: usize,
+        watch: &mut dyn FnMut(&mut Self, Event) -> Result<()>,
+    ) -> Result<()> {
+        while flight.len() > keep {
+            let Some(pending) = flight.pop_front() else { break };
+            let metrics = pending.wait()?;
+            if !metrics[0].is_finite() {
+                return Err(Error::NotFinite {
+                    what: "the training loss".into(),
+                    value: metrics[0],
+                    index: self.progress.step,
+                    hint: "train at a smaller learning rate".into(),
+                });
+            }
+            self.progress.tally.add(&metrics, batch);
+            watch(self, Event::Step { steps })?;
+        }
+        Ok(())
+    }
+
+    fn finish_epoch(
+        &mut self,
+        test: &Dataset,
+        images_per_s: f64,
+        steps: usize,
+        watch: &mut dyn FnMut(&mut Self, Event) -> Result<()>,
+    ) -> Result<()> {
+        let normalization = self.normalization(test);
+        let tested = evaluate(&self.model, test, &normalization, self.config.batch)?;
+        let tally = self.progress.tally;
+        let record = EpochRecord {
+            epoch: self.progress.epoch + 1,
+            step: self.progress.step,
+            learning_rate: self.learning_rate(self.progress.step.saturating_sub(1), steps),
+            train_loss: tally.mean_loss(),
+            train_accuracy: tally.accuracy(),
+            test_loss: tested.mean_loss(),
+            test_accuracy: tested.accuracy(),
+            images_per_s,
+        };
+        let best = self.progress.history.iter().all(|r| r.test_accuracy < record.test_accuracy);
+        self.progress.history.push(record.clone());
+        // An epoch that ended early, at the last step allowed, can be continued.
+        if self.progress.step_of_epoch == steps {
+            self.progress.epoch += 1;
+            self.progress.step_of_epoch = 0;
+            self.progress.tally = Tally::default();
+        }
+        watch(self, Event::Epoch { record: &record, best })
+    }
+
+    /// The next training step, at the rate of the schedule.
+    fn step(&self, x: &Tensor, labels: &[u32], steps_an_epoch: usize) -> Result<Tensor> {
+        self.step.run(&self.model, x, labels, self.learning_rate(self.progress.step, steps_an_epoch))
+    }
+
+    fn learning_rate(&self, step: usize, steps_an_epoch: usize) -> f32 {
+        self.config.schedule.learning_rate(self.config.learning_rate, step, self.config.epochs * steps_an_epoch)
+    }
+
+    fn normalization(&self, data: &Dataset) -> Normalization {
+        self.recipe.normalization.clone().unwrap_or_else(|| Normalization::default_for(&data.name, data.channels))
+    }
+}
