@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes assets/fashion-mnist from the files of Debian's package dataset-fashion-mnist: the first 1,000 training and
-the first 200 test images of each class, in their original order, as IDX compressed by gzip.
+the first 200 test images of each class, in their original order, as gzipped IDX.
 Usage: make-fashion-subset.py [SOURCE [TARGET [TRAINING_IMAGES_A_CLASS [TEST_IMAGES_A_CLASS]]]]"""
 import gzip, os, struct, sys
 

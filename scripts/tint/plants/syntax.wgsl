@@ -1,0 +1,5 @@
+// A syntax error.
+@compute @workgroup_size(1)
+fn main() {
+    let x = 1 + ;
+}
