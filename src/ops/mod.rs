@@ -1,5 +1,6 @@
 //! The ops. For each: its shape check, its forward function on tensors, its gradient and its [`crate::tape::Tape`]
-//! method, side by side in one file. The f64 twin of each is in [`crate::reference`] under the same name.
+//! method, side by side in one file. The f64 twin of each is the function of the same name in [`crate::reference`]; the twin
+//! of a type is called like it, with `Twin` behind.
 
 mod activation;
 mod batch_norm;

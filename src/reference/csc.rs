@@ -6,7 +6,7 @@ use super::{
     momentum::{momentum, momentum_coefficients},
     residual::residual,
     scale_samples::{scale_by_norm, scale_by_norm_gradient},
-    soft_threshold::{Prox, soft_threshold_gradient},
+    soft_threshold::{ProxTwin, soft_threshold_gradient},
     sum_samples::sum_samples,
     synthesis::synthesis,
     weight_gradient::weight_gradient,
@@ -18,7 +18,7 @@ use crate::shape::ConvShape;
 ///
 /// Source: FISTA, Beck & Teboulle 2009, section 4; SDNet, arXiv 2210.12945 and the authors' code.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Csc {
+pub struct CscTwin {
     /// Iterations `K`, at least 1.
     pub iterations: usize,
     /// Step size `t`, held constant in the backward pass.
@@ -26,7 +26,7 @@ pub struct Csc {
     /// Weight of `|z|_1`, one value per sample.
     pub lambda: Vec<f64>,
     /// The rest of the penalty.
-    pub prox: Prox,
+    pub prox: ProxTwin,
     /// Whether iterations start from the extrapolated point (FISTA) or the last code (ISTA).
     pub momentum: bool,
     /// Whether the gradient is taken at the last code although the step starts from the extrapolated point (the
@@ -39,7 +39,7 @@ pub struct Csc {
 
 /// What one iteration keeps for the backward pass.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Iteration {
+pub struct IterationTwin {
     /// Where the gradient was taken, `[n, code_height, code_width, atoms]`.
     pub point: Vec<f64>,
     /// `x - A point`, not scaled, `[n, height, width, channels]`.
@@ -54,7 +54,7 @@ pub struct Iteration {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trace {
     /// One entry per iteration.
-    pub iterations: Vec<Iteration>,
+    pub iterations: Vec<IterationTwin>,
 }
 
 impl Trace {
@@ -64,7 +64,7 @@ impl Trace {
     }
 }
 
-impl Csc {
+impl CscTwin {
     /// Runs `K` iterations from `z_0 = 0`. With `y_1 = 0` and `p_k` the point where the gradient is taken, `y_k` or
     /// `z_{k-1}`, and `beta` that of [`momentum_coefficients`] or 0:
     ///
@@ -118,7 +118,7 @@ impl Csc {
 
     /// `q`, the gradient on the unscaled residual of iteration `k` (from 0) for the gradient `v` on the argument of its
     /// prox.
-    fn residual_gradient(&self, s: &ConvShape, w: &[f64], k: usize, iteration: &Iteration, v: &[f64]) -> Vec<f64> {
+    fn residual_gradient(&self, s: &ConvShape, w: &[f64], k: usize, iteration: &IterationTwin, v: &[f64]) -> Vec<f64> {
         let q: Vec<f64> = synthesis(s, v, w).iter().map(|a| self.step * a).collect();
         if self.is_scaled(k) { scale_by_norm_gradient(&iteration.residual, &q, s.n) } else { q }
     }
@@ -137,7 +137,7 @@ impl Csc {
             let scaled_residual = scaled(k, &residual);
             let code = fista_step(s, Some(&y), &scaled_residual, w, self.step, &self.lambda, self.prox);
             previous = std::mem::replace(&mut z, code.clone());
-            iterations.push(Iteration { point, residual, scaled_residual, code });
+            iterations.push(IterationTwin { point, residual, scaled_residual, code });
         }
         Trace { iterations }
     }
@@ -190,32 +190,33 @@ mod tests {
         s: ConvShape,
         x: Vec<f64>,
         w: Vec<f64>,
-        csc: Csc,
+        csc: CscTwin,
     }
 
     /// FISTA with different lambdas per sample and the step `0.9 / L`.
-    fn case(kernel: usize, stride: usize, padding: usize, iterations: usize, prox: Prox) -> Case {
+    fn case(kernel: usize, stride: usize, padding: usize, iterations: usize, prox: ProxTwin) -> Case {
         rectangular_case([kernel; 2], Geometry::square(stride, padding), iterations, prox)
     }
 
-    fn rectangular_case(kernel: [usize; 2], geometry: Geometry, iterations: usize, prox: Prox) -> Case {
+    fn rectangular_case(kernel: [usize; 2], geometry: Geometry, iterations: usize, prox: ProxTwin) -> Case {
         let s = ConvShape::new("test", &[2, 5, 6, 2], &[4, kernel[0], kernel[1], 2], geometry).unwrap();
         let x = sequence(s.signal().iter().product(), 1, 1.0);
         let w = normalize_atoms(&sequence(s.weight().iter().product(), 2, 1.0), s.atoms);
         let v0 = sequence(s.codes().iter().product::<usize>() / s.n, 77, 1.0);
         let (_, lipschitz) = power_iteration(&ConvShape { n: 1, ..s }, &w, &v0, 300);
         let (step, lambda) = (0.9 / lipschitz, vec![0.1, 0.2]);
-        let csc = Csc { iterations, step, lambda, prox, momentum: true, gradient_at_code: false, root_noise: false };
+        let csc =
+            CscTwin { iterations, step, lambda, prox, momentum: true, gradient_at_code: false, root_noise: false };
         Case { s, x, w, csc }
     }
 
-    const NON_NEGATIVE: Prox = Prox { mu: 0.0, non_negative: true };
-    const SIGNED_ELASTIC: Prox = Prox { mu: 0.3, non_negative: false };
+    const NON_NEGATIVE: ProxTwin = ProxTwin { mu: 0.0, non_negative: true };
+    const SIGNED_ELASTIC: ProxTwin = ProxTwin { mu: 0.3, non_negative: false };
 
     /// The smallest distance of a prox argument in any iteration to a kink of the prox.
     fn distance_to_kinks(case: &Case, trace: &Trace) -> f64 {
         let Case { s, w, csc, .. } = case;
-        let identity = Prox { mu: 0.0, non_negative: false };
+        let identity = ProxTwin { mu: 0.0, non_negative: false };
         let zero = vec![0.0; trace.codes().len()];
         let (mut z, mut previous) = (&zero, &zero);
         let mut nearest = f64::INFINITY;
@@ -294,7 +295,7 @@ mod tests {
     #[test]
     fn the_published_solver_differs_from_fista_from_the_third_iteration_on() {
         let Case { s, x, w, csc: fista } = case(3, 1, 1, 3, NON_NEGATIVE);
-        let published = Csc { gradient_at_code: true, ..fista.clone() };
+        let published = CscTwin { gradient_at_code: true, ..fista.clone() };
         let (fista, published) = (fista.forward(&s, &x, &w), published.forward(&s, &x, &w));
         assert_eq!(fista.iterations[1].code, published.iterations[1].code);
         assert_ne!(fista.iterations[2].code, published.iterations[2].code);
@@ -303,7 +304,7 @@ mod tests {
     #[test]
     fn root_noise_scales_the_residual_from_the_second_iteration_on() {
         let Case { s, x, w, csc: plain } = case(3, 1, 1, 3, NON_NEGATIVE);
-        let scaled = Csc { root_noise: true, ..plain.clone() };
+        let scaled = CscTwin { root_noise: true, ..plain.clone() };
         let (plain, scaled) = (plain.forward(&s, &x, &w), scaled.forward(&s, &x, &w));
         assert_eq!(plain.iterations[0], scaled.iterations[0]);
         for iteration in &scaled.iterations[1..] {
@@ -315,12 +316,12 @@ mod tests {
     fn ista_never_raises_the_objective_and_fista_gets_there_sooner() {
         for prox in [NON_NEGATIVE, SIGNED_ELASTIC] {
             let Case { s, x, w, csc } = case(3, 1, 1, 30, prox);
-            let objectives = |csc: &Csc| -> Vec<f64> {
+            let objectives = |csc: &CscTwin| -> Vec<f64> {
                 let trace = csc.forward(&s, &x, &w);
                 let at = |z: &[f64]| objective(&s, &x, z, &w, &csc.lambda, prox.mu).iter().sum();
                 trace.iterations.iter().map(|iteration| at(&iteration.code)).collect()
             };
-            let ista = objectives(&Csc { momentum: false, ..csc.clone() });
+            let ista = objectives(&CscTwin { momentum: false, ..csc.clone() });
             assert!(ista.windows(2).all(|pair| pair[1] <= pair[0] + 1e-12));
             assert!(objectives(&csc)[29] < ista[29]);
         }
@@ -328,7 +329,7 @@ mod tests {
 
     #[test]
     fn a_solved_problem_meets_its_optimality_conditions() {
-        let Case { s, x, w, csc } = case(3, 1, 1, 3000, Prox { mu: 0.3, non_negative: false });
+        let Case { s, x, w, csc } = case(3, 1, 1, 3000, ProxTwin { mu: 0.3, non_negative: false });
         let trace = csc.forward(&s, &x, &w);
         let z = trace.codes();
         let analysis = correlation(&s, &residual(&s, &x, z, &w), &w);

@@ -2,7 +2,7 @@
 
 use super::{
     correlation::correlation,
-    soft_threshold::{Prox, soft_threshold},
+    soft_threshold::{ProxTwin, soft_threshold},
     zip,
 };
 use crate::shape::ConvShape;
@@ -19,7 +19,7 @@ pub fn fista_step(
     w: &[f64],
     step: f64,
     lambda: &[f64],
-    prox: Prox,
+    prox: ProxTwin,
 ) -> Vec<f64> {
     debug_assert_eq!(lambda.len(), s.n);
     let analysis = correlation(s, r, w);
@@ -42,7 +42,7 @@ mod tests {
         let s = ConvShape::new("test", &[2, 4, 3, 2], &[3, 3, 3, 2], Geometry::square(1, 1)).unwrap();
         let (r, w) = (sequence(48, 1, 1.0), sequence(54, 2, 1.0));
         let zero = vec![0.0; s.codes().iter().product()];
-        let prox = Prox { mu: 0.1, non_negative: false };
+        let prox = ProxTwin { mu: 0.1, non_negative: false };
         let step = |y| fista_step(&s, y, &r, &w, 0.2, &[0.1, 0.3], prox);
         assert_eq!(step(None), step(Some(&zero)));
     }
@@ -51,9 +51,9 @@ mod tests {
     fn its_gradients_match_central_differences_off_the_kinks() {
         let s = ConvShape::new("test", &[2, 4, 3, 2], &[3, 3, 3, 2], Geometry::square(1, 1)).unwrap();
         let (y, r, w) = (sequence(72, 1, 1.0), sequence(48, 2, 1.0), sequence(54, 3, 1.0));
-        let (step, lambda, prox) = (0.2, [0.5, 1.0], Prox { mu: 0.1, non_negative: true });
+        let (step, lambda, prox) = (0.2, [0.5, 1.0], ProxTwin { mu: 0.1, non_negative: true });
         let g = sequence(72, 4, 1.0);
-        let u = fista_step(&s, Some(&y), &r, &w, step, &[0.0; 2], Prox { mu: 0.0, non_negative: false });
+        let u = fista_step(&s, Some(&y), &r, &w, step, &[0.0; 2], ProxTwin { mu: 0.0, non_negative: false });
         assert!(u.iter().enumerate().all(|(i, u)| (u - step * lambda[i / 36]).abs() > 1e-4));
 
         let f = |y: &[f64], r: &[f64]| fista_step(&s, Some(y), r, &w, step, &lambda, prox);

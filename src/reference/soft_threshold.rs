@@ -4,7 +4,7 @@ use super::zip;
 
 /// The parts of the penalty `lambda |z|_1 + mu/2 |z|^2` (and `z >= 0`) that all samples share.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Prox {
+pub struct ProxTwin {
     /// Weight of the quadratic penalty, at least 0.
     pub mu: f64,
     /// Whether codes must not be negative.
@@ -18,14 +18,14 @@ pub struct Prox {
 /// Shapes: `u` and the result are flat with samples outermost; `lambda` holds one value per sample, so that sample
 /// `i / (u.len() / lambda.len())` owns element `i`. Source: FISTA, Beck & Teboulle 2009, equation 1.5; SDNet,
 /// arXiv 2210.12945.
-pub fn soft_threshold(u: &[f64], step: f64, lambda: &[f64], prox: Prox) -> Vec<f64> {
+pub fn soft_threshold(u: &[f64], step: f64, lambda: &[f64], prox: ProxTwin) -> Vec<f64> {
     debug_assert_eq!(u.len() % lambda.len(), 0);
     let per_sample = u.len() / lambda.len();
     let threshold = |(i, &u): (usize, &f64)| threshold_one(u, step, lambda[i / per_sample], prox);
     u.iter().enumerate().map(threshold).collect()
 }
 
-fn threshold_one(u: f64, step: f64, lambda: f64, prox: Prox) -> f64 {
+fn threshold_one(u: f64, step: f64, lambda: f64, prox: ProxTwin) -> f64 {
     let shrunk = if u > step * lambda {
         u - step * lambda
     } else if u < -step * lambda && !prox.non_negative {
@@ -40,7 +40,7 @@ fn threshold_one(u: f64, step: f64, lambda: f64, prox: Prox) -> f64 {
 /// `g * [z != 0] / (1 + step*mu)`.
 ///
 /// Shapes: `z`, `g` and the result have equal lengths. Source: the derivative of Beck & Teboulle 2009, equation 1.5.
-pub fn soft_threshold_gradient(z: &[f64], g: &[f64], step: f64, prox: Prox) -> Vec<f64> {
+pub fn soft_threshold_gradient(z: &[f64], g: &[f64], step: f64, prox: ProxTwin) -> Vec<f64> {
     zip(z, g, |z, g| if z != 0.0 { g / (1.0 + step * prox.mu) } else { 0.0 })
 }
 
@@ -49,8 +49,8 @@ mod tests {
     use super::*;
     use crate::reference::{assert_close, central_difference, dot, sequence::sequence};
 
-    const SIGNED: Prox = Prox { mu: 0.5, non_negative: false };
-    const NON_NEGATIVE: Prox = Prox { mu: 0.5, non_negative: true };
+    const SIGNED: ProxTwin = ProxTwin { mu: 0.5, non_negative: false };
+    const NON_NEGATIVE: ProxTwin = ProxTwin { mu: 0.5, non_negative: true };
 
     #[test]
     fn both_sides_of_the_threshold_and_zero_come_out_as_on_paper() {
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn every_sample_has_its_own_lambda() {
-        let prox = Prox { mu: 0.0, non_negative: false };
+        let prox = ProxTwin { mu: 0.0, non_negative: false };
         assert_eq!(soft_threshold(&[2.0, -2.0, 2.0, -2.0], 1.0, &[0.5, 1.5], prox), [1.5, -1.5, 0.5, -0.5]);
     }
 

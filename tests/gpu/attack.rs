@@ -13,7 +13,8 @@ use sdnet::models::{ModelConfig, Network};
 use sdnet::ops::scale_samples;
 use sdnet::reference::sequence::sequence;
 use sdnet::robust::attack::{
-    Ascent, AttackConfig, Ball, Images, MaskCheck, Method, Norm, Outcome, StepRule as Ascending, Target, judge, run,
+    Ascent, AttackConfig, AttackOutcome, Ball, Images, MaskCheck, Method, Norm, StepRule as Ascending, Target, judge,
+    run,
 };
 use sdnet::robust::{Adaptation, Adapted, Classifier, CleanResidual, LambdaRule, Line, Look, Residual};
 use sdnet::tape::{Tape, Var};
@@ -162,7 +163,12 @@ const SMALL: AttackConfig = AttackConfig {
     seed: 5,
 };
 
-fn attack(model: &dyn Classifier, normalization: &Normalization, images: &Images, config: AttackConfig) -> Outcome {
+fn attack(
+    model: &dyn Classifier,
+    normalization: &Normalization,
+    images: &Images,
+    config: AttackConfig,
+) -> AttackOutcome {
     run(&Target::new(model, normalization, LambdaRule::Trained), images, &config, 12, &mut |_| {}).unwrap()
 }
 
@@ -198,7 +204,7 @@ fn attacks_stay_in_the_ball_and_the_judge_agrees() {
 #[test]
 fn more_steps_break_more_than_one() {
     let (network, normalization, images) = trained();
-    let mean_margin = |outcome: Outcome| outcome.verdicts.iter().map(|v| v.margin).sum::<f32>() / 12.0;
+    let mean_margin = |outcome: AttackOutcome| outcome.verdicts.iter().map(|v| v.margin).sum::<f32>() / 12.0;
     let fgsm = mean_margin(attack(&network, &normalization, &images, AttackConfig { method: Method::Fgsm, ..SMALL }));
     let pgd = mean_margin(attack(&network, &normalization, &images, AttackConfig { steps: 8, ..SMALL }));
     assert!(pgd > fgsm + 0.1, "{pgd} and {fgsm}");

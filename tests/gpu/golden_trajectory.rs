@@ -13,7 +13,7 @@ use approx::assert_relative_eq;
 use sdnet::layers::{Pass, parameters, sparse_layers};
 use sdnet::models::{Model, ModelConfig, Network};
 use sdnet::ops::{SgdRule, sgd};
-use sdnet::reference::sgd::Sgd;
+use sdnet::reference::sgd::SgdTwin;
 use sdnet::tape::Tape;
 use sdnet::tensor::Tensor;
 
@@ -23,7 +23,7 @@ use crate::twin::{Array, Arrays, DICTIONARY, SIZE, Twin, WIDTH, converged_step};
 const STEPS: usize = 10;
 const SAMPLES: usize = 16;
 const ITERATIONS: usize = 2;
-const RULE: Sgd = Sgd { lr: 0.05, momentum: 0.9, weight_decay: 5e-4, nesterov: true };
+const RULE: SgdTwin = SgdTwin { learning_rate: 0.05, momentum: 0.9, weight_decay: 5e-4, nesterov: true };
 const DEVICE_RULE: SgdRule =
     SgdRule { momentum: RULE.momentum as f32, weight_decay: RULE.weight_decay as f32, nesterov: RULE.nesterov };
 
@@ -84,7 +84,7 @@ impl Training {
         assert_eq!(leaves.len(), self.velocities.len());
         for (name, parameter) in parameters(&self.network) {
             let gradient = leaves.gradient(&gradients, &name, parameter).unwrap();
-            sgd(parameter, &self.velocities[&name], gradient, RULE.lr as f32, DEVICE_RULE).unwrap();
+            sgd(parameter, &self.velocities[&name], gradient, RULE.learning_rate as f32, DEVICE_RULE).unwrap();
         }
         loss.value().to_vec().unwrap()[0]
     }

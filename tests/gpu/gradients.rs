@@ -100,7 +100,7 @@ fn one_iteration(gpu: &Gpu, s: &ConvShape) -> Named {
     let codes = tape.solve(problem, &tx, &tw).unwrap();
     // The mask is the device's own, so that a code at the threshold cannot be taken for an error.
     let z = codes.value().to_vec().unwrap().into_iter().map(f64::from).collect::<Vec<_>>();
-    let prox = twin::soft_threshold::Prox { mu: 0.0, non_negative: true };
+    let prox = twin::soft_threshold::ProxTwin { mu: 0.0, non_negative: true };
     let v = twin::soft_threshold::soft_threshold_gradient(&z, &g, step, prox);
     assert!(v.len() < 20 || has_both_sides(&v));
     let got = gradients(tape, &codes, &g, &[&tx, &tw]);
@@ -238,15 +238,15 @@ impl Layer {
         [n, h, w, c / self.config.dictionaries]
     }
 
-    fn twin(&self) -> twin::csc::Csc {
+    fn twin(&self) -> twin::csc::CscTwin {
         let (s, config) = (self.shape(), &self.config);
         let sizes = [s.signal(), s.codes()].map(|dims| dims[1..].iter().product::<usize>() as f64);
         let ratio = if config.normalize_lambda { sizes[0] / sizes[1] } else { 1.0 };
-        twin::csc::Csc {
+        twin::csc::CscTwin {
             iterations: config.iterations,
             step: f64::from(STEP),
             lambda: vec![f64::from(config.lambda) * ratio; s.n],
-            prox: twin::soft_threshold::Prox { mu: f64::from(config.mu), non_negative: config.non_negative },
+            prox: twin::soft_threshold::ProxTwin { mu: f64::from(config.mu), non_negative: config.non_negative },
             momentum: config.solver != Solver::Ista,
             gradient_at_code: config.solver == Solver::Published,
             root_noise: config.root_noise,
@@ -318,7 +318,7 @@ fn a_pass_gives_every_sample_its_own_lambda() {
     }
     let pass = Pass::eval(&tape).with_hook(std::rc::Rc::new(Lambda(tensor(gpu, &[2], &lambda))));
     let z = layer.on(gpu, &w).forward(&pass, &tape.constant(&tensor(gpu, &s.signal(), &x))).unwrap();
-    let trace = twin::csc::Csc { lambda, ..layer.twin() }.forward(&s, &x, &w);
+    let trace = twin::csc::CscTwin { lambda, ..layer.twin() }.forward(&s, &x, &w);
     let active = |z: &[f64]| z.iter().filter(|z| **z != 0.0).count();
     let (first, second) = trace.codes().split_at(trace.codes().len() / 2);
     assert!(active(first) > 2 * active(second) && active(second) > 0);

@@ -194,7 +194,7 @@ fn fista_step(gpu: &Gpu, s: &ConvShape) -> Vec<Row> {
     let prox = Prox { mu: mu as f32, non_negative };
     let with = ProxStep { step: &step, lambda: &tlambda, prox };
     let got = ops::fista_step(point.as_ref(), &tr, &tw, s.geometry, with).unwrap();
-    let prox = twin::soft_threshold::Prox { mu, non_negative };
+    let prox = twin::soft_threshold::ProxTwin { mu, non_negative };
     let want = twin::fista_step::fista_step(s, y.as_deref(), &r, &w, 0.75, &lambda, prox);
     assert!(want.len() < 20 || (has_both_sides(&want) && want.iter().any(|z| *z < 0.0) != non_negative));
     let analysis = twin::correlation::correlation(s, &abs(&r), &abs(&w));
@@ -383,8 +383,8 @@ impl Thresholds {
         (tensor(gpu, &[1], &[self.step]), tensor(gpu, &[self.lambda.len()], &self.lambda), prox)
     }
 
-    fn prox(&self) -> twin::soft_threshold::Prox {
-        twin::soft_threshold::Prox { mu: self.mu, non_negative: self.non_negative }
+    fn prox(&self) -> twin::soft_threshold::ProxTwin {
+        twin::soft_threshold::ProxTwin { mu: self.mu, non_negative: self.non_negative }
     }
 }
 
@@ -425,7 +425,7 @@ fn sgd(gpu: &Gpu) -> Vec<Row> {
         let [tp, tv, tg] = [&p, &v, &g].map(|v| tensor(gpu, &[259], v));
         let rule = SgdRule { momentum, weight_decay, nesterov };
         let (momentum, weight_decay) = (f64::from(momentum), f64::from(weight_decay));
-        let twin_rule = twin::sgd::Sgd { lr: 0.125, momentum, weight_decay, nesterov };
+        let twin_rule = twin::sgd::SgdTwin { learning_rate: 0.125, momentum, weight_decay, nesterov };
         let (mut want, mut velocity) = (p.clone(), v.clone());
         for _ in 0..2 {
             ops::sgd(&tp, &tv, &tg, 0.125, rule).unwrap();
@@ -433,7 +433,7 @@ fn sgd(gpu: &Gpu) -> Vec<Row> {
         }
         // On absolute values, with a negative learning rate so that the terms add up.
         let (mut magnitude, mut along) = (abs(&p), abs(&v));
-        let adding = twin::sgd::Sgd { lr: -0.125, ..twin_rule };
+        let adding = twin::sgd::SgdTwin { learning_rate: -0.125, ..twin_rule };
         (0..2).for_each(|_| twin::sgd::sgd(&mut magnitude, &abs(&g), &mut along, adding, false));
         [Row::within(&tp, want, magnitude, 14), Row::within(&tv, velocity, along, 14)]
     };

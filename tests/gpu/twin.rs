@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use sdnet::reference::batch_norm::{batch_norm, batch_norm_eval, batch_norm_eval_gradient, batch_norm_gradient};
 use sdnet::reference::correlation::correlation;
 use sdnet::reference::cross_entropy::{cross_entropy, cross_entropy_gradient};
-use sdnet::reference::csc::Csc;
+use sdnet::reference::csc::CscTwin;
 use sdnet::reference::global_average_pool::{global_average_pool, global_average_pool_gradient};
 use sdnet::reference::layout::{nchw_to_nhwc, nhwc_to_nchw};
 use sdnet::reference::linear::{linear, linear_gradient};
@@ -16,8 +16,8 @@ use sdnet::reference::normalize_atoms::normalize_atoms;
 use sdnet::reference::power_iteration::power_iteration;
 use sdnet::reference::relu::{add_relu, relu, relu_gradient};
 use sdnet::reference::sequence::sequence;
-use sdnet::reference::sgd::{Sgd, sgd};
-use sdnet::reference::soft_threshold::Prox;
+use sdnet::reference::sgd::{SgdTwin, sgd};
+use sdnet::reference::soft_threshold::ProxTwin;
 use sdnet::reference::synthesis::synthesis;
 use sdnet::reference::weight_gradient::weight_gradient;
 use sdnet::shape::{ConvShape, Geometry};
@@ -129,7 +129,7 @@ impl Twin {
     }
 
     /// One training step, which projects the atoms first; returns the loss before the update.
-    pub fn train_step(&mut self, images: &Array, labels: &[usize], rule: Sgd) -> f64 {
+    pub fn train_step(&mut self, images: &Array, labels: &[usize], rule: SgdTwin) -> f64 {
         self.project_atoms();
         let (loss, gradients) = self.loss_and_gradients(images, labels);
         assert!(gradients.keys().eq(self.velocities.keys()), "every parameter has a gradient");
@@ -260,11 +260,11 @@ impl<'a> Chain<'a> {
     fn sparse_coding(&mut self, name: &'static str) {
         let weight = self.parameter(name);
         let s = self.sizes(weight, 1, 1);
-        let csc = Csc {
+        let csc = CscTwin {
             iterations: self.twin.iterations,
             step: converged_step(weight),
             lambda: vec![LAMBDA; s.n],
-            prox: Prox { mu: 0.0, non_negative: true },
+            prox: ProxTwin { mu: 0.0, non_negative: true },
             momentum: true,
             gradient_at_code: false,
             root_noise: false,

@@ -9,7 +9,7 @@ use super::report::{Check, Place, Report, Row, RowMode};
 use crate::cli::report::bar;
 use crate::error::Result;
 use crate::robust::accuracy;
-use crate::robust::attack::{self, AttackConfig, Ball, Images, MaskCheck, Method, Outcome, Target};
+use crate::robust::attack::{self, AttackConfig, AttackOutcome, Ball, Images, MaskCheck, Method, Target};
 
 /// Attacks that are under way.
 pub struct Session<'a> {
@@ -120,7 +120,7 @@ impl<'a> Session<'a> {
     }
 
     /// Judges, at every lambda, an attack that was made elsewhere.
-    fn transferred(&mut self, outcome: Outcome, mode: RowMode, made: &Place, victim: &Victim) -> Result<()> {
+    fn transferred(&mut self, outcome: AttackOutcome, mode: RowMode, made: &Place, victim: &Victim) -> Result<()> {
         for lambda in &self.lambdas.all {
             let accuracy = self.judge(&victim.at(lambda), &outcome.pixels)?;
             self.note(mode, made, &Place::new(&victim.name, &lambda.name), accuracy);
@@ -138,7 +138,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn attack(&self, target: &Target, config: AttackConfig) -> Result<Outcome> {
+    fn attack(&self, target: &Target, config: AttackConfig) -> Result<AttackOutcome> {
         attack::run(target, self.images, &config, self.options.batch, &mut |images| self.bar.inc(images as u64))
     }
 

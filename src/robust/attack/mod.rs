@@ -163,14 +163,14 @@ impl AttackConfig {
 
 /// The result of an attack.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Outcome {
+pub struct AttackOutcome {
     /// The adversarial images: the worst for the target of all tried, clean ones included.
     pub pixels: Vec<f32>,
     /// The target's verdicts on them.
     pub verdicts: Vec<Verdict>,
 }
 
-impl Outcome {
+impl AttackOutcome {
     /// Fraction of the images that the target still gets right.
     pub fn accuracy(&self) -> f64 {
         accuracy(&self.verdicts)
@@ -188,9 +188,9 @@ pub fn run(
     config: &AttackConfig,
     batch: usize,
     watch: &mut dyn FnMut(usize),
-) -> Result<Outcome> {
+) -> Result<AttackOutcome> {
     config.check()?;
-    let mut outcome = Outcome::default();
+    let mut outcome = AttackOutcome::default();
     for (part, count) in images.batches(batch)? {
         let worst = match config.method {
             Method::Random => search::search(target, &part, config)?,
