@@ -57,7 +57,6 @@
 #![warn(missing_docs)]
 
 pub mod checkpoint;
-#[cfg(feature = "train")]
 mod checks;
 #[cfg(feature = "cli")]
 pub mod cli;

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use super::{Init, Part, PartMut, Pass, Path, PowerVectors, Walk};
+use crate::checks::check_not_negative;
 use crate::error::{Error, Result};
 use crate::ops::{self, Prox, normalize_atoms, step_size, sum_of_magnitudes, sum_of_squares};
 use crate::shape::{ConvShape, Geometry};
@@ -58,12 +59,8 @@ impl CscConfig {
                 return Err(Error::argument(name, 0, "at least one is needed"));
             }
         }
-        for (name, value) in [("lambda", self.lambda), ("mu", self.mu)] {
-            if !value.is_finite() || value < 0.0 {
-                return Err(Error::argument(name, value, "must be a finite number that is not negative"));
-            }
-        }
-        Ok(())
+        check_not_negative("lambda", self.lambda)?;
+        check_not_negative("mu", self.mu)
     }
 }
 

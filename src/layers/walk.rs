@@ -78,33 +78,22 @@ pub trait Walk {
 
 /// The parameters and their names.
 pub fn parameters<W: Walk + ?Sized>(of: &W) -> Vec<(String, &Tensor)> {
-    let mut all = Vec::new();
-    of.visit(&Path::root(), &mut |path, part| {
-        if let Part::Parameter(tensor, _) = part {
-            all.push((path.to_string(), tensor));
-        }
-    });
-    all
+    collect(of, |part| if let Part::Parameter(tensor, _) = part { Some(tensor) } else { None })
 }
 
 /// The sparse coding layers and their names, such as `layer0.0`.
 pub fn sparse_layers<W: Walk + ?Sized>(of: &W) -> Vec<(String, &Csc)> {
-    let mut all = Vec::new();
-    of.visit(&Path::root(), &mut |path, part| {
-        if let Part::Sparse(csc) = part {
-            all.push((path.to_string(), csc));
-        }
-    });
-    all
+    collect(of, |part| if let Part::Sparse(csc) = part { Some(csc) } else { None })
 }
 
 /// The batch norms and their names.
 pub fn batch_norms<W: Walk + ?Sized>(of: &W) -> Vec<(String, &BatchNorm)> {
+    collect(of, |part| if let Part::BatchNorm(bn) = part { Some(bn) } else { None })
+}
+
+/// What `pick` takes of the parts, each with its name, in the order of the walk.
+fn collect<'a, W: Walk + ?Sized, T>(of: &'a W, pick: impl Fn(Part<'a>) -> Option<T>) -> Vec<(String, T)> {
     let mut all = Vec::new();
-    of.visit(&Path::root(), &mut |path, part| {
-        if let Part::BatchNorm(bn) = part {
-            all.push((path.to_string(), bn));
-        }
-    });
+    of.visit(&Path::root(), &mut |path, part| all.extend(pick(part).map(|picked| (path.to_string(), picked))));
     all
 }

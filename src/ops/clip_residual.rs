@@ -1,5 +1,6 @@
 //! Clipping of outliers: values far from the reconstruction.
 
+use crate::checks::check_not_negative;
 use crate::error::{Error, Result};
 use crate::shaders;
 use crate::tape::{Tape, Var};
@@ -29,9 +30,7 @@ impl Tape {
         if signal.is_empty() {
             return Err(Error::shape("clip_residual", "at least one sample is needed", &[signal.shape()]));
         }
-        if !limit.is_finite() || limit < 0.0 {
-            return Err(Error::argument("clip", limit, "must be a finite number that is not negative"));
-        }
+        check_not_negative("clip", limit)?;
         let scale = reconstruction_scale(signal, left)?;
         let (constants, numbers) = ([("SAMPLE", (signal.len() / scale.len()) as f64)], [limit]);
         let out = Tensor::uninitialized(signal.gpu(), "clip_residual", signal.shape())?;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Adaptation, Classifier, Look};
+use crate::checks::check_not_negative;
 use crate::error::{Error, Result};
 use crate::layers::Pass;
 use crate::named::named;
@@ -149,10 +150,7 @@ impl LambdaRule {
     fn lambdas(&self, count: usize, looks: &[Look], adaptation: Option<&Adaptation>) -> Result<Option<Vec<f32>>> {
         match *self {
             Self::Trained => Ok(None),
-            Self::Fixed(lambda) if lambda.is_finite() && lambda >= 0.0 => Ok(Some(vec![lambda; count])),
-            Self::Fixed(lambda) => {
-                Err(Error::argument("lambda", lambda, "must be a finite number that is not negative"))
-            }
+            Self::Fixed(lambda) => check_not_negative("lambda", lambda).map(|()| Some(vec![lambda; count])),
             Self::Auto(residual, line) => {
                 let reason = "needs to know what is left of clean images: recalibrate the network first";
                 let a = adaptation.ok_or_else(|| Error::argument("lambda", "auto", reason))?;

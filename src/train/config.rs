@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::checks::check_not_negative;
 use crate::data::Augment;
 use crate::error::{Error, Result};
 use crate::ops::SgdRule;
@@ -57,14 +58,9 @@ impl TrainConfig {
         if self.batch == 0 {
             return Err(Error::argument("batch", 0, "at least one image a step is needed"));
         }
-        for (name, value) in
-            [("learning_rate", self.learning_rate), ("momentum", self.momentum), ("weight_decay", self.weight_decay)]
-        {
-            if !value.is_finite() || value < 0.0 {
-                return Err(Error::argument(name, value, "must be a finite number that is not negative"));
-            }
-        }
-        Ok(())
+        check_not_negative("learning_rate", self.learning_rate)?;
+        check_not_negative("momentum", self.momentum)?;
+        check_not_negative("weight_decay", self.weight_decay)
     }
 
     pub(super) fn rule(&self) -> SgdRule {

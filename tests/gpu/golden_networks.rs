@@ -123,8 +123,14 @@ fn digest(gradient: &[f32]) -> Vec<f32> {
     std::iter::once(norm).chain(strided.copied()).collect()
 }
 
-/// What the golden files keep of every gradient of the training loss, by parameter.
-fn gradients(network: &Network, images: &Tensor, labels: &[u32], whole: bool) -> BTreeMap<String, Vec<f32>> {
+/// What a training step computes: the scores, the loss, and what the golden files keep of every gradient, by parameter.
+struct Step {
+    logits: Vec<f32>,
+    loss: f32,
+    gradients: BTreeMap<String, Vec<f32>>,
+}
+
+fn train(network: &Network, images: &Tensor, labels: &[u32], whole: bool) -> Step {
     let tape = Tape::new();
     let pass = Pass::train(&tape);
     let logits = network.forward(&pass, &tape.constant(images)).unwrap();
@@ -136,7 +142,11 @@ fn gradients(network: &Network, images: &Tensor, labels: &[u32], whole: bool) ->
         let gradient = to_nchw(leaves.gradient(&gradients, &name, parameter).unwrap());
         (name, if whole { gradient } else { digest(&gradient) })
     };
-    parameters(network).into_iter().map(of).collect()
+    Step {
+        logits: logits.value().to_vec().unwrap(),
+        loss: loss.value().to_vec().unwrap()[0],
+        gradients: parameters(network).into_iter().map(of).collect(),
+    }
 }
 
 /// The same images, every pixel moved up or down by `2^-23` of itself, one rounding at most.
@@ -162,7 +172,7 @@ const GRADIENT: [f64; 2] = [1e-3, 5e-3];
 /// the order of sums and on contraction, which WGSL leaves open, so a bound cannot be a number taken from one driver.
 fn jumps(network: &Network, images: &Tensor, labels: &[u32], gradients: &BTreeMap<String, Vec<f32>>) -> f64 {
     let distances = (0..4).flat_map(|tag| {
-        let moved = self::gradients(network, &rounded_otherwise(images, tag), labels, false);
+        let moved = train(network, &rounded_otherwise(images, tag), labels, false).gradients;
         gradients.iter().map(|(name, gradient)| relative_l2(&moved[name], gradient)).collect::<Vec<_>>()
     });
     distances.fold(0.0, f64::max)
@@ -192,15 +202,9 @@ fn check(name: &str, deep: bool) {
         assert_close(&format!("{name}: {key}"), &residual.to_vec().unwrap(), golden.values(&key), 1e-4);
     }
 
-    let tape = Tape::new();
-    let pass = Pass::train(&tape);
-    let logits = network.forward(&pass, &tape.constant(&x)).unwrap();
-    let values = logits.value().to_vec().unwrap();
-    assert_close(&format!("{name}: train logits"), &values, golden.values("train.logits"), 1e-4);
-    let loss = tape.cross_entropy(&logits, &labels).unwrap().loss;
-    let (got, want) = (loss.value().to_vec().unwrap()[0], golden.number::<f32>("train.loss"));
-    assert_relative_eq!(got, want, max_relative = 1e-4);
-    let gradients = gradients(&network, &x, &labels, whole);
+    let Step { logits, loss, gradients } = train(&network, &x, &labels, whole);
+    assert_close(&format!("{name}: train logits"), &logits, golden.values("train.logits"), 1e-4);
+    assert_relative_eq!(loss, golden.number::<f32>("train.loss"), max_relative = 1e-4);
     let moved = if deep { jumps(&network, &x, &labels, &gradients) } else { 0.0 };
     let bound = moved.clamp(GRADIENT[0], GRADIENT[1]);
     for (parameter, gradient) in &gradients {

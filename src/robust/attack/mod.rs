@@ -53,6 +53,7 @@ pub use check::MaskCheck;
 pub use images::Images;
 pub use target::{Found, Target};
 
+use crate::checks::check_not_negative;
 use crate::data::random::{Purpose, stream};
 use crate::error::{Error, Result};
 use crate::named::named;
@@ -129,9 +130,7 @@ impl AttackConfig {
         if let Some((name, value)) = counts.into_iter().find(|(_, value)| *value == 0) {
             return Err(Error::argument(name, value, "at least one is needed"));
         }
-        if !self.momentum.is_finite() || self.momentum < 0.0 {
-            return Err(Error::argument("momentum", self.momentum, "must be a finite number that is not negative"));
-        }
+        check_not_negative("momentum", self.momentum)?;
         match self.step_size {
             Some(size) if !size.is_finite() || size <= 0.0 => {
                 Err(Error::argument("step-size", size, "must be a finite positive number"))
