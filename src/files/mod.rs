@@ -9,7 +9,9 @@ mod safetensors;
 #[cfg(feature = "files")]
 pub use atomic::{create_dir, write_atomic, write_bytes};
 #[cfg(feature = "files")]
-pub use npy::{read_npy, write_npy};
+pub(crate) use npy::read_integers;
+#[cfg(feature = "files")]
+pub use npy::{Array, Values, read_array, read_npy, write_npy};
 #[cfg(feature = "files")]
 pub use safetensors::write_safetensors;
 pub use safetensors::{NamedTensors, TensorFile, parse_safetensors, read_safetensors};
