@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::files::{NamedTensors, TensorFile, parse_safetensors};
 use crate::gpu::Gpu;
 use crate::layers::{Csc, Part, Path as Place, Walk, sparse_layers};
-use crate::models::{Architecture, ModelConfig, Network};
+use crate::models::{Architecture, Model, ModelConfig, Network};
 use crate::tensor::{Tensor, nchw_to_nhwc, nhwc_to_nchw};
 
 /// The key of a file's metadata that holds the [`Recipe`] as JSON.
@@ -42,12 +42,28 @@ pub struct Recipe<C = ModelConfig> {
     /// The augmentation of its training images.
     #[serde(default)]
     pub augment: Option<Augment>,
+    /// [`Dataset::fingerprint`](crate::data::Dataset::fingerprint) of its training images.
+    #[serde(default)]
+    pub fingerprint: Option<String>,
     /// Further metadata, by name.
     #[serde(default, alias = "notes")]
     pub metadata: BTreeMap<String, serde_json::Value>,
 }
 
 impl<C> Recipe<C> {
+    /// Demands that the description fits the model.
+    fn check(&self, model: &dyn Model) -> Result<()> {
+        let (classes, names) = (model.classes(), self.class_names.len());
+        if names != 0 && names != classes {
+            let reason = format!("there are {names} names for {classes} classes");
+            return Err(Error::argument("class_names", names, reason));
+        }
+        if let Some(size) = self.size.filter(|size| size.contains(&0)) {
+            return Err(Error::argument("size", format!("{size:?}"), "images have at least one pixel"));
+        }
+        self.normalization.as_ref().map_or(Ok(()), |normalization| normalization.check(model.in_channels()))
+    }
+
     /// The name of a class, or its number if the classes have no names.
     pub fn class_name(&self, class: usize) -> String {
         self.class_names.get(class).cloned().unwrap_or_else(|| class.to_string())
@@ -153,12 +169,37 @@ impl<M: Architecture> Checkpoint<M> {
     }
 }
 
+/// The name of the attachment that holds an unfinished training.
+pub(crate) const TRAINING: &str = "training";
+
 /// Reads a model from a file. Files of other programs carry no description; `foreign` is the description for them.
 ///
 /// # Errors
-/// [`Error::Io`]; else as [`parse`].
+/// [`Error::Io`]; [`Error::File`] for a saved training, whose weights are not meant for use; else as [`parse`].
 pub fn load<M: Architecture>(path: &Path, gpu: &Gpu, foreign: Option<&M::Config>) -> Result<Checkpoint<M>> {
+    let checkpoint = read(path, gpu, foreign)?;
+    if checkpoint.attachments.contains_key(TRAINING) {
+        let reason = "is a saved training, which `sdnet train --resume` continues: use the best.safetensors or \
+                      last.safetensors beside it";
+        return Err(Error::file(path, reason));
+    }
+    Ok(checkpoint)
+}
+
+/// [`load`] of any file, a saved training among them.
+pub(crate) fn read<M: Architecture>(path: &Path, gpu: &Gpu, foreign: Option<&M::Config>) -> Result<Checkpoint<M>> {
     parse(path, &std::fs::read(path).map_err(|e| Error::io(path, e))?, gpu, foreign)
+}
+
+/// The same weights in a model of another description, such as one with another lambda.
+///
+/// # Errors
+/// [`Error::Weights`] where the weights do not fit it, else as [`Architecture::build`].
+#[cfg(not(target_arch = "wasm32"))]
+pub fn rebuilt<M: Architecture>(model: &M, config: &M::Config) -> Result<M> {
+    let changed = M::build(model.gpu(), config)?;
+    restore(&changed, &mut tensors(model)?)?;
+    Ok(changed)
 }
 
 /// Reads a model from the bytes of a file; `path` is what errors call it. Layers whose step size the file does not hold get
@@ -182,16 +223,23 @@ pub fn parse<M: Architecture>(
             class_names: Vec::new(),
             data: String::new(),
             augment: None,
+            fingerprint: None,
             metadata: BTreeMap::new(),
         },
-        (Some(json), None) => from_json(path, &json)?,
+        (Some(json), None) => from_json::<Recipe<M::Config>>(path, &json)?,
         (None, None) => {
             let reason = "carries no description of its network: say what network it holds";
             return Err(Error::file(path, reason));
         }
     };
     let attachments = detach(metadata, &mut tensors);
-    let model = M::build(gpu, &recipe.model)?;
+    refuse_prefix(path, &tensors)?;
+    let described = |error: Error| match error {
+        Error::Argument { .. } => Error::file(path, format!("its description is damaged: {error}")),
+        other => other,
+    };
+    let model = M::build(gpu, &recipe.model).map_err(described)?;
+    recipe.check(&model).map_err(described)?;
     restore(&model, &mut tensors).map_err(|e| at(path, e))?;
     match tensors.into_keys().find(|name| !name.ends_with("num_batches_tracked")) {
         Some(name) => {
@@ -200,6 +248,21 @@ pub fn parse<M: Architecture>(
         }
         None => Ok(Checkpoint { model, recipe, attachments }),
     }
+}
+
+/// Refuses tensors that a wrapper of PyTorch has renamed.
+fn refuse_prefix(path: &Path, tensors: &NamedTensors) -> Result<()> {
+    let Some(first) = tensors.keys().next() else { return Ok(()) };
+    for prefix in ["module.", "_orig_mod.", "state_dict.", "model."] {
+        if tensors.keys().all(|name| name.starts_with(prefix)) {
+            let reason = format!(
+                "every tensor's name begins with {prefix:?}, as in {first}: a wrapper of PyTorch adds that; save the \
+                 state_dict of the network inside it"
+            );
+            return Err(Error::file(path, reason));
+        }
+    }
+    Ok(())
 }
 
 /// Takes what belongs to the other keys of the metadata out of the tensors. Files of other programs have keys without tensors,
@@ -245,6 +308,9 @@ fn restore_tensor(place: &Place, tensor: &Tensor, tensors: &mut NamedTensors) ->
     let wanted = file_shape(tensor.shape());
     if found != wanted {
         return Err(bad(format!("has shape {found:?}, but the model needs {wanted:?}")));
+    }
+    if let Some(index) = values.iter().position(|v| *v < 0.0).filter(|_| name.ends_with("running_var")) {
+        return Err(bad(format!("holds a negative variance at index {index}: the file is damaged")));
     }
     if let Some(index) = values.iter().position(|v| !v.is_finite()) {
         return Err(bad(format!("holds a value that is not finite at index {index}: the file is damaged")));

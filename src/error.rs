@@ -115,6 +115,18 @@ pub enum Error {
         /// Number of classes.
         classes: usize,
     },
+    /// Images of a class that the network does not know.
+    #[error(
+        "{data} has images of class {class:?}, which the network does not know: its classes are {known}; rename the class, or leave its images out"
+    )]
+    Classes {
+        /// The data.
+        data: String,
+        /// The class.
+        class: String,
+        /// The classes of the network.
+        known: String,
+    },
     /// A value that was recorded on one tape and used on another.
     #[error("a value of another tape is used here: record it on this tape, or take it as a constant")]
     OtherTape,

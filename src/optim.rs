@@ -43,6 +43,11 @@ impl Sgd {
         Ok(())
     }
 
+    /// Changes its constants from the next step on.
+    pub fn set_rule(&mut self, rule: SgdRule) {
+        self.rule = rule;
+    }
+
     /// The velocities by the names of their parameters, for saving.
     pub fn velocities(&self) -> &[(String, Tensor)] {
         &self.velocities

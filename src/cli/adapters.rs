@@ -18,15 +18,17 @@ pub struct AdaptersArgs {
 
 pub fn run(options: &AdaptersArgs) -> Result<()> {
     let all = adapters();
-    let gpu = options.adapter.open()?;
-    let chosen = gpu.adapter();
+    let opened = options.adapter.open();
+    let index = opened.as_ref().ok().map(|gpu| gpu.adapter().index);
     for adapter in &all {
         if options.json {
             say!("{}", to_json(adapter)?)?;
         } else {
-            print(adapter, adapter.index == chosen.index)?;
+            print(adapter, Some(adapter.index) == index)?;
         }
     }
+    let gpu = opened?;
+    let chosen = gpu.adapter();
     if !options.json {
         let why = if options.adapter.adapter.is_some() {
             "it was asked for"

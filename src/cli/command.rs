@@ -1,5 +1,7 @@
 //! The command line: one subcommand for each thing that the program does.
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 use super::adapters::{self, AdaptersArgs};
@@ -42,18 +44,21 @@ pub enum Command {
 }
 
 impl Command {
+    /// Runs the command; returns the exit code.
+    ///
     /// # Errors
     /// Those of the command.
-    pub fn run(&self) -> Result<()> {
-        match self {
+    pub fn run(&self) -> Result<ExitCode> {
+        let done = match self {
+            Self::Train(options) => return train::run(options),
             Self::Adapters(options) => adapters::run(options),
-            Self::Train(options) => train::run(options),
             Self::Eval(options) => eval::run(options),
             Self::Predict(options) => predict::run(options),
             Self::Robust(command) => robust::run(command),
             Self::Attack(options) => attack::run(options),
             Self::Bench(options) => bench::run(options),
             Self::Shaders(options) => shaders::run(options),
-        }
+        };
+        done.map(|()| ExitCode::SUCCESS)
     }
 }

@@ -34,7 +34,7 @@ pub fn run(options: &EvalArgs) -> Result<()> {
     let gpu = input.adapter.open()?;
     let (network, recipe) = options.lambda.adapt.load(&input.weights, &gpu)?;
     let rule = options.lambda.rule(&network, &recipe)?;
-    let data = input.data.load(Split::Test)?;
+    let data = input.data.load_for(Split::Test, &recipe)?;
     check_fit(network.model(), &data)?;
     let normalization = input.data.normalization(&data, recipe.normalization)?;
     let start = Instant::now();

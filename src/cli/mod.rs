@@ -22,7 +22,8 @@ use clap::Parser;
 
 use command::Arguments;
 
-/// Runs the program. The exit code is 0 if all went well, 1 if it failed, 2 if it was called wrongly.
+/// Runs the program. The exit code is 0 if all went well, 1 if it failed, 2 if it was called wrongly, 130 or 143 if an interrupt
+/// or a request to end stopped a training.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     tracing_subscriber::fmt()
@@ -30,7 +31,7 @@ pub fn main() -> ExitCode {
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .init();
     match arguments.command.run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             report::note(format_args!("sdnet: {error}"));
             ExitCode::FAILURE

@@ -32,7 +32,7 @@ pub(super) fn read_folder(folder: &Path, split: Split) -> Result<Dataset> {
         let label = u16::try_from(class).map_err(|_| Error::file(folder, "has more than 65,536 class folders"))?;
         let inside = folder.join(split_name(split)).join(name);
         if inside.is_dir() {
-            files.extend(entries(&inside)?.into_iter().filter(|path| is_image(path)).map(|path| (path, label)));
+            files.extend(images_of(&inside)?.into_iter().map(|path| (path, label)));
         }
     }
     let pictures = files.iter().map(|(path, _)| decode(path)).collect::<Result<Vec<_>>>()?;
@@ -83,6 +83,23 @@ fn class_names(folder: &Path) -> Result<Vec<String>> {
         }
     }
     Ok(names.into_iter().collect())
+}
+
+/// The images of a class folder, which must hold some, and no folders.
+fn images_of(class: &Path) -> Result<Vec<PathBuf>> {
+    let found = entries(class)?;
+    if let Some(inner) = found.iter().find(|path| path.is_dir()) {
+        let reason = format!("holds a folder, {}: images lie in the class folder itself", inner.display());
+        return Err(Error::file(class, reason));
+    }
+    if let Some(broken) = found.iter().find(|path| !path.exists()) {
+        return Err(Error::file(broken, "is a link to a file that there is not; mend or remove it"));
+    }
+    let images = found.into_iter().filter(|path| is_image(path)).collect::<Vec<_>>();
+    if images.is_empty() {
+        return Err(Error::file(class, "is a class folder without png or jpg images; remove it, or add images"));
+    }
+    Ok(images)
 }
 
 /// What is in a folder, sorted, without hidden entries.
@@ -178,6 +195,24 @@ mod tests {
         assert!(error.contains("odd.png: truncated"), "{error}");
         fs::create_dir_all(dir.path().join("test/a")).unwrap();
         let error = read_folder(dir.path(), Split::Test).unwrap_err().to_string();
-        assert!(error.contains("no png or jpg"), "{error}");
+        assert!(error.contains("without png or jpg"), "{error}");
+    }
+
+    #[test]
+    fn empty_classes_images_one_folder_deeper_and_broken_links_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        grey(dir.path().join("train/a/1.png"), 3, 2, 0);
+        let refusal = || read_folder(dir.path(), Split::Train).unwrap_err().to_string();
+        fs::create_dir(dir.path().join("train/__MACOSX")).unwrap();
+        assert!(refusal().contains("__MACOSX: is a class folder without"), "{}", refusal());
+        fs::remove_dir(dir.path().join("train/__MACOSX")).unwrap();
+        grey(dir.path().join("train/b/deep/1.png"), 3, 2, 0);
+        assert!(refusal().contains("holds a folder") && refusal().contains("deep"), "{}", refusal());
+        fs::remove_dir_all(dir.path().join("train/b")).unwrap();
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink("nowhere", dir.path().join("train/a/2.png")).unwrap();
+            assert!(refusal().contains("2.png: is a link"), "{}", refusal());
+        }
     }
 }

@@ -8,6 +8,8 @@ mod batches;
 mod bundled;
 #[cfg(feature = "files")]
 mod cifar;
+mod classes;
+mod fingerprint;
 #[cfg(feature = "files")]
 mod folder;
 #[cfg(feature = "files")]
@@ -28,7 +30,7 @@ pub use source::{DataSource, load};
 pub use split::Split;
 
 /// Labelled images of one size.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dataset {
     /// What was read: `fashion-mnist`, `fashion-mnist-small`, `cifar10`, `cifar100`, or the folder.
     pub name: String,

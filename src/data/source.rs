@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::bundled::FASHION_CLASSES;
 use super::{Dataset, Split, bundled, cifar, folder, idx};
 use crate::error::{Error, Result};
@@ -10,12 +12,31 @@ use crate::error::{Error, Result};
 const SYSTEM_FASHION: &str = "/usr/share/datasets/fashion-mnist";
 
 /// A data set by name or folder; see [`load`] for the list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct DataSource {
     /// `fashion-mnist`, `fashion-mnist-small`, `cifar10`, `cifar100`, or a folder.
     pub name: String,
     /// Folder that holds the files of a named data set; a folder given as `name` is taken relative to it.
     pub root: Option<PathBuf>,
+}
+
+/// The data sets that go by a name.
+const NAMES: [&str; 4] = ["fashion-mnist", "fashion-mnist-small", "cifar10", "cifar100"];
+
+impl DataSource {
+    /// The same data, found from any working folder.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the working folder is not known.
+    pub fn absolute(&self) -> Result<Self> {
+        let absolute = |path: PathBuf| std::path::absolute(&path).map_err(|e| Error::io(path, e));
+        if NAMES.contains(&self.name.as_str()) {
+            return Ok(Self { root: self.root.clone().map(absolute).transpose()?, ..self.clone() });
+        }
+        let path = self.root.as_ref().map_or_else(|| PathBuf::from(&self.name), |root| root.join(&self.name));
+        Ok(Self { name: absolute(path)?.display().to_string(), root: None })
+    }
 }
 
 /// Reads a split into memory.
@@ -36,7 +57,10 @@ pub fn load(source: &DataSource, split: Split) -> Result<Dataset> {
     let root = source.root.as_deref();
     match source.name.as_str() {
         "fashion-mnist" => fashion(root, Path::new(SYSTEM_FASHION), split),
-        "fashion-mnist-small" => bundled(split),
+        "fashion-mnist-small" => match root {
+            Some(root) => Err(Error::argument("root", root.display(), "fashion-mnist-small is part of the program")),
+            None => bundled(split),
+        },
         "cifar10" => cifar::read(cifar::Kind::Ten, root, split),
         "cifar100" => cifar::read(cifar::Kind::Hundred, root, split),
         name => read_path(&root.map_or_else(|| PathBuf::from(name), |root| root.join(name)), split),

@@ -1,7 +1,9 @@
 //! Files that are whole or not there.
 
+use std::fs::OpenOptions;
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 
@@ -13,23 +15,89 @@ pub fn create_dir(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path).map_err(|e| Error::io(path, e))
 }
 
-/// Writes a file under a temporary name, in the same folder, and renames it: it is whole, or as it was before. Of a link,
-/// the file that it points to is replaced.
+/// Where output to a path goes.
+enum Target {
+    /// A file, or what is to become one; links are followed.
+    File(PathBuf),
+    /// A device or a pipe, which is written straight, since a rename would destroy it.
+    Special,
+}
+
+/// How temporary files begin and end, so that those of a killed program are known.
+const PREFIX: &str = ".sdnet-";
+const SUFFIX: &str = ".part";
+
+/// Age from which a temporary file is taken for one of a program that was killed.
+const STALE: Duration = Duration::from_secs(600);
+
+/// Links in a row before they are taken for a circle.
+const MOST_LINKS: usize = 40;
+
+fn target(path: &Path) -> Result<Target> {
+    let mut target = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let Ok(next) = std::fs::read_link(&target) else { break };
+        target = folder_of(&target).join(next);
+    }
+    match std::fs::metadata(&target) {
+        _ if target.is_symlink() => Err(Error::file(path, "is a link that leads nowhere but to itself; remove it")),
+        Ok(found) if found.is_dir() => Err(Error::file(path, "is a folder; name a file")),
+        Ok(found) if !found.is_file() => Ok(Target::Special),
+        Ok(found) if found.permissions().readonly() => Err(Error::file(path, "is read-only; name another file")),
+        _ if !folder_of(&target).is_dir() => {
+            Err(Error::file(path, format!("there is no folder {}", folder_of(&target).display())))
+        }
+        _ => Ok(Target::File(target)),
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Finds out whether a file can be written, before the work whose result it is to hold, and removes what killed programs have
+/// left beside it. Leaves nothing behind.
 ///
 /// # Errors
-/// [`Error::Io`] names the file; [`Error::File`] where there is no such folder, or something that is no file, which a
-/// rename would destroy.
+/// As [`write_atomic`].
+pub fn check_output(path: &Path) -> Result<()> {
+    let Target::File(target) = target(path)? else { return Ok(()) };
+    remove_stale(folder_of(&target));
+    like_any_new_file().tempfile_in(folder_of(&target)).map(drop).map_err(|e| Error::io(path, e))
+}
+
+/// Removes temporary files that were not written to for a while. That some cannot be removed is no reason to stop.
+fn remove_stale(folder: &Path) {
+    let is_stale = |entry: &std::fs::DirEntry| {
+        let name = entry.file_name();
+        let ours = name.to_str().is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX));
+        let age = || entry.metadata().ok()?.modified().ok()?.elapsed().ok();
+        ours && age().is_some_and(|age| age > STALE)
+    };
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten().filter(is_stale) {
+        let _ = std::fs::remove_file(entry.path());
+    }
+}
+
+/// Writes a file under a temporary name, in the same folder, and renames it: it is whole, or as it was before, and keeps its
+/// permissions. Of a link, the file that it points to is replaced. Devices and pipes are written straight.
+///
+/// # Errors
+/// [`Error::Io`] names the file; [`Error::File`] for a folder, a read-only file, or a file in a folder that there is not.
 pub fn write_atomic(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
-    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    if target.exists() && !target.is_file() {
-        return Err(Error::file(path, "is a folder or a device; name a file"));
-    }
-    let folder = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !folder.is_dir() {
-        return Err(Error::file(path, format!("there is no folder {}", folder.display())));
-    }
     let io = |e| Error::io(path, e);
-    let mut aside = like_any_new_file().tempfile_in(folder).map_err(io)?;
+    let target = match target(path)? {
+        Target::File(target) => target,
+        Target::Special => {
+            let mut writer = BufWriter::new(OpenOptions::new().write(true).open(path).map_err(io)?);
+            fill(&mut writer)?;
+            return writer.flush().map_err(io);
+        }
+    };
+    let mut aside = like_any_new_file().tempfile_in(folder_of(&target)).map_err(io)?;
+    if let Ok(before) = std::fs::metadata(&target) {
+        aside.as_file().set_permissions(before.permissions()).map_err(io)?;
+    }
     let mut writer = BufWriter::new(&mut aside);
     fill(&mut writer)?;
     writer.flush().map_err(io)?;
@@ -50,6 +118,7 @@ pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
 /// Temporary files are private (0600); results have the permissions of any new file, less the umask.
 fn like_any_new_file() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
+    builder.prefix(PREFIX).suffix(SUFFIX);
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder
@@ -82,10 +151,58 @@ mod tests {
         assert!(link.is_symlink());
         let refusal = |path: &Path| write_bytes(path, b"new").unwrap_err().to_string();
         assert!(refusal(folder.path()).contains("name a file"));
-        let socket = folder.path().join("socket");
-        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-        assert!(refusal(&socket).contains("name a file"));
+        let dangling = folder.path().join("dangling");
+        std::os::unix::fs::symlink("later", &dangling).unwrap();
+        write_bytes(&dangling, b"new").unwrap();
+        assert!(dangling.is_symlink() && folder.path().join("later").is_file());
+        let circle = folder.path().join("circle");
+        std::os::unix::fs::symlink("circle", &circle).unwrap();
+        write_bytes(&circle, b"new").unwrap_err();
+        assert!(circle.is_symlink());
         assert!(refusal(&folder.path().join("none/file")).contains("there is no folder"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn private_files_stay_private_and_read_only_ones_as_they_are() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        std::fs::write(&path, "old").unwrap();
+        let mode = |mode| std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        mode(0o600);
+        write_bytes(&path, b"new").unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        mode(0o400);
+        for refused in [check_output(&path), write_bytes(&path, b"newer")] {
+            assert!(refused.unwrap_err().to_string().contains("read-only"));
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn devices_stay_devices() {
+        use std::os::unix::fs::FileTypeExt;
+        let null = Path::new("/dev/null");
+        check_output(null).unwrap();
+        write_bytes(null, b"gone").unwrap();
+        assert!(std::fs::metadata(null).unwrap().file_type().is_char_device());
+        assert!(matches!(write_bytes(Path::new("/dev/full"), b"more"), Err(Error::Io { .. })));
+    }
+
+    #[test]
+    fn what_a_killed_program_left_is_removed_once_it_is_old() {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, young) = (folder.path().join(".sdnet-a.part"), folder.path().join(".sdnet-b.part"));
+        for path in [&old, &young] {
+            std::fs::write(path, "half").unwrap();
+        }
+        let long_ago = std::time::SystemTime::now() - 2 * STALE;
+        std::fs::File::options().write(true).open(&old).unwrap().set_modified(long_ago).unwrap();
+        check_output(&folder.path().join("out")).unwrap();
+        assert!(!old.exists() && young.exists());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "the check itself leaves nothing");
     }
 
     #[test]

@@ -58,29 +58,6 @@ pub fn read_npy(path: &Path) -> Result<(Vec<usize>, Vec<f32>)> {
     }
 }
 
-/// Reads an array of integers of any size: its shape, and its elements in C order.
-///
-/// # Errors
-/// Those of [`read_array`], and [`Error::File`] for values that are no integers, or too large for an i64.
-pub(crate) fn read_integers(path: &Path) -> Result<(Vec<usize>, Vec<i64>)> {
-    let raw = Raw::read(path)?;
-    let values = match raw.element.as_str() {
-        "u1" => raw.values(|[byte]| byte.into()),
-        "i1" => raw.values(|bytes| i8::from_le_bytes(bytes).into()),
-        "u2" => raw.values(|bytes| u16::from_le_bytes(bytes).into()),
-        "i2" => raw.values(|bytes| i16::from_le_bytes(bytes).into()),
-        "u4" => raw.values(|bytes| u32::from_le_bytes(bytes).into()),
-        "i4" => raw.values(|bytes| i32::from_le_bytes(bytes).into()),
-        "i8" => raw.values(i64::from_le_bytes),
-        "u8" => raw.values(|bytes| i64::try_from(u64::from_le_bytes(bytes)).unwrap_or(i64::MAX)),
-        other => {
-            let reason = format!("holds values of type {other} where integers are needed; save array.astype('int64')");
-            return Err(Error::file(path, reason));
-        }
-    };
-    Ok((raw.shape, values))
-}
-
 /// What to do with an array of another type. `element` is NumPy's code without the byte order.
 fn refusal(element: &str) -> String {
     let what = match element.as_bytes().first() {
@@ -266,24 +243,6 @@ mod tests {
         assert_eq!(array, Array { shape: vec![2, 3, 4], values: Values::Bytes(wanted) });
         let empty = read(&npy("<f4", "True", "(2, 0)", &[]), read_npy).unwrap();
         assert_eq!(empty, (vec![2, 0], vec![]));
-    }
-
-    #[test]
-    fn integers_of_every_size_are_read() {
-        for (descr, data) in [
-            ("|u1", vec![7, 200]),
-            ("<i2", vec![7, 0, 200, 0]),
-            (">u2", vec![0, 7, 0, 200]),
-            ("<u4", vec![7, 0, 0, 0, 200, 0, 0, 0]),
-            (">i4", vec![0, 0, 0, 7, 0, 0, 0, 200]),
-            ("<i8", [7_i64.to_le_bytes(), 200_i64.to_le_bytes()].concat()),
-            (">u8", [7_u64.to_be_bytes(), 200_u64.to_be_bytes()].concat()),
-        ] {
-            assert_eq!(read(&npy(descr, "False", "(2,)", &data), read_integers).unwrap(), (vec![2], vec![7, 200]));
-        }
-        assert_eq!(read(&npy("|i1", "False", "(1,)", &[255]), read_integers).unwrap().1, [-1]);
-        let error = read(&npy("<f4", "False", "(1,)", &[0; 4]), read_integers).unwrap_err().to_string();
-        assert!(error.contains("f4") && error.contains("int64"), "{error}");
     }
 
     #[test]

@@ -33,6 +33,11 @@ pub fn read_safetensors(path: &Path) -> Result<TensorFile> {
 /// # Errors
 /// [`Error::File`] for bytes that are cut short or something else.
 pub fn parse_safetensors(path: &Path, bytes: &[u8]) -> Result<TensorFile> {
+    if bytes.starts_with(b"PK") || bytes.starts_with(b"\x80\x02") {
+        let reason = "is a PyTorch file (a zip archive or a pickle), not a safetensors file: in PyTorch, save the state_dict \
+                      with safetensors.torch.save_file";
+        return Err(Error::file(path, reason));
+    }
     let bad = |e: safetensors::SafeTensorError| {
         Error::file(path, format!("is cut short or not a safetensors file ({e}); fetch or train it again"))
     };

@@ -65,13 +65,17 @@ pub(super) async fn choose(wanted: Option<&str>) -> Result<(wgpu::Adapter, Adapt
     let mut all = enumerate().await;
     let names = all.iter().map(|(_, r)| format!("{} (index {})", r.name, r.index)).collect::<Vec<_>>();
     let found = match wanted {
-        Some(wanted) => all.iter().position(|(_, r)| matches(r, wanted)),
+        Some(wanted) => position(wanted, all.iter().map(|(_, r)| r.name.as_str())),
         None => (0..all.len()).min_by_key(|&i| rank(&all[i].1)),
     };
     found.map(|i| all.swap_remove(i)).ok_or_else(|| Error::NoAdapter {
         wanted: wanted.map(str::to_owned),
         available: if names.is_empty() { "there is none".into() } else { format!("found {}", names.join(", ")) },
-        hint: install_hint(),
+        hint: if names.is_empty() {
+            install_hint()
+        } else {
+            "Name one of these, by its index or a part of its name".into()
+        },
     })
 }
 
@@ -86,11 +90,12 @@ pub(super) fn limits(adapter: &wgpu::Adapter, baseline: bool) -> wgpu::Limits {
     limits
 }
 
-fn matches(report: &AdapterReport, wanted: &str) -> bool {
-    match wanted.parse::<usize>() {
-        Ok(index) => report.index == index,
-        Err(_) => report.name.to_lowercase().contains(&wanted.to_lowercase()),
-    }
+/// The adapter that `wanted` stands for: its index where there is one of that index, else a part of its name, since names hold
+/// numbers too.
+fn position<'a>(wanted: &str, names: impl ExactSizeIterator<Item = &'a str>) -> Option<usize> {
+    let (count, part) = (names.len(), wanted.to_lowercase());
+    let index = wanted.parse::<usize>().ok().filter(|index| *index < count);
+    index.or_else(|| names.into_iter().position(|name| name.to_lowercase().contains(&part)))
 }
 
 /// Discrete before integrated before virtual before CPU; equals keep the order of the list.
@@ -142,5 +147,17 @@ impl AdapterReport {
             lanes,
             schedule: Schedule::of(info.device_type == wgpu::DeviceType::Cpu, lanes),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::position;
+
+    #[test]
+    fn a_number_is_an_index_only_where_there_is_one() {
+        let find = |wanted| position(wanted, ["GeForce RTX 4090", "llvmpipe (256 bits)"].into_iter());
+        assert_eq!([find("0"), find("1"), find("4090"), find("256"), find("LLVM")], [0, 1, 0, 1, 1].map(Some));
+        assert_eq!([find("7"), find("radeon")], [None, None]);
     }
 }

@@ -131,6 +131,9 @@ impl ModelConfig {
                 return Err(Error::argument(name, value, "must be 1 to 65536"));
             }
         }
+        if self.iterations > 10_000 {
+            return Err(Error::argument("iterations", self.iterations, "must be 1 to 10000"));
+        }
         if !self.shortcut && self.kind != Kind::SdnetAll {
             return Err(Error::argument("shortcut", false, "only sdnet-all networks can lack shortcuts"));
         }

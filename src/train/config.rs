@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::checks::check_not_negative;
-use crate::data::Augment;
+use crate::data::{Augment, DataSource};
 use crate::error::{Error, Result};
 use crate::ops::SgdRule;
 use crate::optim::RateSchedule;
@@ -32,6 +32,9 @@ pub struct TrainConfig {
     pub shuffle: bool,
     /// Stop after this many steps in all.
     pub steps: Option<usize>,
+    /// Where the images come from, for programs that continue the training. The trainer itself is given the images.
+    #[serde(default)]
+    pub source: Option<DataSource>,
 }
 
 impl Default for TrainConfig {
@@ -47,6 +50,7 @@ impl Default for TrainConfig {
             augment: None,
             shuffle: true,
             steps: None,
+            source: None,
         }
     }
 }
@@ -55,11 +59,18 @@ impl TrainConfig {
     /// # Errors
     /// [`Error::Argument`] names the value that is outside its range.
     pub(super) fn check(&self) -> Result<()> {
+        if self.epochs == 0 || self.steps == Some(0) {
+            let name = if self.epochs == 0 { "epochs" } else { "steps" };
+            return Err(Error::argument(name, 0, "must be at least 1"));
+        }
         if self.batch == 0 {
             return Err(Error::argument("batch", 0, "at least one image a step is needed"));
         }
         check_not_negative("learning_rate", self.learning_rate)?;
         check_not_negative("momentum", self.momentum)?;
+        if self.momentum >= 1.0 {
+            return Err(Error::argument("momentum", self.momentum, "must be less than 1, or velocities never fall"));
+        }
         check_not_negative("weight_decay", self.weight_decay)
     }
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::{EpochRecord, Progress, STEPS_IN_FLIGHT, Tally, TrainConfig, TrainStep, evaluate};
-use crate::checkpoint::{self, Attachment, Attachments, Checkpoint, Recipe};
+use crate::checkpoint::{self, Attachment, Attachments, Checkpoint, Recipe, TRAINING};
 use crate::data::{Dataset, Normalization, epoch_order, fill_batch};
 use crate::error::{Error, Result};
 use crate::files::NamedTensors;
@@ -16,9 +16,6 @@ use crate::gpu::{Gpu, Pending};
 use crate::layers::sparse_layers;
 use crate::models::{Architecture, Network};
 use crate::tensor::Tensor;
-
-/// The name of the attachment that holds unfinished training.
-const TRAINING: &str = "training";
 
 #[derive(Serialize, Deserialize)]
 struct State {
@@ -78,7 +75,7 @@ impl<M: Architecture> Trainer<M> {
     /// # Errors
     /// [`Error::File`] and [`Error::Weights`] where the file is not a saved training.
     pub fn resume(gpu: &Gpu, path: &Path) -> Result<Self> {
-        let Checkpoint { model, recipe, mut attachments } = checkpoint::load(path, gpu, None)?;
+        let Checkpoint { model, recipe, mut attachments } = checkpoint::read(path, gpu, None)?;
         let Some(Attachment { json, mut tensors }) = attachments.remove(TRAINING) else {
             return Err(Error::file(path, "is not a saved training"));
         };
@@ -119,9 +116,26 @@ impl<M: Architecture> Trainer<M> {
         &self.recipe
     }
 
-    /// Changes the number of steps after which it stops.
-    pub fn set_steps(&mut self, steps: Option<usize>) {
-        self.config.steps = steps;
+    /// Changes how it trains from the next step on.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a value outside its range, or one that cannot change once training has begun: the batch, the
+    /// seed, the augmentation and the order of the images.
+    pub fn set_config(&mut self, config: TrainConfig) -> Result<()> {
+        config.check()?;
+        let (old, new) = (&self.config, &config);
+        let fixed = [
+            ("batch", old.batch == new.batch),
+            ("seed", old.seed == new.seed),
+            ("augment", old.augment == new.augment),
+            ("shuffle", old.shuffle == new.shuffle),
+        ];
+        if let Some((name, _)) = fixed.iter().find(|(_, same)| !same).filter(|_| self.progress.step > 0) {
+            return Err(Error::argument(name, "another value", "cannot change in the course of a training"));
+        }
+        self.step.optimizer.set_rule(config.rule());
+        self.config = config;
+        Ok(())
     }
 
     /// The configuration of the training.
@@ -154,10 +168,11 @@ impl<M: Architecture> Trainer<M> {
         checkpoint::save(path, &self.model, &self.recipe, &attachments)
     }
 
-    /// Trains until the end, or until `stop` says so, which is asked after each step.
+    /// Trains until the end, or until `stop` says so, which is asked after each step. An epoch shows every image once; its last
+    /// batch may be smaller than the others.
     ///
     /// # Errors
-    /// [`Error::Shape`] where the data do not fit the network, [`Error::NotFinite`] where the loss is not a number any
+    /// [`Error::Argument`] for other images than those that a resumed training began with, [`Error::Shape`] where the data do not fit the network, [`Error::NotFinite`] where the loss is not a number any
     /// more, and whatever `watch` or the device report.
     pub fn run(
         &mut self,
@@ -171,16 +186,33 @@ impl<M: Architecture> Trainer<M> {
             return Err(Error::argument("data", &train.name, "holds no images"));
         }
         self.normalization(train).check(train.channels)?;
-        let steps = train.len() / batch;
+        self.recognise(train)?;
+        let steps = train.len().div_ceil(batch);
         while self.progress.epoch < self.config.epochs && !self.out_of_steps() {
-            let started = (Instant::now(), self.progress.step_of_epoch);
+            let started = (Instant::now(), self.progress.tally.samples);
             let finished = self.epoch(train, batch, steps, stop, watch)?;
             if !finished {
                 return Ok(());
             }
-            let images = (self.progress.step_of_epoch - started.1) * batch;
+            let images = self.progress.tally.samples - started.1;
             self.finish_epoch(test, images as f64 / started.0.elapsed().as_secs_f64(), steps, watch)?;
         }
+        Ok(())
+    }
+
+    /// Demands the images that the training began with, which the recipe remembers.
+    fn recognise(&mut self, train: &Dataset) -> Result<()> {
+        let fingerprint = Some(train.fingerprint());
+        if self.progress.step > 0 && self.recipe.fingerprint.is_some() && self.recipe.fingerprint != fingerprint {
+            let reason = format!(
+                "these are not the {} images that the training began with ({} images now): a training goes on with the same \
+                 images only; start a new one from its weights instead",
+                self.recipe.data,
+                train.len()
+            );
+            return Err(Error::argument("data", &train.name, reason));
+        }
+        self.recipe.fingerprint = fingerprint;
         Ok(())
     }
 
@@ -201,7 +233,7 @@ impl<M: Architecture> Trainer<M> {
         let epoch = self.progress.epoch;
         let normalization = self.normalization(train);
         let order = epoch_order(train.len(), seed, epoch as u64, shuffle);
-        let plan = order.chunks_exact(batch).skip(self.progress.step_of_epoch);
+        let plan = order.chunks(batch).skip(self.progress.step_of_epoch);
         std::thread::scope(|scope| {
             let (sender, batches) = sync_channel(2);
             scope.spawn(move || {
@@ -215,33 +247,36 @@ impl<M: Architecture> Trainer<M> {
             let mut flight = VecDeque::new();
             let mut stopped = false;
             for (pixels, labels) in batches {
-                let x = Tensor::from_slice(self.gpu(), &[batch, train.height, train.width, train.channels], &pixels)?;
-                flight.push_back(self.step(&x, &labels, steps)?.read()?);
+                let x = Tensor::from_slice(
+                    self.gpu(),
+                    &[labels.len(), train.height, train.width, train.channels],
+                    &pixels,
+                )?;
+                flight.push_back((self.step(&x, &labels, steps)?.read()?, labels.len()));
                 self.progress.step += 1;
                 self.progress.step_of_epoch += 1;
                 stopped = stop() || self.out_of_steps();
                 let keep = if stopped { 0 } else { STEPS_IN_FLIGHT };
-                self.wait_for(&mut flight, keep, batch, steps, watch)?;
+                self.wait_for(&mut flight, keep, steps, watch)?;
                 if stopped {
                     break;
                 }
             }
-            self.wait_for(&mut flight, 0, batch, steps, watch)?;
-            Ok(!stopped || self.progress.step_of_epoch == steps || self.out_of_steps())
+            self.wait_for(&mut flight, 0, steps, watch)?;
+            Ok(!stopped || self.progress.step_of_epoch >= steps || self.out_of_steps())
         })
     }
 
     /// Waits until at most `keep` steps are in flight.
     fn wait_for(
         &mut self,
-        flight: &mut VecDeque<Pending>,
+        flight: &mut VecDeque<(Pending, usize)>,
         keep: usize,
-        batch: usize,
         steps: usize,
         watch: &mut dyn FnMut(&mut Self, Event) -> Result<()>,
     ) -> Result<()> {
         while flight.len() > keep {
-            let Some(pending) = flight.pop_front() else { break };
+            let Some((pending, samples)) = flight.pop_front() else { break };
             let metrics = pending.wait()?;
             if !metrics[0].is_finite() {
                 return Err(Error::NotFinite {
@@ -251,7 +286,7 @@ impl<M: Architecture> Trainer<M> {
                     hint: "train at a smaller learning rate".into(),
                 });
             }
-            self.progress.tally.add(&metrics, batch);
+            self.progress.tally.add(&metrics, samples);
             watch(self, Event::Step { steps })?;
         }
         Ok(())
@@ -280,7 +315,7 @@ impl<M: Architecture> Trainer<M> {
         let best = self.progress.history.iter().all(|r| r.test_accuracy < record.test_accuracy);
         self.progress.history.push(record.clone());
         // An epoch that ended early, at the last step allowed, can be continued.
-        if self.progress.step_of_epoch == steps {
+        if self.progress.step_of_epoch >= steps {
             self.progress.epoch += 1;
             self.progress.step_of_epoch = 0;
             self.progress.tally = Tally::default();

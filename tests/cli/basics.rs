@@ -3,8 +3,8 @@
 use crate::harness::*;
 
 #[test]
-fn a_missing_adapter_names_the_package_to_install() {
-    refuses(&["adapters", "--adapter", "no such card"], &["no such card", "mesa-vulkan-drivers", "dnf", "pacman"]);
+fn a_missing_adapter_names_those_that_there_are() {
+    refuses(&["adapters", "--adapter", "no such card"], &["no such card", "(index 0)", "by its index or a part"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod attack;
 mod basics;
 mod bench;
+mod field;
 mod harness;
 mod predict;
 mod robust;

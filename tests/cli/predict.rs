@@ -27,6 +27,34 @@ fn predict_gives_the_golden_logits() {
 }
 
 #[test]
+fn bytes_are_normalised_as_the_weights_say_and_raw_pixels_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (weights, bytes) = ("assets/sdnet18-fashion.safetensors", (0..784).map(|i| (i * 37 % 256) as u8));
+    let bytes = bytes.collect::<Vec<_>>();
+    let file = |name: &str, descr: &str, data: &[u8]| {
+        let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (1, 1, 28, 28), }}\n");
+        let head = [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes()].concat();
+        let path = at(folder.path(), name);
+        std::fs::write(&path, [&head[..], data].concat()).unwrap();
+        path
+    };
+    let floats = |scale: f32| bytes.iter().flat_map(|b| (f32::from(*b) / scale).to_le_bytes()).collect::<Vec<_>>();
+    let predict = |input: &str| {
+        let output = at(folder.path(), "y.npy");
+        succeeds(&["predict", "--weights", weights, "--input", input, "--output", &output]);
+        read_npy(Path::new(&output)).unwrap().1
+    };
+    let std = read_safetensors(Path::new(weights)).unwrap().metadata["sdnet"].clone();
+    let std = serde_json::from_str::<serde_json::Value>(&std).unwrap()["normalization"]["std"][0].as_f64().unwrap();
+    let (of_bytes, of_floats) =
+        (predict(&file("b.npy", "|u1", &bytes)), predict(&file("f.npy", "<f4", &floats(255.0 * std as f32))));
+    assert!(of_bytes.iter().zip(&of_floats).all(|(a, b)| (a - b).abs() < 1e-3), "{of_bytes:?} {of_floats:?}");
+    let (raw, output) = (file("raw.npy", "<f4", &floats(1.0)), at(folder.path(), "never.npy"));
+    let words = ["raw.npy", "whole numbers", "uint8"];
+    refuses(&["predict", "--weights", weights, "--input", &raw, "--output", &output], &words);
+}
+
+#[test]
 fn predict_refuses_bad_files_by_name_and_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let weights = foreign_weights(folder.path(), "sdnet18_narrow");

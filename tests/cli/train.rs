@@ -73,7 +73,12 @@ fn an_interrupt_saves_and_leaves_cleanly_and_resuming_changes_nothing() {
     succeeds(&[&flags[..], &[&whole]].concat());
 
     let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("sdnet"));
-    child.args(flags).arg(&parts).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null());
+    child
+        .args(flags)
+        .arg(&parts)
+        .arg("--json")
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
     let child = child.spawn().unwrap();
     // There are metrics after the first epoch; the signal arrives well before the other four are over.
     let start = std::time::Instant::now();
@@ -83,9 +88,12 @@ fn an_interrupt_saves_and_leaves_cleanly_and_resuming_changes_nothing() {
     }
     std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     let output = child.wait_with_output().unwrap();
-    assert!(output.status.success());
-    assert!(text(&output.stdout).contains("`--resume` goes on"), "{}", text(&output.stdout));
-    succeeds(&["train", "--data", &data, "--out", &parts, "--resume"]);
+    assert_eq!(output.status.code(), Some(130));
+    assert!(text(&output.stderr).contains("`--resume` goes on"), "{}", text(&output.stderr));
+    for line in text(&output.stdout).lines() {
+        serde_json::from_str::<serde_json::Value>(line).unwrap();
+    }
+    succeeds(&["train", "--out", &parts, "--resume"]);
     assert_same_end(&whole, &parts);
 }
 
@@ -102,6 +110,8 @@ fn training_refuses_what_cannot_work() {
     run(&["--std", "0"], &["std"]);
     run(&["--no-shortcut"], &["shortcut"]);
     run(&["--resume"], &["training.safetensors"]);
+    run(&["--momentum", "1"], &["momentum"]);
+    run(&["--epochs", "0"], &["epochs"]);
     // A batch whose activations exceed what one buffer may hold.
     run(
         &["--batch", "10000", "--width", "64"],

@@ -1,9 +1,11 @@
 //! Which images, and how their pixels are normalised.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::checkpoint::Recipe;
+use crate::cli::report::note;
 use crate::data::{DataSource, Dataset, Normalization, Split, load};
 use crate::error::{Error, Result};
 
@@ -11,9 +13,9 @@ use crate::error::{Error, Result};
 #[derive(Debug, Args)]
 pub struct DataArgs {
     /// Data set: fashion-mnist, fashion-mnist-small (the bundled subset), cifar10, cifar100, or a folder that holds IDX
-    /// files or one folder of images per class
-    #[arg(long, value_name = "NAME|FOLDER", default_value = "fashion-mnist")]
-    pub data: String,
+    /// files or one folder of images per class [default: what the network was trained on; for a new one, fashion-mnist]
+    #[arg(long, value_name = "NAME|FOLDER")]
+    pub data: Option<String>,
     /// Folder that holds the files of the named data set
     #[arg(long, value_name = "FOLDER")]
     pub root: Option<PathBuf>,
@@ -28,10 +30,29 @@ pub struct DataArgs {
 }
 
 impl DataArgs {
+    /// What the flags say, else what is recorded, else fashion-mnist.
+    pub fn source(&self, recorded: Option<&DataSource>) -> DataSource {
+        let recorded = recorded.filter(|_| self.data.is_none());
+        let name = self.data.clone().or(recorded.map(|source| source.name.clone()));
+        let root = self.root.clone().or(recorded.and_then(|source| source.root.clone()));
+        DataSource { name: name.unwrap_or_else(|| "fashion-mnist".into()), root }
+    }
+
+    /// Images for a network from a file, with their labels in its numbering.
+    ///
     /// # Errors
-    /// Those of [`load`].
-    pub fn load(&self, split: Split) -> Result<Dataset> {
-        load(&DataSource { name: self.data.clone(), root: self.root.clone() }, split)
+    /// Those of [`load`]; [`Error::Classes`] for images of a class that the network does not know.
+    pub fn load_for(&self, split: Split, recipe: &Recipe) -> Result<Dataset> {
+        let recorded = DataSource { name: recipe.data.clone(), root: None };
+        let recorded = (!recipe.data.is_empty()).then_some(recorded);
+        let data = load(&self.source(recorded.as_ref()), split)?.in_classes(&recipe.class_names)?;
+        if let Some([height, width]) = recipe.size.filter(|size| *size != [data.height, data.width]) {
+            note(format_args!(
+                "note: the network was trained on images of {height}x{width} pixels; those of {} have {}x{}",
+                data.name, data.height, data.width
+            ));
+        }
+        Ok(data)
     }
 
     /// `--mean` and `--std` where they are given, else what the weights file has recorded, else the usual values for the
@@ -47,6 +68,16 @@ impl DataArgs {
         normalization.check(data.channels)?;
         Ok(normalization)
     }
+}
+
+/// Demands that another network numbers its classes as these data are labelled.
+///
+/// # Errors
+/// [`Error::Argument`] with this flag.
+pub fn check_classes(flag: &'static str, path: &Path, recipe: &Recipe, data: &Dataset) -> Result<()> {
+    let same = data.in_classes(&recipe.class_names).is_ok_and(|theirs| theirs.labels == data.labels);
+    let reason = "has other classes than the network, or the same in another order";
+    if same { Ok(()) } else { Err(Error::argument(flag, path.display(), reason)) }
 }
 
 /// One number for each channel, where any are given.

@@ -32,14 +32,14 @@ pub struct AdaptArgs {
     /// recalibrated for, or all]
     #[arg(long, value_name = "LAYER[,..]", value_delimiter = ',')]
     pub layers: Vec<String>,
-    /// Batch-norm statistics at another lambda, if the file has been recalibrated
-    #[arg(long, value_parser = one_of::<Statistics>(shown_statistics()), default_value_t = Statistics::Own)]
-    pub statistics: Statistics,
+    /// Batch-norm statistics at another lambda, if the file has been recalibrated [default: own]
+    #[arg(long, value_parser = one_of::<Statistics>(shown_statistics()))]
+    pub statistics: Option<Statistics>,
     /// Clip pixels that are farther than this from what the first layer makes of them: clean (the distance within which 99
     /// of 100 pixels of clean images lie), off, or a number in units of normalised pixels. Only for files that have been
-    /// recalibrated, and not where the network runs as it was trained
-    #[arg(long, value_name = "clean|off|NUMBER", default_value = "clean", allow_negative_numbers = true)]
-    pub clip: String,
+    /// recalibrated, and not where the network runs as it was trained [default: clean]
+    #[arg(long, value_name = "clean|off|NUMBER", allow_negative_numbers = true)]
+    pub clip: Option<String>,
     /// Use the statistics of the training at every lambda and clip nothing, as the published code does
     #[arg(long, conflicts_with_all = ["statistics", "clip"])]
     pub no_recalibrate: bool,
@@ -62,7 +62,11 @@ impl AdaptArgs {
     /// recalibrated for.
     pub fn load(&self, weights: &WeightsArgs, gpu: &Gpu) -> Result<(Adapted<Network>, Recipe)> {
         let (mut network, recipe) = weights.load(gpu)?;
-        network.set_statistics(if self.no_recalibrate { Statistics::Trained } else { self.statistics });
+        network.set_statistics(if self.no_recalibrate {
+            Statistics::Trained
+        } else {
+            self.statistics.unwrap_or_default()
+        });
         if let Some(layers) = layers(&self.layers) {
             let before = network.recalibration().map(|r| r.layers.join(", "));
             network.set_lambda_layers(&layers)?;
@@ -75,9 +79,21 @@ impl AdaptArgs {
         Ok((network, recipe))
     }
 
+    /// The first flag that is given, by name.
+    fn first_given(&self) -> Option<&'static str> {
+        let given = [
+            ("layers", !self.layers.is_empty()),
+            ("statistics", self.statistics.is_some()),
+            ("clip", self.clip.is_some()),
+            ("no-recalibrate", self.no_recalibrate),
+        ];
+        given.into_iter().find(|(_, given)| *given).map(|(name, _)| name)
+    }
+
     /// What `--clip` means for this network.
     fn clip(&self, network: &Adapted<Network>) -> Result<Option<f32>> {
-        match (&*self.clip, self.clip.parse::<f32>()) {
+        let given = self.clip.as_deref().unwrap_or("clean");
+        match (given, given.parse::<f32>()) {
             _ if self.no_recalibrate => Ok(None),
             ("off", _) => Ok(None),
             ("clean", _) => Ok(network.recalibration().map(|r| r.clean.limit)),
@@ -87,7 +103,7 @@ impl AdaptArgs {
                 "the file has not been recalibrated: run `sdnet robust recalibrate` first",
             )),
             (_, Ok(limit)) if limit.is_finite() && limit >= 0.0 => Ok(Some(limit)),
-            _ => Err(Error::argument("clip", &self.clip, "must be clean, off, or a number that is not negative")),
+            _ => Err(Error::argument("clip", given, "must be clean, off, or a number that is not negative")),
         }
     }
 }
@@ -96,9 +112,13 @@ impl LambdaArgs {
     /// The rule for this network.
     ///
     /// # Errors
-    /// As [`rule`].
+    /// As [`rule`]; [`Error::Argument`] for a flag that has no effect without `--lambda`.
     pub fn rule(&self, network: &Adapted<Network>, recipe: &Recipe) -> Result<LambdaRule> {
-        self.lambda.as_deref().map_or(Ok(LambdaRule::Trained), |text| rule(text, network, recipe))
+        match (&self.lambda, self.adapt.first_given()) {
+            (Some(text), _) => rule(text, network, recipe),
+            (None, None) => Ok(LambdaRule::Trained),
+            (None, Some(flag)) => Err(Error::argument(flag, "given", "has no effect without --lambda")),
+        }
     }
 }
 
@@ -107,6 +127,10 @@ impl LambdaArgs {
 /// # Errors
 /// [`Error::Argument`] for a text that is neither a number nor a rule, or a rule that the file has no fit for.
 pub fn rule(text: &str, network: &Adapted<Network>, recipe: &Recipe) -> Result<LambdaRule> {
+    if network.trained_lambda().is_none() {
+        let reason = format!("{} has no sparse coding layer, and so no lambda", network.model().name());
+        return Err(Error::argument("lambda", text, reason));
+    }
     let free = LambdaRule::label_free(recipe.model.lambda);
     let calibration = || Calibration::of(recipe);
     let rule = match (text, text.strip_prefix("auto-"), text.parse::<f32>()) {

@@ -9,7 +9,7 @@ mod values;
 mod weights;
 
 pub use adapter::AdapterArgs;
-pub use data::DataArgs;
+pub use data::{DataArgs, check_classes};
 pub use input::InputArgs;
 pub use lambda::{AdaptArgs, LambdaArgs, layers, rule};
 pub use model::ModelArgs;

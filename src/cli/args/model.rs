@@ -3,54 +3,98 @@
 use clap::Args;
 
 use super::values::one_of;
-use crate::error::Result;
-use crate::models::{ModelConfig, Stem};
+use crate::error::{Error, Result};
+use crate::models::{Kind, ModelConfig, Stem};
 use crate::solver::Solver;
 
 /// A network to be made.
 #[derive(Debug, Args)]
 pub struct ModelArgs {
-    /// Network: resnet18, resnet34, sdnet18, sdnet34, sdnet18-all or sdnet34-all
-    #[arg(long, default_value = "sdnet18")]
-    pub model: String,
-    /// Channels of the first layer
-    #[arg(long, default_value_t = 64)]
-    pub width: usize,
-    /// First layers of the network: cifar for images of about 32 pixels, imagenet for about 224
-    #[arg(long, value_parser = one_of::<Stem>(Stem::ALL.map(Stem::name)), default_value_t = Stem::Cifar)]
-    pub stem: Stem,
+    /// Network: resnet18, resnet34, sdnet18, sdnet34, sdnet18-all or sdnet34-all [default: sdnet18]
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Channels of the first layer [default: 64]
+    #[arg(long, value_name = "N")]
+    pub width: Option<usize>,
+    /// First layers of the network: cifar for images of about 32 pixels, imagenet for about 224 [default: cifar]
+    #[arg(long, value_parser = one_of::<Stem>(Stem::ALL.map(Stem::name)))]
+    pub stem: Option<Stem>,
     /// Leave out the shortcuts around blocks (sdnet-all networks only)
     #[arg(long)]
     pub no_shortcut: bool,
-    /// Iterations of every sparse coding layer
-    #[arg(long, default_value_t = 2)]
-    pub iterations: usize,
-    /// Weight of the l1 term
-    #[arg(long, default_value_t = 0.1)]
-    pub lambda: f32,
-    /// Weight of the elastic-net term
-    #[arg(long, default_value_t = 0.0)]
-    pub mu: f32,
-    /// Solver of the sparse coding layers
-    #[arg(long, value_parser = one_of::<Solver>(Solver::ALL.map(Solver::name)), default_value_t = Solver::Fista)]
-    pub solver: Solver,
+    /// Iterations of every sparse coding layer [default: 2]
+    #[arg(long, value_name = "N")]
+    pub iterations: Option<usize>,
+    /// Weight of the l1 term [default: 0.1]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub lambda: Option<f32>,
+    /// Weight of the elastic-net term [default: 0]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub mu: Option<f32>,
+    /// Solver of the sparse coding layers [default: fista]
+    #[arg(long, value_parser = one_of::<Solver>(Solver::ALL.map(Solver::name)))]
+    pub solver: Option<Solver>,
 }
 
 impl ModelArgs {
+    /// A new network.
+    ///
     /// # Errors
-    /// [`crate::error::Error::Argument`] for an unknown name.
+    /// [`Error::Argument`] for an unknown name, or for values of sparse coding layers where there are none.
     pub fn config(&self, in_channels: usize, classes: usize) -> Result<ModelConfig> {
+        let named = ModelConfig::named(self.model.as_deref().unwrap_or("sdnet18"))?;
+        self.applied_to(ModelConfig { in_channels, classes, ..named })
+    }
+
+    /// A network from a file, with another lambda and other iterations where the flags say so.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a flag that contradicts the weights, such as another width.
+    pub fn applied_to_weights(&self, recorded: &ModelConfig) -> Result<ModelConfig> {
+        let changed = self.applied_to(recorded.clone())?;
+        let structure =
+            |c: &ModelConfig| [("model", c.name()), ("width", c.width.to_string()), ("stem", c.stem.to_string())];
+        let model = self.model.as_deref().map(ModelConfig::named).transpose()?.map(|named| named.name());
+        if let Some(name) = model.filter(|name| *name != recorded.name()) {
+            return Err(differs("model", &name, &recorded.name()));
+        }
+        for ((flag, wanted), (_, found)) in structure(&changed).iter().zip(structure(recorded)) {
+            if *wanted != found {
+                return Err(differs(flag, wanted, &found));
+            }
+        }
+        if self.no_shortcut && recorded.shortcut {
+            return Err(differs("no-shortcut", "given", "with shortcuts"));
+        }
+        Ok(changed)
+    }
+
+    /// The configuration with what the flags say of it; the name is left as it is.
+    fn applied_to(&self, config: ModelConfig) -> Result<ModelConfig> {
+        let given = [
+            ("iterations", self.iterations.map(|n| n.to_string())),
+            ("lambda", self.lambda.map(|x| x.to_string())),
+            ("mu", self.mu.map(|x| x.to_string())),
+            ("solver", self.solver.map(|s| s.to_string())),
+        ];
+        if config.kind == Kind::Resnet
+            && let Some((flag, Some(value))) = given.into_iter().find(|(_, value)| value.is_some())
+        {
+            return Err(Error::argument(flag, value, format!("{} has no sparse coding layer", config.name())));
+        }
         Ok(ModelConfig {
-            width: self.width,
-            in_channels,
-            classes,
-            stem: self.stem,
-            shortcut: !self.no_shortcut,
-            iterations: self.iterations,
-            lambda: self.lambda,
-            mu: self.mu,
-            solver: self.solver,
-            ..ModelConfig::named(&self.model)?
+            width: self.width.unwrap_or(config.width),
+            stem: self.stem.unwrap_or(config.stem),
+            shortcut: config.shortcut && !self.no_shortcut,
+            iterations: self.iterations.unwrap_or(config.iterations),
+            lambda: self.lambda.unwrap_or(config.lambda),
+            mu: self.mu.unwrap_or(config.mu),
+            solver: self.solver.unwrap_or(config.solver),
+            ..config
         })
     }
+}
+
+fn differs(flag: &'static str, wanted: &str, found: &str) -> Error {
+    Error::argument(flag, wanted, format!("the weights are of a network that is {found}; leave the flag out"))
 }

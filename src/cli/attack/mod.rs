@@ -32,9 +32,10 @@ pub fn run(options: &AttackArgs) -> Result<()> {
     let largest = balls[balls.len() - 1];
     let config = options.config(largest)?;
     let gpu = options.input.adapter.open()?;
-    let data = options.input.data.load(Split::Test)?.subset(options.samples);
+    let target = options.lambda.adapt.load(&options.input.weights, &gpu)?;
+    let data = options.input.data.load_for(Split::Test, &target.1)?.subset(options.samples);
     let images = Images::from_dataset(&data)?;
-    let networks = Networks::load(options, &gpu, &data)?;
+    let networks = Networks::load(options, &gpu, &data, target)?;
     let lambdas = Lambdas::new(options, &networks.target.network, &networks.target.recipe)?;
     create_dir(&options.out)?;
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::args::AttackArgs;
 use super::lambdas::Lambda;
 use crate::checkpoint::Recipe;
+use crate::cli::args::check_classes;
 use crate::data::{Dataset, Normalization};
 use crate::error::Result;
 use crate::gpu::Gpu;
@@ -55,15 +56,19 @@ pub struct Networks {
 impl Networks {
     /// # Errors
     /// Those of the files; [`crate::error::Error::Shape`] and [`crate::error::Error::Label`] if the data do not fit a network.
-    pub fn load(options: &AttackArgs, gpu: &Gpu, data: &Dataset) -> Result<Self> {
-        let beside = |role, path: &Option<PathBuf>| {
-            let load = |path: &PathBuf| Victim::new(role, Adapted::load(path, gpu, None)?, options, data);
+    pub fn load(options: &AttackArgs, gpu: &Gpu, data: &Dataset, target: (Adapted<Network>, Recipe)) -> Result<Self> {
+        let beside = |role: &'static str, path: &Option<PathBuf>| {
+            let load = |path: &PathBuf| {
+                let (network, recipe) = Adapted::load(path, gpu, None)?;
+                check_classes(role, path, &recipe, data)?;
+                Victim::new(&format!("{role} "), (network, recipe), options, data)
+            };
             path.as_ref().map(load).transpose()
         };
         Ok(Self {
-            target: Victim::new("", options.lambda.adapt.load(&options.input.weights, gpu)?, options, data)?,
-            source: beside("source ", &options.source)?,
-            baseline: beside("baseline ", &options.baseline)?,
+            target: Victim::new("", target, options, data)?,
+            source: beside("source", &options.source)?,
+            baseline: beside("baseline", &options.baseline)?,
         })
     }
 }

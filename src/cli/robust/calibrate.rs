@@ -11,6 +11,7 @@ use crate::cli::args::{AdaptArgs, InputArgs, one_of};
 use crate::cli::report::bar;
 use crate::data::Split;
 use crate::error::{Error, Result};
+use crate::files::check_output;
 use crate::robust::sweep::{SweepConfig, sweep};
 use crate::robust::{Calibration, Classifier, Fit, LambdaRule, Point, Residual};
 
@@ -50,13 +51,15 @@ fn shown_residuals() -> [PossibleValue; 2] {
 pub fn run(options: &CalibrateArgs) -> Result<()> {
     let (corruptions, lambdas) = (options.noise.corruptions()?, options.grid.lambdas()?);
     let input = &options.input;
+    let out = options.out.as_ref().unwrap_or(&input.weights.path);
+    check_output(out)?;
     let gpu = input.adapter.open()?;
     let (network, mut recipe) = options.adapt.load(&input.weights, &gpu)?;
     let adaptation = network.adaptation().ok_or_else(|| {
         let reason = "has not been recalibrated: run `sdnet robust recalibrate` first";
         Error::argument("weights", input.weights.path.display(), reason)
     })?;
-    let data = input.data.load(Split::Train)?.subset(options.images);
+    let data = input.data.load_for(Split::Train, &recipe)?.subset(options.images);
     let normalization = input.data.normalization(&data, recipe.normalization.clone())?;
     let rules = lambdas.iter().map(|l| LambdaRule::Fixed(*l)).collect();
     let config = SweepConfig { rules, layer: 0, batch: options.batch, seed: options.noise.seed, looks: true };
@@ -69,7 +72,6 @@ pub fn run(options: &CalibrateArgs) -> Result<()> {
     let calibration = Calibration::fit(&levels, &lambdas, &adaptation, options.residual)?;
     print(&calibration)?;
     calibration.store(&mut recipe)?;
-    let out = options.out.as_ref().unwrap_or(&input.weights.path);
     network.save(out, &recipe)?;
     say!("fitted on {} training images of {}; written to {}", data.len(), data.name, out.display())
 }

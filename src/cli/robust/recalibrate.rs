@@ -9,6 +9,7 @@ use crate::cli::args::{InputArgs, layers};
 use crate::cli::report::bar;
 use crate::data::{Augment, Split};
 use crate::error::Result;
+use crate::files::check_output;
 use crate::layers::batch_norms;
 use crate::robust::Calibration;
 use crate::robust::recalibrate::{RecalibrateConfig, recalibrate};
@@ -44,10 +45,12 @@ pub struct RecalibrateArgs {
 
 pub fn run(options: &RecalibrateArgs) -> Result<()> {
     let (lambdas, input) = (options.grid.lambdas()?, &options.input);
+    let out = options.out.as_ref().unwrap_or(&input.weights.path);
+    check_output(out)?;
     let gpu = input.adapter.open()?;
     let (mut network, mut recipe) = input.weights.load(&gpu)?;
     network.set_lambda_layers(&layers(&options.layers).unwrap_or_default())?;
-    let data = input.data.load(Split::Train)?;
+    let data = input.data.load_for(Split::Train, &recipe)?;
     let normalization = input.data.normalization(&data, recipe.normalization.clone())?;
     let augment = match (options.augment, options.no_augment) {
         (true, _) => Some(Augment::usual_for(&data)),
@@ -62,7 +65,6 @@ pub fn run(options: &RecalibrateArgs) -> Result<()> {
     recipe.normalization = Some(normalization);
     // The best lambdas depend on the statistics: a fit from before no longer holds.
     Calibration::forget(&mut recipe);
-    let out = options.out.as_ref().unwrap_or(&input.weights.path);
     network.save(out, &recipe)?;
     say!(
         "statistics of {} batch norms at lambda {:?} in {}, on {} clean training images of {}, {}",

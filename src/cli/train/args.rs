@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::args::{AdapterArgs, DataArgs, ModelArgs, not_negative, one_of};
-use crate::data::{Augment, Dataset};
+use crate::data::{Augment, DataSource, Dataset};
+use crate::error::{Error, Result};
 use crate::optim::RateSchedule;
 use crate::train::TrainConfig;
 
@@ -20,32 +21,28 @@ pub struct TrainArgs {
     /// Folder for weights, metrics and pictures
     #[arg(long, value_name = "FOLDER")]
     pub out: PathBuf,
-    /// Number of passes over the training images
-    #[arg(long, default_value_t = 10)]
-    pub epochs: usize,
-    /// Images per step
-    #[arg(long, default_value_t = 64)]
-    pub batch: usize,
-    /// Learning rate in the first step
-    #[arg(long, default_value_t = 0.1, value_parser = not_negative, allow_negative_numbers = true)]
-    pub lr: f32,
+    /// Number of passes over the training images [default: 10]
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<usize>,
+    /// Images per step; the last batch of an epoch may be smaller [default: 64]
+    #[arg(long, value_name = "N")]
+    pub batch: Option<usize>,
+    /// Learning rate in the first step [default: 0.1]
+    #[arg(long, value_name = "X", value_parser = not_negative, allow_negative_numbers = true)]
+    pub lr: Option<f32>,
     /// How the learning rate falls: cosine lowers it to zero along half a cosine, step divides it by ten after one half
-    /// and again after three quarters of the training
-    #[arg(
-        long,
-        value_parser = one_of::<RateSchedule>(RateSchedule::ALL.map(RateSchedule::name)),
-        default_value_t = RateSchedule::Cosine
-    )]
-    pub schedule: RateSchedule,
-    /// Share of the velocity that a step keeps (Nesterov momentum)
-    #[arg(long, default_value_t = 0.9, value_parser = not_negative, allow_negative_numbers = true)]
-    pub momentum: f32,
-    /// Weight decay
-    #[arg(long, default_value_t = 5e-4, value_parser = not_negative, allow_negative_numbers = true)]
-    pub weight_decay: f32,
-    /// Seed of the initial weights, the order of images and the augmentation
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
+    /// and again after three quarters of the training [default: cosine]
+    #[arg(long, value_parser = one_of::<RateSchedule>(RateSchedule::ALL.map(RateSchedule::name)))]
+    pub schedule: Option<RateSchedule>,
+    /// Share of the velocity that a step keeps, less than 1 (Nesterov momentum) [default: 0.9]
+    #[arg(long, value_name = "X", value_parser = not_negative, allow_negative_numbers = true)]
+    pub momentum: Option<f32>,
+    /// Weight decay [default: 0.0005]
+    #[arg(long, value_name = "X", value_parser = not_negative, allow_negative_numbers = true)]
+    pub weight_decay: Option<f32>,
+    /// Seed of the initial weights, the order of images and the augmentation [default: 0]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
     /// Crop images at random (with padding 4, or 2 for images of less than 32 pixels) and flip half of them; this is the
     /// default
     #[arg(long, overrides_with = "no_augment")]
@@ -59,31 +56,66 @@ pub struct TrainArgs {
     /// Stop after this many steps
     #[arg(long, value_name = "N")]
     pub steps: Option<usize>,
-    /// Start from the weights in this file
+    /// Start from the weights in this file, with its classes and its normalisation; --lambda, --mu, --iterations and --solver
+    /// may differ from the file's
     #[arg(long, value_name = "FILE")]
     pub init: Option<PathBuf>,
-    /// Continue the training in the output folder; apart from --steps, the flags are those that it was started with
-    #[arg(long)]
+    /// Continue the training in the output folder, with the flags and the images that it was started with. --epochs, --lr,
+    /// --schedule, --momentum, --weight-decay and --steps may differ and count from here on
+    #[arg(long, conflicts_with_all = ["init", "overwrite"])]
     pub resume: bool,
+    /// Replace the training that the output folder holds, once the first step of the new one is done
+    #[arg(long)]
+    pub overwrite: bool,
     /// Print one JSON object per epoch instead of text
     #[arg(long)]
     pub json: bool,
 }
 
 impl TrainArgs {
-    /// How to train on these images.
-    pub fn config(&self, train: &Dataset) -> TrainConfig {
-        TrainConfig {
-            epochs: self.epochs,
-            batch: self.batch,
-            learning_rate: self.lr,
-            schedule: self.schedule,
-            momentum: self.momentum,
-            weight_decay: self.weight_decay,
-            seed: self.seed,
+    /// How to train on these images, which come from `source`.
+    pub fn config(&self, train: &Dataset, source: DataSource) -> TrainConfig {
+        let usual = TrainConfig {
             augment: (!self.no_augment).then(|| Augment::usual_for(train)),
             shuffle: !self.no_shuffle,
+            source: Some(source),
+            ..TrainConfig::default()
+        };
+        self.applied_to(usual)
+    }
+
+    /// How to go on with a training.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a flag that cannot change on the way.
+    pub fn resumed(&self, recorded: &TrainConfig) -> Result<TrainConfig> {
+        let fixed = [
+            ("batch", self.batch.is_some_and(|batch| batch != recorded.batch), recorded.batch.to_string()),
+            ("seed", self.seed.is_some_and(|seed| seed != recorded.seed), recorded.seed.to_string()),
+            ("augment", self.augment && recorded.augment.is_none(), "--no-augment".into()),
+            ("no-augment", self.no_augment && recorded.augment.is_some(), "--augment".into()),
+            ("no-shuffle", self.no_shuffle && recorded.shuffle, "another order in each epoch".into()),
+        ];
+        match fixed.into_iter().find(|(_, differs, _)| *differs) {
+            Some((flag, _, was)) => {
+                let reason = format!("the training was started with {was}, which cannot change; leave the flag out");
+                Err(Error::argument(flag, "given", reason))
+            }
+            None => Ok(self.applied_to(recorded.clone())),
+        }
+    }
+
+    fn applied_to(&self, config: TrainConfig) -> TrainConfig {
+        TrainConfig {
+            epochs: self.epochs.unwrap_or(config.epochs),
+            batch: self.batch.unwrap_or(config.batch),
+            learning_rate: self.lr.unwrap_or(config.learning_rate),
+            schedule: self.schedule.unwrap_or(config.schedule),
+            momentum: self.momentum.unwrap_or(config.momentum),
+            weight_decay: self.weight_decay.unwrap_or(config.weight_decay),
+            seed: self.seed.unwrap_or(config.seed),
             steps: self.steps,
+            ..config
         }
     }
 }

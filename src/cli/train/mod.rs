@@ -1,44 +1,141 @@
 //! `sdnet train`
 
 mod args;
+mod folder;
 mod output;
 mod screen;
+mod stop;
 
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process::ExitCode;
 
 pub use args::TrainArgs;
 
+use super::report::note;
 use crate::checkpoint::{self, Checkpoint, Recipe};
-use crate::data::{Dataset, Split};
+use crate::data::{DataSource, Dataset, Normalization, Split, load};
 use crate::error::{Error, Result};
-use crate::files::create_dir;
 use crate::gpu::Gpu;
-use crate::models::{Kind, Model};
-use crate::train::{Event, Purpose, Trainer, check_fit, largest_batch, largest_batch_by_buffer};
+use crate::models::{Kind, Model, ModelConfig, Network};
+use crate::train::{Event, Purpose, TrainConfig, Trainer, check_fit, largest_batch, largest_batch_by_buffer};
+use folder::RunFolder;
 use output::{TRAINING, write_epoch, write_pictures};
 use screen::Screen;
+use stop::Stop;
 
-pub fn run(options: &TrainArgs) -> Result<()> {
+pub fn run(options: &TrainArgs) -> Result<ExitCode> {
     let gpu = options.adapter.open()?;
-    let train = options.data.load(Split::Train)?;
-    let test = options.data.load(Split::Test)?;
-    create_dir(&options.out)?;
-    let mut trainer = trainer(options, &gpu, &train)?;
-    check_fit(trainer.model(), &train)?;
-    check_fit(trainer.model(), &test)?;
-    // Saving once now makes an unwritable folder or a full disk fail before the work, not after it.
-    trainer.save(&options.out.join(TRAINING))?;
-    announce(options, &gpu, &trainer, &train, &test)?;
+    let folder = if options.resume {
+        RunFolder::resume(&options.out, TRAINING)?
+    } else {
+        RunFolder::create(&options.out, options.overwrite)?
+    };
+    let (trainer, data) = if options.resume { resume(options, &gpu)? } else { start(options, &gpu)? };
+    check_fit(trainer.model(), &data.train)?;
+    check_fit(trainer.model(), &data.test)?;
+    data.check_sizes()?;
+    announce(options, &gpu, &trainer, &data)?;
+    train(options, folder, trainer, &data)
+}
 
-    let stop = Arc::new(AtomicBool::new(false));
-    let asked = stop.clone();
-    ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))
-        .map_err(|e| Error::argument("Ctrl-C", "handler", e.to_string()))?;
+/// The images of a training.
+struct Images {
+    train: Dataset,
+    test: Dataset,
+}
+
+impl Images {
+    fn load(source: &DataSource) -> Result<Self> {
+        Ok(Self { train: load(source, Split::Train)?, test: load(source, Split::Test)? })
+    }
+
+    /// With labels in the numbering of a network.
+    fn in_classes(&self, names: &[String]) -> Result<Self> {
+        Ok(Self { train: self.train.in_classes(names)?, test: self.test.in_classes(names)? })
+    }
+
+    fn check_sizes(&self) -> Result<()> {
+        let [train, test] = [&self.train, &self.test].map(|data| [data.height, data.width]);
+        if train != test {
+            let reason = "training and test images differ in size (height, width); bring them to one size";
+            return Err(Error::shape("train", reason, &[&train, &test]));
+        }
+        Ok(())
+    }
+}
+
+/// A new training, of a new network or of one from a file.
+fn start(options: &TrainArgs, gpu: &Gpu) -> Result<(Trainer, Images)> {
+    let source = options.data.source(None);
+    let data = Images::load(&source)?;
+    let config = options.config(&data.train, source.absolute()?);
+    let Some(path) = &options.init else {
+        let model = options.model.config(data.train.channels, data.train.classes)?;
+        let recipe = recipe(options, &config, &data.train, model, None)?;
+        return Ok((Trainer::new(gpu, recipe, config)?, data));
+    };
+    // What goes with the weights (statistics for other lambdas) does not belong to those to come.
+    let Checkpoint { model, recipe: recorded, .. } = checkpoint::load::<Network>(path, gpu, None)?;
+    let changed = options.model.applied_to_weights(&recorded.model)?;
+    let model = if changed == recorded.model { model } else { checkpoint::rebuilt(&model, &changed)? };
+    let data = data.in_classes(&recorded.class_names)?;
+    check_fit(&model, &data.train)?;
+    let mut recipe = recipe(options, &config, &data.train, changed, recorded.normalization)?;
+    if recipe.class_names.len() != recipe.model.classes {
+        recipe.class_names = recorded.class_names;
+    }
+    Ok((Trainer::with_model(model, recipe, config)?, data))
+}
+
+fn recipe(
+    options: &TrainArgs,
+    config: &TrainConfig,
+    train: &Dataset,
+    model: ModelConfig,
+    recorded: Option<Normalization>,
+) -> Result<Recipe> {
+    Ok(Recipe {
+        model,
+        normalization: Some(options.data.normalization(train, recorded)?),
+        size: Some([train.height, train.width]),
+        class_names: train.class_names.clone(),
+        data: train.name.clone(),
+        augment: config.augment,
+        ..Recipe::default()
+    })
+}
+
+/// The training in the output folder, on the images that it was started with.
+fn resume(options: &TrainArgs, gpu: &Gpu) -> Result<(Trainer, Images)> {
+    let mut trainer = Trainer::<Network>::resume(gpu, &options.out.join(TRAINING))?;
+    let (recorded, recipe) = (trainer.config().clone(), trainer.recipe().clone());
+    if options.model.applied_to_weights(&recipe.model)? != recipe.model {
+        let reason = "differs from what the training was started with; to change it, start anew with --init";
+        return Err(Error::argument("lambda, mu, iterations or solver", "given", reason));
+    }
+    if recorded.source.is_none() && options.data.data.is_none() {
+        return Err(Error::file(&options.out, "does not say which images it was started with: give --data"));
+    }
+    let source = options.data.source(recorded.source.as_ref());
+    let data = Images::load(&source)?.in_classes(&recipe.class_names)?;
+    let normalization = options.data.normalization(&data.train, recipe.normalization.clone())?;
+    if recipe.normalization.as_ref().is_some_and(|known| *known != normalization) {
+        let reason = "differs from what the training was started with; leave the flag out";
+        return Err(Error::argument("mean or std", "given", reason));
+    }
+    trainer.set_config(TrainConfig { source: Some(source.absolute()?), ..options.resumed(&recorded)? })?;
+    Ok((trainer, data))
+}
+
+/// Trains until the end or until a signal.
+fn train(options: &TrainArgs, mut folder: RunFolder, mut trainer: Trainer, data: &Images) -> Result<ExitCode> {
+    let stop = Stop::listen()?;
     let mut screen = Screen::new(options.json);
-    let trained = trainer.run(&train, &test, &|| stop.load(Ordering::Relaxed), &mut |trainer, event| match event {
+    let before = trainer.progress().step;
+    let trained = trainer.run(&data.train, &data.test, &|| stop.is_asked(), &mut |trainer, event| match event {
         Event::Step { steps } => {
+            folder.begin()?;
             screen.step(trainer.progress(), steps, trainer.config());
             Ok(())
         }
@@ -47,45 +144,24 @@ pub fn run(options: &TrainArgs) -> Result<()> {
             write_epoch(&options.out, trainer, best)
         }
     });
-    let trained = trained.map_err(|error| with_largest_batch(error, &trainer, &train));
+    let trained = trained.map_err(|error| with_largest_batch(error, &trainer, &data.train));
     screen.clear();
     trained?;
-    if stop.load(Ordering::Relaxed) {
+    let progress = trainer.progress();
+    if let Some(code) = stop.code() {
         trainer.save(&options.out.join(TRAINING))?;
-        let progress = trainer.progress();
-        say!("stopped after {} steps; `--resume` goes on from there", progress.step)?;
-        return Ok(());
+        note(format_args!("stopped after {} steps; `--resume` goes on from there", progress.step));
+        return Ok(ExitCode::from(code));
     }
-    write_pictures(&options.out, &trainer, &test)?;
-    finish(options, &trainer)
-}
-
-fn trainer(options: &TrainArgs, gpu: &Gpu, train: &Dataset) -> Result<Trainer> {
-    if options.resume {
-        let mut trainer = Trainer::resume(gpu, &options.out.join(TRAINING))?;
-        trainer.set_steps(options.steps);
-        return Ok(trainer);
+    if progress.step == before {
+        note(format_args!(
+            "nothing is left to do after {} steps and {} epochs; a larger --epochs goes on",
+            progress.step, progress.epoch
+        ));
     }
-    let config = options.config(train);
-    let describe = |model| -> Result<Recipe> {
-        Ok(Recipe {
-            model,
-            normalization: Some(options.data.normalization(train, None)?),
-            size: Some([train.height, train.width]),
-            class_names: train.class_names.clone(),
-            data: train.name.clone(),
-            augment: config.augment,
-            ..Recipe::default()
-        })
-    };
-    match &options.init {
-        Some(path) => {
-            // What goes with the weights (statistics for other lambdas) does not belong to those to come.
-            let Checkpoint { model, recipe, .. } = checkpoint::load(path, gpu, None)?;
-            Trainer::with_model(model, describe(recipe.model)?, config)
-        }
-        None => Trainer::new(gpu, describe(options.model.config(train.channels, train.classes)?)?, config),
-    }
+    write_pictures(&options.out, &trainer, &data.test)?;
+    finish(options, &trainer)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Adds to an error for want of memory which batch would fit.
@@ -107,7 +183,13 @@ fn with_largest_batch(error: Error, trainer: &Trainer, data: &Dataset) -> Error 
     Error::OutOfMemory { adapter, what, bytes, limit }
 }
 
-fn announce(options: &TrainArgs, gpu: &Gpu, trainer: &Trainer, train: &Dataset, test: &Dataset) -> Result<()> {
+fn announce(options: &TrainArgs, gpu: &Gpu, trainer: &Trainer, data: &Images) -> Result<()> {
+    let Images { train, test } = data;
+    let classes = train.labels.iter().collect::<BTreeSet<_>>().len();
+    if classes < trainer.recipe().model.classes {
+        let of = trainer.recipe().model.classes;
+        note(format_args!("note: there are training images of {classes} of the network's {of} classes"));
+    }
     if options.json {
         return Ok(());
     }
@@ -123,7 +205,11 @@ fn announce(options: &TrainArgs, gpu: &Gpu, trainer: &Trainer, train: &Dataset, 
         train.height,
         train.width,
         train.channels,
-        if trainer.progress().step > 0 { "resumed" } else { "from the start" },
+        match (&options.init, trainer.progress().step) {
+            (Some(path), 0) => format!("from {}", path.display()),
+            (None, 0) => "from the start".into(),
+            (_, step) => format!("resumed after {step} steps"),
+        },
         gpu.adapter().name,
     )
 }

@@ -16,6 +16,10 @@ use crate::train::Trainer;
 /// The file that `--resume` continues from.
 pub(super) const TRAINING: &str = "training.safetensors";
 
+/// The files of a training.
+pub(super) const FILES: [&str; 7] =
+    [TRAINING, "best.safetensors", "last.safetensors", "metrics.jsonl", "curves.svg", "atoms.png", "predictions.png"];
+
 /// Number of test images in the picture of predictions.
 const TILES: usize = 24;
 

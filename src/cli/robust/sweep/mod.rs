@@ -8,6 +8,7 @@ mod table;
 
 pub use args::SweepArgs;
 
+use crate::cli::args::check_classes;
 use crate::cli::report::bar;
 use crate::data::{Dataset, Normalization, Split};
 use crate::error::{Error, Result};
@@ -24,7 +25,7 @@ pub fn run(options: &SweepArgs) -> Result<()> {
     let input = &options.input;
     let gpu = input.adapter.open()?;
     let (network, recipe) = options.adapt.load(&input.weights, &gpu)?;
-    let mut data = input.data.load(Split::Test)?;
+    let mut data = input.data.load_for(Split::Test, &recipe)?;
     if let Some(images) = options.images {
         data = data.subset(images);
     }
@@ -32,7 +33,7 @@ pub fn run(options: &SweepArgs) -> Result<()> {
         return Err(Error::argument("images", data.len().min(options.batch), "at least one image a pass is needed"));
     }
     let normalization = input.data.normalization(&data, recipe.normalization.clone())?;
-    let baseline = baseline(options, &gpu, &network, &normalization)?;
+    let baseline = baseline(options, &gpu, &network, &normalization, &data)?;
     let mut swept = Swept::new(&network, &recipe, &lambdas)?;
     let config = SweepConfig {
         rules: swept.rules(),
@@ -68,14 +69,16 @@ fn baseline(
     gpu: &Gpu,
     network: &Adapted<Network>,
     normalization: &Normalization,
+    data: &Dataset,
 ) -> Result<Option<Adapted<Network>>> {
     let Some(path) = &options.baseline else { return Ok(None) };
     let (other, recipe) = Adapted::<Network>::load(path, gpu, None)?;
     let takes = |of: &Adapted<Network>| (of.model().in_channels(), of.model().classes());
-    if takes(&other) != takes(network) || recipe.normalization.is_some_and(|n| n != *normalization) {
+    if takes(&other) != takes(network) || recipe.normalization.as_ref().is_some_and(|n| n != normalization) {
         let reason = "has other classes, channels or normalisation than the network";
         return Err(Error::argument("baseline", path.display(), reason));
     }
+    check_classes("baseline", path, &recipe, data)?;
     Ok(Some(other))
 }
 

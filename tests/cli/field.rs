@@ -1,0 +1,221 @@
+//! What users met: each case was once silently wrong, or lost work.
+
+use crate::harness::*;
+
+/// Class folders of 12 x 10 pixels, each class of its own brightness: 24 images for training and 8 for tests each.
+fn pets(folder: &Path, name: &str, classes: &[&str]) -> String {
+    let data = folder.join(name);
+    for (split, count) in [("train", 24), ("test", 8)] {
+        for (class, kind) in classes.iter().zip([30_u32, 120, 220]) {
+            let inside = data.join(split).join(class);
+            std::fs::create_dir_all(&inside).unwrap();
+            for i in 0..count {
+                let pixel = |x: u32, y: u32| image::Luma([(kind + (x * 7 + y * 5 + i * 3) % 20) as u8]);
+                image::GrayImage::from_fn(12, 10, pixel).save(inside.join(format!("{i}.png"))).unwrap();
+            }
+        }
+    }
+    data.display().to_string()
+}
+
+const NETWORK: [&str; 4] = ["--model", "resnet18", "--width", "2"];
+const TRAINING: [&str; 6] = ["--batch", "16", "--lr", "0.05", "--epochs", "4"];
+
+fn train_on(data: &str, out: &str, more: &[&str]) -> String {
+    succeeds(&[&["train", "--data", data, "--out", out][..], &NETWORK, &TRAINING, more].concat())
+}
+
+fn top1(weights: &str, data: &str) -> f64 {
+    let said = succeeds(&["eval", "--weights", weights, "--data", data, "--json"]);
+    serde_json::from_str::<serde_json::Value>(&said).unwrap()["top1"].as_f64().unwrap()
+}
+
+fn epochs(out: &str) -> usize {
+    std::fs::read_to_string(Path::new(out).join("metrics.jsonl")).unwrap().lines().count()
+}
+
+#[test]
+fn classes_go_by_name_and_normalisation_goes_with_the_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = pets(folder.path(), "data", &["cat", "dog", "fox"]);
+    let out = at(folder.path(), "run");
+    train_on(&data, &out, &["--mean", "0.5", "--std", "0.1", "--no-augment"]);
+    let best = at(Path::new(&out), "best.safetensors");
+    let right = top1(&best, &data);
+    assert!(right > 0.6, "the case needs a network that has learned something: {right}");
+
+    // A class under another name: no label fits by place any more.
+    let renamed = pets(folder.path(), "renamed", &["zcat", "dog", "fox"]);
+    refuses(&["eval", "--weights", &best, "--data", &renamed], &["zcat", "cat, dog, fox"]);
+    refuses(&["train", "--resume", "--out", &out, "--epochs", "9", "--data", &renamed], &["zcat"]);
+    refuses(&["attack", "--weights", &best, "--data", &renamed, "--out", &at(folder.path(), "attack")], &["zcat"]);
+    // Some of the classes: their labels keep the network's numbers.
+    for class in ["cat", "fox"] {
+        let some = at(folder.path(), &format!("only-{class}"));
+        let copy = |split: &str| {
+            let (from, to) = (Path::new(&data).join(split).join(class), Path::new(&some).join(split).join(class));
+            std::fs::create_dir_all(&to).unwrap();
+            for entry in std::fs::read_dir(from).unwrap() {
+                let path = entry.unwrap().path();
+                std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+            }
+        };
+        ["train", "test"].into_iter().for_each(copy);
+        if class == "fox" {
+            let fine = at(folder.path(), "fine");
+            succeeds(&["train", "--init", &best, "--data", &some, "--out", &fine, "--steps", "1"]);
+            let recipe = |weights: &Path| {
+                let json = read_safetensors(weights).unwrap().metadata["sdnet"].clone();
+                serde_json::from_str::<serde_json::Value>(&json).unwrap()
+            };
+            let (before, after) = (recipe(Path::new(&best)), recipe(&Path::new(&fine).join("last.safetensors")));
+            for recorded in ["normalization", "class_names", "model"] {
+                assert_eq!(before[recorded], after[recorded]);
+            }
+        }
+        assert!(top1(&best, &some) > 0.3, "{class}");
+    }
+    for (flags, words) in [
+        (&["--model", "resnet34"][..], &["model", "resnet34", "resnet18"][..]),
+        (&["--width", "16"], &["width", "16"]),
+        (&["--lambda", "0.7"], &["lambda", "no sparse coding layer"]),
+    ] {
+        let out = at(folder.path(), "never");
+        refuses(&[&["train", "--init", &best, "--data", &data, "--out", &out], flags].concat(), words);
+        assert!(!Path::new(&out).exists(), "a training that did not begin leaves nothing");
+    }
+    refuses(&["eval", "--weights", &best, "--data", &data, "--lambda", "0.4"], &["lambda", "no sparse coding layer"]);
+    refuses(&["eval", "--weights", &best, "--data", &data, "--clip", "off"], &["clip", "--lambda"]);
+}
+
+#[test]
+fn a_run_holds_all_that_resuming_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = pets(folder.path(), "data", &["cat", "dog", "fox"]);
+    let out = at(folder.path(), "run");
+    fn with<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+        [&["train", "--resume", "--out", out][..], more].concat()
+    }
+    train_on(&data, &out, &["--steps", "3"]);
+    let said = succeeds(&with(&out, &["--steps", "7"]));
+    assert!(said.contains("data (72 training") && said.contains("resumed after 3 steps"), "{said}");
+    for (flags, words) in [
+        (&["--batch", "8"][..], &["batch", "16"][..]),
+        (&["--seed", "3"], &["seed"]),
+        (&["--no-augment"], &["no-augment"]),
+        (&["--width", "4"], &["width"]),
+        (&["--model", "sdnet18"], &["model"]),
+        (&["--mean", "0.4"], &["mean"]),
+    ] {
+        refuses(&with(&out, flags), words);
+    }
+    let fewer = pets(folder.path(), "fewer", &["cat", "dog"]);
+    refuses(&with(&out, &["--data", &fewer]), &["not the", "images that the training began with"]);
+    // To the end; then there is nothing to do, unless there are to be more epochs.
+    succeeds(&with(&out, &[]));
+    let before = std::fs::read(Path::new(&out).join("last.safetensors")).unwrap();
+    let output = sdnet(&with(&out, &[]));
+    assert!(output.status.success() && text(&output.stderr).contains("nothing is left"), "{}", text(&output.stderr));
+    assert!(std::fs::read(Path::new(&out).join("last.safetensors")).unwrap() == before);
+    let done = epochs(&out);
+    succeeds(&with(&out, &["--epochs", "6", "--lr", "0.01"]));
+    assert_eq!(epochs(&out), done + 2);
+    refuses(&["train", "--resume", "--out", &at(folder.path(), "none")], &["no training to resume"]);
+    assert!(!folder.path().join("none").exists());
+}
+
+#[test]
+fn a_second_training_needs_overwrite() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = pets(folder.path(), "data", &["cat", "dog", "fox"]);
+    let out = at(folder.path(), "run");
+    train_on(&data, &out, &["--steps", "5"]);
+    let best = || std::fs::read(Path::new(&out).join("best.safetensors")).unwrap();
+    let first = best();
+    let again = ["train", "--data", &data, "--out", &out, "--steps", "1", "--seed", "9"];
+    refuses(&[&again[..], &NETWORK].concat(), &["holds a training", "--overwrite", "--resume"]);
+    let failing = ["--overwrite", "--momentum", "1.5"];
+    refuses(&[&again[..], &NETWORK, &failing].concat(), &["momentum"]);
+    assert!(best() == first, "a training that did not begin replaces nothing");
+    succeeds(&[&again[..], &NETWORK, &["--overwrite"]].concat());
+    assert!(best() != first && epochs(&out) == 1);
+}
+
+#[test]
+fn the_images_after_the_last_full_batch_are_trained_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = pets(folder.path(), "data", &["cat", "dog", "fox"]);
+    let out = at(folder.path(), "run");
+    // 72 images: one batch of 48, and one of the 24 of the last class.
+    train_on(&data, &out, &["--batch", "48", "--no-shuffle", "--no-augment"]);
+    let metrics = std::fs::read_to_string(Path::new(&out).join("metrics.jsonl")).unwrap();
+    let record: serde_json::Value = serde_json::from_str(metrics.lines().next().unwrap()).unwrap();
+    assert_eq!(record["step"], 2);
+}
+
+#[test]
+fn weights_that_are_none_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = pets(folder.path(), "data", &["cat", "dog", "fox"]);
+    let out = at(folder.path(), "run");
+    train_on(&data, &out, &["--steps", "1"]);
+    let eval = |weights: &str, words: &[&str]| refuses(&["eval", "--weights", weights, "--data", &data], words);
+    eval(&at(Path::new(&out), "training.safetensors"), &["saved training", "best.safetensors"]);
+    let pth = at(folder.path(), "m.pth");
+    std::fs::write(&pth, b"PK\x03\x04archive/data.pkl").unwrap();
+    eval(&pth, &["m.pth", "PyTorch"]);
+    let best = read_safetensors(&Path::new(&out).join("best.safetensors")).unwrap();
+    let changed = |name: &str, change: &dyn Fn(&mut TensorFile)| {
+        let (mut file, path) = (best.clone(), at(folder.path(), name));
+        change(&mut file);
+        write_safetensors(Path::new(&path), &file).unwrap();
+        path
+    };
+    let prefixed = |file: &mut TensorFile| {
+        file.tensors = std::mem::take(&mut file.tensors).into_iter().map(|(n, t)| (format!("module.{n}"), t)).collect();
+    };
+    eval(&changed("module.safetensors", &prefixed), &["\"module.\"", "module.layer0"]);
+    let negative = |file: &mut TensorFile| file.tensors.get_mut("layer0.1.running_var").unwrap().1[1] = -1.0;
+    eval(&changed("negative.safetensors", &negative), &["layer0.1.running_var", "negative", "index 1"]);
+    for (name, from, to, word) in [
+        ("names", "\"class_names\":[\"cat\",", "\"class_names\":[", "2 names for 3 classes"),
+        ("size", "\"size\":[10,12]", "\"size\":[0,0]", "at least one pixel"),
+        ("std", "\"std\":[0.25]", "\"std\":[0.0]", "std"),
+        ("iterations", "\"iterations\":2", "\"iterations\":1000000000", "iterations"),
+    ] {
+        let swap = |file: &mut TensorFile| {
+            let recipe = file.metadata.get_mut("sdnet").unwrap();
+            assert!(recipe.contains(from), "{recipe}");
+            *recipe = recipe.replace(from, to);
+        };
+        eval(&changed(&format!("{name}.safetensors"), &swap), &[&format!("{name}.safetensors"), word]);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_and_private_files_stay_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let data = pets(folder.path(), "data", &["cat", "dog", "fox"]);
+    let out = at(folder.path(), "run");
+    let flags = ["train", "--data", &data, "--out", &out, "--width", "2", "--batch", "16", "--steps", "2"];
+    succeeds(&flags);
+    let (real, link) = (at(folder.path(), "real.st"), at(folder.path(), "link.st"));
+    std::fs::copy(Path::new(&out).join("best.safetensors"), &real).unwrap();
+    std::fs::set_permissions(&real, PermissionsExt::from_mode(0o600)).unwrap();
+    std::os::unix::fs::symlink("real.st", &link).unwrap();
+    let recalibrate = ["robust", "recalibrate", "--data", &data, "--lambdas", "0.1,0.3", "--images", "24"];
+    succeeds(&[&recalibrate[..], &["--weights", &link]].concat());
+    assert!(Path::new(&link).is_symlink());
+    let renamed = pets(folder.path(), "renamed", &["zcat", "dog", "fox"]);
+    refuses(&["robust", "recalibrate", "--weights", &link, "--data", &renamed], &["zcat"]);
+    refuses(&["robust", "sweep", "--weights", &link, "--data", &renamed, "--out", &at(folder.path(), "s")], &["zcat"]);
+    assert_eq!(std::fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(succeeds(&["eval", "--weights", &real, "--lambda", "0.3", "--statistics", "own"]).contains("lambda 0.300"));
+    // What cannot be written is found before the work.
+    let start = std::time::Instant::now();
+    let nowhere = at(folder.path(), "none/w.safetensors");
+    refuses(&[&recalibrate[..], &["--weights", &link, "--out", &nowhere]].concat(), &["no folder"]);
+    assert!(start.elapsed().as_secs_f64() < 1.0);
+}
