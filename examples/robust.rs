@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let bundled = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/sdnet18-fashion.safetensors");
     let weights = std::env::args().nth(2).unwrap_or_else(|| bundled.into());
     let (mut network, recipe) = Adapted::<Network>::load(weights.as_ref(), &gpu, None)?;
-    let source = DataSource { name: "fashion-mnist-small".into(), root: None };
+    let source = DataSource { name: "fashion-mnist-small".into(), ..DataSource::default() };
     let (train, mut test) = (load(&source, Split::Train)?, load(&source, Split::Test)?.subset(8));
     let normalization = recipe.normalization.ok_or("the file does not say how pixels are normalised")?;
 

@@ -10,7 +10,7 @@ use sdnet::train::{Event, TrainConfig, Trainer};
 
 fn main() -> sdnet::Result<()> {
     let gpu = Gpu::open(&GpuOptions::default())?;
-    let source = DataSource { name: "fashion-mnist-small".into(), root: None };
+    let source = DataSource { name: "fashion-mnist-small".into(), ..DataSource::default() };
     let (train, test) = (load(&source, Split::Train)?, load(&source, Split::Test)?.subset(200));
 
     let recipe = Recipe {

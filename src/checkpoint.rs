@@ -33,6 +33,9 @@ pub struct Recipe<C = ModelConfig> {
     /// Height and width of the images it was trained on.
     #[serde(default)]
     pub size: Option<[usize; 2]>,
+    /// Whether images of other sizes were resized and cropped to that.
+    #[serde(default)]
+    pub resized: bool,
     /// Names of the classes.
     #[serde(default)]
     pub class_names: Vec<String>,
@@ -220,6 +223,7 @@ pub fn parse<M: Architecture>(
             model: model.clone(),
             normalization: None,
             size: None,
+            resized: false,
             class_names: Vec::new(),
             data: String::new(),
             augment: None,

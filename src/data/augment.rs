@@ -3,22 +3,47 @@
 use rand::RngExt;
 
 use super::Dataset;
+use super::crop::Window;
 use super::random::{Purpose, stream};
 
 /// Random changes of training images: pad them with `pad` zero pixels, crop to the original size at a uniform
-/// random offset, then mirror horizontally with probability 1/2.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+/// random offset, then mirror horizontally with probability 1/2. By default, nothing changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Augment {
     /// Pixels of padding on every side; offsets are uniform on 0..=2*pad in both directions. 0 does not crop.
     pub pad: usize,
     /// Whether to mirror.
     pub flip: bool,
+    /// A random resized crop instead of padding: a rectangle of this share of the picture's area or more (up to all of
+    /// it), 3/4 to 4/3 times as wide as the images' shape, resized by linear interpolation. It is cut from
+    /// [`Dataset::originals`] where there are any.
+    #[serde(default)]
+    pub least_area: Option<f32>,
 }
 
+/// At most twice as high and wide as the images, originals have up to four times their area: no crop of a quarter needs to
+/// be enlarged. Smaller shares are for training over many more epochs.
+const LEAST_AREA: f32 = 0.25;
+
 impl Augment {
-    /// What is usual for a data set: crops of up to 4 pixels, or 2 for images of less than 32 pixels, and flips.
+    /// What is usual for a data set: flips, and random resized crops of at least a quarter of the area where there are
+    /// originals, else crops at offsets of up to 4 pixels, or 2 for images of less than 32 pixels.
     pub fn usual_for(data: &Dataset) -> Self {
-        Self { pad: if data.height.min(data.width) < 32 { 2 } else { 4 }, flip: true }
+        if !data.originals.is_empty() {
+            return Self { pad: 0, flip: true, least_area: Some(LEAST_AREA) };
+        }
+        Self { pad: if data.height.min(data.width) < 32 { 2 } else { 4 }, flip: true, least_area: None }
+    }
+
+    /// A random resized crop of sample `index`, `[height, width, channels]`: depends only on (`seed`, `epoch`, `index`).
+    pub(super) fn resized_crop(self, least_area: f32, data: &Dataset, seed: u64, epoch: u64, index: u32) -> Vec<u8> {
+        let mut rng = stream(Purpose::Augment, seed, epoch, index.into());
+        let (size, i) = ([data.height, data.width], index as usize);
+        let (pixels, whole) = match data.originals.get(i) {
+            Some(original) => (&original.pixels[..], [original.height, original.width]),
+            None => (data.image(i), size),
+        };
+        Window::random(&mut rng, whole, size, least_area, self.flip).cut(pixels, whole, data.channels, size)
     }
 
     /// The change of sample `index`: depends only on (`seed`, `epoch`, `index`), not on its batch.
@@ -59,12 +84,14 @@ impl Placement {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Picture;
+    use super::super::tests::counting;
     use super::*;
 
     #[test]
     fn offsets_are_uniform_and_half_are_flipped() {
         let n = 20_000;
-        let augment = Augment { pad: 2, flip: true };
+        let augment = Augment { pad: 2, flip: true, least_area: None };
         let mut cells = [[0; 5]; 5];
         let mut flips = 0;
         for index in 0..n {
@@ -79,7 +106,7 @@ mod tests {
 
     #[test]
     fn every_part_of_the_key_matters() {
-        let augment = Augment { pad: 1000, flip: true };
+        let augment = Augment { pad: 1000, flip: true, least_area: None };
         let base = augment.placement(1, 2, 3);
         assert_eq!(base, augment.placement(1, 2, 3));
         for other in [augment.placement(9, 2, 3), augment.placement(1, 9, 3), augment.placement(1, 2, 9)] {
@@ -89,8 +116,19 @@ mod tests {
 
     #[test]
     fn without_flip_and_padding_nothing_moves() {
-        let none = Augment { pad: 0, flip: false };
+        let none = Augment { pad: 0, flip: false, least_area: None };
         assert!((0..100).all(|i| none.placement(0, 0, i) == Placement::default()));
+    }
+
+    #[test]
+    fn originals_are_cropped_at_random_and_old_files_read() {
+        let plain = counting(2, 4, 4, 1);
+        assert_eq!(Augment::usual_for(&plain), Augment { pad: 2, flip: true, least_area: None });
+        let original = |value| Picture { height: 8, width: 8, channels: 1, pixels: vec![value; 64] };
+        let data = Dataset { originals: vec![original(70), original(90)], ..plain };
+        assert_eq!(Augment::usual_for(&data), Augment { pad: 0, flip: true, least_area: Some(0.25) });
+        let old: Augment = serde_json::from_str(r#"{"pad":4,"flip":true}"#).unwrap();
+        assert_eq!(old, Augment { pad: 4, flip: true, least_area: None });
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub fn epoch_order(len: usize, seed: u64, epoch: u64, shuffle: bool) -> Vec<u32>
 /// The samples `indices` as x = (pixel/255 - mean_c) / std_c, [indices.len(), height, width, channels], and their labels.
 ///
 /// `augment` crops and mirrors each sample by (`seed`, `epoch`, its index), whatever the batch. Padding is
-/// pixel value 0, before normalisation. Without it, `seed` and `epoch` are unused.
+/// pixel value 0, before normalisation. Random resized crops are of the originals, if the data has any. Without it, `seed` and `epoch` are unused.
 ///
 /// # Panics
 /// Where an index is not below `data.len()`, or `normalization` does not have `data.channels` entries
@@ -37,9 +37,12 @@ pub fn fill_batch(
     let mut pixels = Vec::with_capacity(indices.len() * data.image_len());
     for &index in indices {
         let image = data.image(index as usize);
-        match augment.map(|a| a.placement(seed, epoch, index)) {
+        match augment {
             None => push_pixels(image, &tables, &mut pixels),
-            Some(placement) => push_placed(image, data, placement, &tables, &mut pixels),
+            Some(a @ Augment { least_area: Some(least), .. }) => {
+                push_pixels(&a.resized_crop(least, data, seed, epoch, index), &tables, &mut pixels);
+            }
+            Some(a) => push_placed(image, data, a.placement(seed, epoch, index), &tables, &mut pixels),
         }
     }
     (pixels, indices.iter().map(|&i| data.labels[i as usize].into()).collect())
@@ -73,10 +76,11 @@ fn push_placed(image: &[u8], data: &Dataset, placement: Placement, tables: &[[f3
 
 #[cfg(test)]
 mod tests {
+    use super::super::Picture;
     use super::super::tests::counting;
     use super::*;
 
-    const AUGMENT: Option<Augment> = Some(Augment { pad: 2, flip: true });
+    const AUGMENT: Option<Augment> = Some(Augment { pad: 2, flip: true, least_area: None });
 
     fn halves(channels: usize) -> Normalization {
         let mean = (0..channels).map(|c| 0.1 + 0.2 * c as f32).collect();
@@ -112,7 +116,7 @@ mod tests {
     #[test]
     fn order_and_augmentation_are_pinned() {
         assert_eq!(epoch_order(8, 1, 0, true), PINNED_ORDER);
-        let p = Augment { pad: 4, flip: true }.placement(1, 0, 5);
+        let p = Augment { pad: 4, flip: true, least_area: None }.placement(1, 0, 5);
         assert_eq!((p.dy, p.dx, p.flip), PINNED_PLACEMENT);
     }
 
@@ -142,7 +146,7 @@ mod tests {
             let (x, _) = fill_batch(&data, &indices, &normalization, AUGMENT, 11, 4);
             let mut padded = 0;
             for (i, sample) in x.chunks_exact(data.image_len()).enumerate() {
-                let p = Augment { pad: 2, flip: true }.placement(11, 4, i as u32);
+                let p = Augment { pad: 2, flip: true, least_area: None }.placement(11, 4, i as u32);
                 for (at, &value) in sample.iter().enumerate() {
                     let (y, x, c) = (at / channels / 6, at / channels % 6, at % channels);
                     let cropped = if p.flip { 5 - x } else { x };
@@ -159,6 +163,21 @@ mod tests {
     }
 
     #[test]
+    fn resized_crops_are_of_the_originals_and_seeded() {
+        let pixels = |i: usize| (0..8 * 12 * 3).map(|at| (i * 100 + at % 50) as u8).collect();
+        let originals = (0..2).map(|i| Picture { height: 8, width: 12, channels: 3, pixels: pixels(i) }).collect();
+        let (data, normalization) = (Dataset { originals, ..counting(2, 4, 4, 3) }, halves(3));
+        let augment = Some(Augment { pad: 0, flip: true, least_area: Some(0.25) });
+        let batch = |indices: &[u32], seed, epoch| fill_batch(&data, indices, &normalization, augment, seed, epoch).0;
+        let both = batch(&[0, 1], 3, 1);
+        assert_eq!(both, [batch(&[0], 3, 1), batch(&[1], 3, 1)].concat());
+        assert_ne!(both, batch(&[0, 1], 4, 1));
+        assert_ne!(both, batch(&[0, 1], 3, 2));
+        let table = &normalization.tables()[0];
+        assert!(both[48..].iter().step_by(3).all(|x| (table[100]..=table[149]).contains(x)), "the second original");
+    }
+
+    #[test]
     fn samples_do_not_depend_on_their_batch() {
         let (data, normalization) = (counting(10, 5, 5, 3), halves(3));
         let order = epoch_order(10, 3, 1, true);
@@ -172,7 +191,7 @@ mod tests {
         assert_eq!((x, l), (whole.clone(), labels));
         assert_ne!(whole, fill_batch(&data, &order, &normalization, AUGMENT, 3, 2).0);
         assert_eq!(
-            fill_batch(&data, &order, &normalization, Some(Augment { pad: 0, flip: false }), 3, 1),
+            fill_batch(&data, &order, &normalization, Some(Augment { pad: 0, flip: false, least_area: None }), 3, 1),
             fill_batch(&data, &order, &normalization, None, 0, 0)
         );
     }

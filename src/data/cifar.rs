@@ -75,6 +75,7 @@ pub(super) fn read(kind: Kind, root: Option<&Path>, split: Split) -> Result<Data
         channels: 3,
         classes: kind.classes(),
         class_names: class_names(kind, &folder),
+        ..Dataset::default()
     };
     kind.files(split).iter().try_for_each(|name| append(&mut data, kind, &folder.join(name)))?;
     Ok(data)

@@ -58,6 +58,7 @@ mod tests {
             channels: 1,
             classes: names.len(),
             class_names: strings(names),
+            ..Dataset::default()
         }
     }
 

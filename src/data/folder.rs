@@ -1,59 +1,132 @@
 //! Class folders: `train/<class>/*.png`, `test/<class>/*.jpg` etc.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use image::{DynamicImage, ImageReader};
-
-use super::{Dataset, Split};
+use super::decode::{Decoded, Header, decode, header};
+use super::policy::{Listing, entries, left_out, list};
+use super::{Dataset, Picture, Split, parallel};
 use crate::error::{Error, Result};
 
-/// Pixels of one file, grey or RGB.
-struct Picture {
-    height: usize,
-    width: usize,
-    grey: bool,
-    pixels: Vec<u8>,
+/// What transparent pixels show: white, as most programs do.
+const BACKGROUND: [u8; 3] = [255; 3];
+
+/// The names of the folders of a split, in small letters; the first one counts.
+fn split_names(split: Split) -> &'static [&'static str] {
+    match split {
+        Split::Train => &["train"],
+        Split::Test => &["test", "val", "valid", "validation"],
+    }
 }
 
 /// Whether a folder has class folders for a split.
 pub(super) fn is_there(folder: &Path, split: Split) -> bool {
-    folder.join(split_name(split)).is_dir()
+    !split_folders(folder, split).is_empty()
+}
+
+/// The folders of a split, the one that counts first.
+fn split_folders(folder: &Path, split: Split) -> Vec<PathBuf> {
+    let folders = entries(folder).unwrap_or_default().into_iter().filter(|path| path.is_dir()).collect::<Vec<_>>();
+    let named = |wanted: &str| {
+        let named = |path: &&PathBuf| path.file_name().is_some_and(|name| name.eq_ignore_ascii_case(wanted));
+        folders.iter().filter(named).cloned().collect::<Vec<_>>()
+    };
+    split_names(split).iter().flat_map(|name| named(name)).collect()
+}
+
+/// A class folder and its images.
+struct Class {
+    name: String,
+    images: Vec<PathBuf>,
 }
 
 /// Reads a split. Classes are the folders of both splits, sorted by name; images are ordered by class, then by
-/// file name. If all images are grey, they have one channel, else all become RGB; alpha is dropped, and 16 bits
-/// become 8. Hidden entries and files that are not png, jpg or jpeg are ignored.
-pub(super) fn read_folder(folder: &Path, split: Split) -> Result<Dataset> {
-    let class_names = class_names(folder)?;
-    let mut files: Vec<(PathBuf, u16)> = Vec::new();
-    for (class, name) in class_names.iter().enumerate() {
-        let label = u16::try_from(class).map_err(|_| Error::file(folder, "has more than 65,536 class folders"))?;
-        let inside = folder.join(split_name(split)).join(name);
-        if inside.is_dir() {
-            files.extend(images_of(&inside)?.into_iter().map(|path| (path, label)));
-        }
+/// file name. If all images of both splits are grey, they have one channel, else all become RGB; transparent pixels become
+/// white, and 16 bits become 8. Hidden entries are ignored, other files that are not images are counted in the notes.
+///
+/// With a `size`, images are resized and cropped to it ([`Picture::framed`]); those for training also come as they were, reduced,
+/// so that they can be cropped at random.
+pub(super) fn read_folder(folder: &Path, split: Split, size: Option<[usize; 2]>) -> Result<Dataset> {
+    let mut notes = Vec::new();
+    let ours = classes(folder, split, &mut notes)?;
+    let theirs = classes(folder, split.other(), &mut Vec::new())?;
+    let names = ours.iter().chain(&theirs).map(|class| class.name.clone()).collect::<BTreeSet<_>>();
+    let class_names = names.into_iter().collect::<Vec<_>>();
+    let mut files = Vec::new();
+    for class in &ours {
+        let label = class_names.iter().position(|name| *name == class.name).unwrap_or_default();
+        let label = u16::try_from(label).map_err(|_| Error::file(folder, "has more than 65,536 class folders"))?;
+        files.extend(class.images.iter().map(|path| (path, label)));
     }
-    let pictures = files.iter().map(|(path, _)| decode(path)).collect::<Result<Vec<_>>>()?;
-    let (Some(first), Some((first_path, _))) = (pictures.first(), files.first()) else {
-        let reason = "has no png or jpg images in subfolders, one for each class";
-        return Err(Error::file(folder.join(split_name(split)), reason));
+    let decoded = parallel::map(&files, |(path, _)| read(path, split, size))?;
+    notes.extend(size.and_then(|size| resized(&decoded, size)));
+    let (Some(first), Some((first_path, _))) = (decoded.first(), files.first()) else {
+        let reason = "has no images in subfolders, one for each class";
+        return Err(Error::file(folder.join(split_names(split)[0]), reason));
     };
-    for (picture, (path, _)) in pictures.iter().zip(&files) {
-        check_size(picture, path, first, first_path)?;
+    let (height, width) = (first.framed.height, first.framed.width);
+    for (image, (path, _)) in decoded.iter().zip(&files) {
+        check_size(&image.framed, path, &first.framed, first_path)?;
     }
-    let grey = pictures.iter().all(|picture| picture.grey);
+    notes.extend(seen_through(&decoded));
+    let grey = decoded.iter().all(|image| image.framed.channels == 1) && all_grey(&theirs)?;
+    let channels = if grey { 1 } else { 3 };
+    let mut images = Vec::with_capacity(files.len() * height * width * channels);
+    let mut originals = Vec::new();
+    for image in decoded {
+        images.extend(image.framed.with_channels(channels)?.pixels);
+        originals.extend(image.original.map(|original| original.with_channels(channels)).transpose()?);
+    }
     Ok(Dataset {
         name: folder.display().to_string(),
-        height: first.height,
-        width: first.width,
-        channels: if grey { 1 } else { 3 },
+        height,
+        width,
+        channels,
         classes: class_names.len(),
-        images: pictures.into_iter().flat_map(|picture| with_channels(picture, grey)).collect(),
+        images,
         labels: files.iter().map(|(_, label)| *label).collect(),
         class_names,
+        notes,
+        originals,
     })
+}
+
+/// One image of a split.
+struct Read {
+    /// The image as it is, or at the size that was asked for.
+    framed: Picture,
+    /// For random crops.
+    original: Option<Picture>,
+    resized: bool,
+    transparent: bool,
+}
+
+fn read(path: &Path, split: Split, size: Option<[usize; 2]>) -> Result<Read> {
+    let Decoded { picture, transparent } = decode(path, BACKGROUND)?;
+    let Some(size) = size else {
+        return Ok(Read { framed: picture, original: None, resized: false, transparent });
+    };
+    let original = (split == Split::Train).then(|| picture.reduced(size)).transpose()?;
+    let resized = [picture.height, picture.width] != size;
+    Ok(Read { framed: picture.framed(size)?, original, resized, transparent })
+}
+
+/// The note on images of another size, if there are any.
+fn resized(all: &[Read], [height, width]: [usize; 2]) -> Option<String> {
+    let count = all.iter().filter(|image| image.resized).count();
+    (count > 0).then(|| format!("{count} of {} images were resized and cropped to {height}x{width}", all.len()))
+}
+
+/// Whether the images of the other split are grey; only their headers are read.
+fn all_grey(classes: &[Class]) -> Result<bool> {
+    let files = classes.iter().flat_map(|class| &class.images).collect::<Vec<_>>();
+    Ok(parallel::map(&files, |path| header(path, BACKGROUND))?.iter().all(|Header { colour, .. }| !colour))
+}
+
+/// The note on images with transparent pixels, if there are any.
+fn seen_through(decoded: &[Read]) -> Option<String> {
+    let count = decoded.iter().filter(|image| image.transparent).count();
+    (count > 0).then(|| format!("{count} of {} images have transparent pixels, which became white", decoded.len()))
 }
 
 fn check_size(picture: &Picture, path: &Path, first: &Picture, first_path: &Path) -> Result<()> {
@@ -62,7 +135,7 @@ fn check_size(picture: &Picture, path: &Path, first: &Picture, first_path: &Path
     }
     let (ours, theirs) = ((picture.width, picture.height), (first.width, first.height));
     let reason = format!(
-        "is {}x{} pixels, but {} is {}x{}; bring all images to one size",
+        "is {}x{} pixels, but {} is {}x{}; bring all images to one size, or have that done by --size",
         ours.0,
         ours.1,
         first_path.display(),
@@ -72,73 +145,41 @@ fn check_size(picture: &Picture, path: &Path, first: &Picture, first_path: &Path
     Err(Error::file(path, reason))
 }
 
-fn class_names(folder: &Path) -> Result<Vec<String>> {
-    let mut names = BTreeSet::new();
-    for split in [Split::Train, Split::Test].into_iter().filter(|&split| is_there(folder, split)) {
-        for path in entries(&folder.join(split_name(split)))?.iter().filter(|path| path.is_dir()) {
-            match path.file_name().and_then(|name| name.to_str()) {
-                Some(name) => names.insert(name.to_owned()),
-                None => return Err(Error::file(path, "has a name that is not UTF-8; rename it")),
-            };
+/// The classes of a split, each with at least one image; none where there is no such split.
+fn classes(folder: &Path, split: Split, notes: &mut Vec<String>) -> Result<Vec<Class>> {
+    let folders = split_folders(folder, split);
+    let Some(inside) = folders.first() else { return Ok(Vec::new()) };
+    if let Some(other) = folders.get(1) {
+        notes.push(format!("{} is not used, since there is {}", other.display(), inside.display()));
+    }
+    let Listing { folders, images, mut others } = list(inside)?;
+    if let Some(stray) = images.first() {
+        return Err(Error::file(stray, "lies beside the class folders; move it into one"));
+    }
+    let mut all = Vec::new();
+    for path in folders {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let name = name.ok_or_else(|| Error::file(&path, "has a name that is not UTF-8; rename it"))?.to_owned();
+        let class = list(&path)?;
+        if let Some(inner) = class.folders.first() {
+            let reason = "is a folder in a class folder, which holds images only; move its images up, or remove it";
+            return Err(Error::file(inner, reason));
         }
+        if class.images.is_empty() {
+            return Err(Error::file(&path, "is a class folder without images; remove it, or add images"));
+        }
+        others.extend(class.others);
+        all.push(Class { name, images: class.images });
     }
-    Ok(names.into_iter().collect())
-}
-
-/// The images of a class folder, which must hold some, and no folders.
-fn images_of(class: &Path) -> Result<Vec<PathBuf>> {
-    let found = entries(class)?;
-    if let Some(inner) = found.iter().find(|path| path.is_dir()) {
-        let reason = format!("holds a folder, {}: images lie in the class folder itself", inner.display());
-        return Err(Error::file(class, reason));
-    }
-    if let Some(broken) = found.iter().find(|path| !path.exists()) {
-        return Err(Error::file(broken, "is a link to a file that there is not; mend or remove it"));
-    }
-    let images = found.into_iter().filter(|path| is_image(path)).collect::<Vec<_>>();
-    if images.is_empty() {
-        return Err(Error::file(class, "is a class folder without png or jpg images; remove it, or add images"));
-    }
-    Ok(images)
-}
-
-/// What is in a folder, sorted, without hidden entries.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let listed = fs::read_dir(folder).and_then(|entries| entries.map(|e| e.map(|e| e.path())).collect());
-    let mut paths: Vec<PathBuf> = listed.map_err(|e| Error::io(folder, e))?;
-    paths.retain(|path| path.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b".")));
-    paths.sort();
-    Ok(paths)
-}
-
-fn is_image(path: &Path) -> bool {
-    let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
-    path.is_file() && ["png", "jpg", "jpeg"].iter().any(|known| extension == *known)
-}
-
-fn decode(path: &Path) -> Result<Picture> {
-    let reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(|e| Error::io(path, e))?;
-    let image = reader.decode().map_err(|e| Error::file(path, format!("truncated or not a png or jpg image ({e})")))?;
-    let grey = !image.color().has_color();
-    let (height, width) = (image.height() as usize, image.width() as usize);
-    let pixels = if grey { DynamicImage::into_luma8(image).into_raw() } else { image.into_rgb8().into_raw() };
-    Ok(Picture { height, width, grey, pixels })
-}
-
-fn with_channels(picture: Picture, grey: bool) -> Vec<u8> {
-    if picture.grey && !grey { picture.pixels.iter().flat_map(|&p| [p; 3]).collect() } else { picture.pixels }
-}
-
-fn split_name(split: Split) -> &'static str {
-    match split {
-        Split::Train => "train",
-        Split::Test => "test",
-    }
+    notes.extend(left_out(&others));
+    Ok(all)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+
     use image::{GrayImage, Luma, Rgb, RgbImage};
 
     fn grey(path: PathBuf, width: u32, height: u32, value: u8) {
@@ -160,12 +201,12 @@ mod tests {
         grey(dir.path().join("test/coat/a.png"), 3, 2, 40);
         fs::write(dir.path().join("train/bag/notes.txt"), "no image").unwrap();
         fs::write(dir.path().join("train/bag/.hidden.png"), "no image").unwrap();
-        let train = read_folder(dir.path(), Split::Train).unwrap();
+        let train = read_folder(dir.path(), Split::Train, None).unwrap();
         assert_eq!(train.class_names, ["bag", "coat", "shoe"]);
         assert_eq!((train.height, train.width, train.channels, train.classes), (2, 3, 1, 3));
         assert_eq!(train.labels, [0, 2, 2]);
         assert_eq!(train.image(1), [20, 21, 22, 23, 24, 25], "1.PNG comes before 2.png");
-        let test = read_folder(dir.path(), Split::Test).unwrap();
+        let test = read_folder(dir.path(), Split::Test, None).unwrap();
         assert_eq!((test.labels, test.classes), (vec![1], 3));
     }
 
@@ -175,7 +216,7 @@ mod tests {
         grey(dir.path().join("train/a/grey.png"), 3, 2, 10);
         rgb(dir.path().join("train/b/colour.png"), [1, 2, 3]);
         rgb(dir.path().join("train/b/photo.jpg"), [90, 90, 90]);
-        let data = read_folder(dir.path(), Split::Train).unwrap();
+        let data = read_folder(dir.path(), Split::Train, None).unwrap();
         assert_eq!((data.channels, data.len()), (3, 3));
         assert_eq!(data.image(0)[..6], [10, 10, 10, 11, 11, 11]);
         assert_eq!(data.image(1)[..6], [1, 2, 3, 1, 2, 3]);
@@ -187,32 +228,92 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         grey(dir.path().join("train/a/1.png"), 3, 2, 0);
         grey(dir.path().join("train/b/odd.png"), 2, 3, 0);
-        let error = read_folder(dir.path(), Split::Train).unwrap_err().to_string();
+        let error = read_folder(dir.path(), Split::Train, None).unwrap_err().to_string();
         assert!(error.contains("odd.png: is 2x3 pixels") && error.contains("1.png is 3x2"), "{error}");
         let bytes = fs::read(dir.path().join("train/a/1.png")).unwrap();
         fs::write(dir.path().join("train/b/odd.png"), &bytes[..40]).unwrap();
-        let error = read_folder(dir.path(), Split::Train).unwrap_err().to_string();
-        assert!(error.contains("odd.png: truncated"), "{error}");
+        let error = read_folder(dir.path(), Split::Train, None).unwrap_err().to_string();
+        assert!(error.contains("odd.png: is cut short"), "{error}");
         fs::create_dir_all(dir.path().join("test/a")).unwrap();
-        let error = read_folder(dir.path(), Split::Test).unwrap_err().to_string();
-        assert!(error.contains("without png or jpg"), "{error}");
+        let error = read_folder(dir.path(), Split::Test, None).unwrap_err().to_string();
+        assert!(error.contains("without images"), "{error}");
     }
 
     #[test]
     fn empty_classes_images_one_folder_deeper_and_broken_links_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         grey(dir.path().join("train/a/1.png"), 3, 2, 0);
-        let refusal = || read_folder(dir.path(), Split::Train).unwrap_err().to_string();
+        let refusal = || read_folder(dir.path(), Split::Train, None).unwrap_err().to_string();
         fs::create_dir(dir.path().join("train/__MACOSX")).unwrap();
         assert!(refusal().contains("__MACOSX: is a class folder without"), "{}", refusal());
         fs::remove_dir(dir.path().join("train/__MACOSX")).unwrap();
         grey(dir.path().join("train/b/deep/1.png"), 3, 2, 0);
-        assert!(refusal().contains("holds a folder") && refusal().contains("deep"), "{}", refusal());
+        assert!(refusal().contains("deep: is a folder in a class folder"), "{}", refusal());
         fs::remove_dir_all(dir.path().join("train/b")).unwrap();
         #[cfg(unix)]
         {
             std::os::unix::fs::symlink("nowhere", dir.path().join("train/a/2.png")).unwrap();
-            assert!(refusal().contains("2.png: is a link"), "{}", refusal());
+            assert!(refusal().contains("2.png: is a broken link"), "{}", refusal());
         }
+    }
+
+    #[test]
+    fn half_a_jpeg_is_refused_even_with_a_whole_preview_inside() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("train/a/1.jpg");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        RgbImage::from_fn(40, 30, |x, y| Rgb([x as u8 * 5, y as u8 * 7, 9])).save(&path).unwrap();
+        let whole = fs::read(&path).unwrap();
+        // A comment segment that holds an end marker, as previews do.
+        let preview = [&whole[..2], &[0xff, 0xfe, 0, 6, 0xff, 0xd9, 0xff, 0xd9], &whole[2..]].concat();
+        for bytes in [&whole, &preview] {
+            fs::write(&path, bytes).unwrap();
+            assert_eq!(read_folder(dir.path(), Split::Train, None).unwrap().len(), 1);
+            for length in [bytes.len() / 2, bytes.len() - 2] {
+                fs::write(&path, &bytes[..length]).unwrap();
+                let error = read_folder(dir.path(), Split::Train, None).unwrap_err().to_string();
+                assert!(error.contains("1.jpg: is cut short"), "{length}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn other_formats_are_read_and_other_files_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a.bmp", "b.webp", "c.gif", "d.tiff", "e.png"] {
+            rgb(dir.path().join("train/a").join(name), [9, 80, 200]);
+        }
+        fs::write(dir.path().join("train/a/notes.txt"), "notes").unwrap();
+        let data = read_folder(dir.path(), Split::Train, None).unwrap();
+        assert_eq!(data.len(), 5);
+        for at in [0, 1, 3, 4] {
+            assert_eq!(data.image(at)[..3], [9, 80, 200]);
+        }
+        assert!(data.notes[0].contains("notes.txt"), "{:?}", data.notes);
+    }
+
+    #[test]
+    fn both_splits_decide_on_grey_and_a_validation_folder_is_the_test_split() {
+        let dir = tempfile::tempdir().unwrap();
+        grey(dir.path().join("Train/a/1.png"), 3, 2, 10);
+        rgb(dir.path().join("val/a/1.png"), [1, 2, 3]);
+        assert_eq!(read_folder(dir.path(), Split::Train, None).unwrap().channels, 3);
+        assert_eq!(read_folder(dir.path(), Split::Test, None).unwrap().image(0)[..3], [1, 2, 3]);
+        grey(dir.path().join("test/a/1.png"), 3, 2, 50);
+        let test = read_folder(dir.path(), Split::Test, None).unwrap();
+        assert!(test.image(0)[0] == 50 && test.notes[0].contains("val is not used"), "{:?}", test.notes);
+    }
+
+    #[test]
+    fn images_of_any_size_are_brought_to_one_and_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        grey(dir.path().join("train/a/1.png"), 8, 8, 10);
+        grey(dir.path().join("train/a/2.png"), 30, 20, 20);
+        grey(dir.path().join("train/b/1.png"), 3, 50, 30);
+        let data = read_folder(dir.path(), Split::Train, Some([8, 8])).unwrap();
+        assert_eq!((data.height, data.width, data.len(), data.originals.len()), (8, 8, 3, 3));
+        assert_eq!(data.image(0)[..3], [10, 11, 12], "an image of that size stays as it is");
+        assert!(data.notes[0].starts_with("2 of 3 images were resized"), "{:?}", data.notes);
+        assert!(data.originals.iter().all(|p| p.height.min(p.width) <= 16));
     }
 }

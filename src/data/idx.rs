@@ -58,6 +58,7 @@ pub(super) fn read_pair(
         channels: 1,
         classes,
         class_names: numbered(classes),
+        ..Dataset::default()
     })
 }
 

@@ -9,12 +9,20 @@ mod bundled;
 #[cfg(feature = "files")]
 mod cifar;
 mod classes;
+mod crop;
+#[cfg(feature = "files")]
+mod decode;
 mod fingerprint;
 #[cfg(feature = "files")]
 mod folder;
 #[cfg(feature = "files")]
 mod idx;
 mod normalization;
+#[cfg(feature = "files")]
+mod parallel;
+mod picture;
+#[cfg(feature = "files")]
+mod policy;
 pub(crate) mod random;
 #[cfg(feature = "files")]
 mod source;
@@ -25,9 +33,12 @@ pub use batches::{epoch_order, fill_batch};
 #[cfg(feature = "files")]
 pub use bundled::bundled;
 pub use normalization::Normalization;
+pub use picture::Picture;
 #[cfg(feature = "files")]
 pub use source::{DataSource, load};
 pub use split::Split;
+
+use crate::error::{Error, Result};
 
 /// Labelled images of one size.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,6 +59,11 @@ pub struct Dataset {
     pub classes: usize,
     /// A name for every class.
     pub class_names: Vec<String>,
+    /// What was left out or changed on reading, a sentence each, for the user to see.
+    pub notes: Vec<String>,
+    /// The pictures that the images were made from, of any size, for random resized crops: one for each image, with as many
+    /// channels, or none at all.
+    pub originals: Vec<Picture>,
 }
 
 impl Dataset {
@@ -79,14 +95,39 @@ impl Dataset {
     /// keeps its proportions; all of them if there are at most `n`.
     pub fn subset(&self, n: usize) -> Self {
         let n = n.min(self.len());
-        let chosen = || (0..n).map(|i| i * self.len() / n);
+        self.select(&(0..n).map(|i| i * self.len() / n).collect::<Vec<_>>())
+    }
+
+    /// The images of these indices, in this order.
+    pub(crate) fn select(&self, chosen: &[usize]) -> Self {
         Self {
             name: self.name.clone(),
-            images: chosen().flat_map(|i| self.image(i)).copied().collect(),
-            labels: chosen().map(|i| self.labels[i]).collect(),
+            images: chosen.iter().flat_map(|&i| self.image(i)).copied().collect(),
+            labels: chosen.iter().map(|&i| self.labels[i]).collect(),
             class_names: self.class_names.clone(),
+            notes: self.notes.clone(),
+            originals: chosen.iter().filter_map(|&i| self.originals.get(i)).cloned().collect(),
             ..*self
         }
+    }
+
+    /// Checks that there is something to learn: images of at least two classes.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] naming the data, where all images are of one class, of which a network is always right.
+    pub fn check_for_training(&self) -> Result<()> {
+        let Some(&first) = self.labels.first() else {
+            return Err(Error::argument("data", &self.name, "holds no images for training"));
+        };
+        if self.labels.iter().all(|&label| label == first) {
+            let class = self.class_names.get(usize::from(first)).cloned().unwrap_or_else(|| first.to_string());
+            let reason = format!(
+                "all its {} images for training are of one class, {class}; training needs at least two classes",
+                self.len()
+            );
+            return Err(Error::argument("data", &self.name, reason));
+        }
+        Ok(())
     }
 }
 
@@ -112,7 +153,17 @@ mod tests {
             channels,
             classes: 3,
             class_names: numbered(3),
+            ..Dataset::default()
         }
+    }
+
+    #[test]
+    fn one_class_is_nothing_to_learn() {
+        let all = counting(10, 2, 3, 1);
+        all.check_for_training().unwrap();
+        let error = all.select(&[1, 4]).check_for_training().unwrap_err().to_string();
+        assert!(error.contains("counting") && error.contains("one class, 1;"), "{error}");
+        assert!(all.select(&[]).check_for_training().is_err());
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub struct DataSource {
     pub name: String,
     /// Folder that holds the files of a named data set; a folder given as `name` is taken relative to it.
     pub root: Option<PathBuf>,
+    /// Height and width that images are resized and cropped to; without it, all images must have one size. For folders of
+    /// images only.
+    pub size: Option<[usize; 2]>,
 }
 
 /// The data sets that go by a name.
@@ -35,7 +38,7 @@ impl DataSource {
             return Ok(Self { root: self.root.clone().map(absolute).transpose()?, ..self.clone() });
         }
         let path = self.root.as_ref().map_or_else(|| PathBuf::from(&self.name), |root| root.join(&self.name));
-        Ok(Self { name: absolute(path)?.display().to_string(), root: None })
+        Ok(Self { name: absolute(path)?.display().to_string(), root: None, size: self.size })
     }
 }
 
@@ -48,13 +51,23 @@ impl DataSource {
 /// | `cifar10` | `data_batch_1.bin` to `data_batch_5.bin` and `test_batch.bin` in `root` or `root/cifar-10-batches-bin` |
 /// | `cifar100` | `train.bin` and `test.bin` in `root` or `root/cifar-100-binary`; labels are the fine ones |
 /// | a folder with IDX files | `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`, each plain or gzipped (`.gz`) |
-/// | a folder of class folders | `train/<class>/*.png` or `.jpg`, `test/<class>/*`; all images of one size. Grey stays one channel where all images of the split are grey, else they are RGB; alpha is dropped |
+/// | a folder of class folders | `train/<class>/*` and `test/<class>/*` (or `val`, `valid`, `validation`): PNG, JPEG, WebP, BMP, GIF or TIFF, all of one size unless `size` is given, turned as EXIF says. Grey stays one channel where all images of both splits are grey, else they are RGB; transparent pixels become white |
 ///
 /// # Errors
 /// [`Error::Argument`] for an unknown name, or for CIFAR without `root`; [`Error::Io`] and [`Error::File`]
 /// naming the file that is missing, truncated, or of the wrong format.
 pub fn load(source: &DataSource, split: Split) -> Result<Dataset> {
     let root = source.root.as_deref();
+    if let Some([height, width]) = source.size {
+        let path = root.map_or_else(|| PathBuf::from(&source.name), |root| root.join(&source.name));
+        let shown = format!("{height}x{width}");
+        if NAMES.contains(&source.name.as_str()) || idx::is_there(&path, split) {
+            return Err(Error::argument("size", shown, "is for folders of images, which may be of any size"));
+        }
+        if !(1..=4096).contains(&height) || !(1..=4096).contains(&width) {
+            return Err(Error::argument("size", shown, "must be 1 to 4096 pixels"));
+        }
+    }
     match source.name.as_str() {
         "fashion-mnist" => fashion(root, Path::new(SYSTEM_FASHION), split),
         "fashion-mnist-small" => match root {
@@ -63,7 +76,7 @@ pub fn load(source: &DataSource, split: Split) -> Result<Dataset> {
         },
         "cifar10" => cifar::read(cifar::Kind::Ten, root, split),
         "cifar100" => cifar::read(cifar::Kind::Hundred, root, split),
-        name => read_path(&root.map_or_else(|| PathBuf::from(name), |root| root.join(name)), split),
+        name => read_path(&root.map_or_else(|| PathBuf::from(name), |root| root.join(name)), split, source.size),
     }
 }
 
@@ -84,11 +97,11 @@ fn fashion(root: Option<&Path>, system: &Path, split: Split) -> Result<Dataset> 
     Ok(Dataset { name, class_names, classes: FASHION_CLASSES.len(), ..data })
 }
 
-fn read_path(path: &Path, split: Split) -> Result<Dataset> {
+fn read_path(path: &Path, split: Split, size: Option<[usize; 2]>) -> Result<Dataset> {
     if idx::is_there(path, split) {
         idx::read_folder(path, split)
     } else if folder::is_there(path, split) {
-        folder::read_folder(path, split)
+        folder::read_folder(path, split, size)
     } else if path.is_dir() {
         let reason = "has neither IDX files (train-images-idx3-ubyte, t10k-images-idx3-ubyte, ...) nor the folders train \
                       and test with a folder of images for each class";
@@ -105,7 +118,7 @@ mod tests {
     use std::fs;
 
     fn source(name: &str, root: Option<&Path>) -> DataSource {
-        DataSource { name: name.to_owned(), root: root.map(Path::to_owned) }
+        DataSource { name: name.to_owned(), root: root.map(Path::to_owned), size: None }
     }
 
     fn assets() -> PathBuf {

@@ -125,11 +125,10 @@ impl Corruption {
         pixels
     }
 
-    /// A data set, every image corrupted.
+    /// A data set, every image corrupted; without originals, which would not be.
     pub fn dataset(&self, data: &Dataset, seed: u64) -> Dataset {
         let images = (0..data.len()).flat_map(|i| self.image(data, i, seed)).collect();
-        let Dataset { name, labels, class_names, .. } = data.clone();
-        Dataset { name, images, labels, class_names, ..*data }
+        Dataset { images, originals: Vec::new(), ..data.clone() }
     }
 
     fn value(&self, pixel: u8, rng: &mut impl Rng) -> u8 {
@@ -187,6 +186,7 @@ mod tests {
             channels: 2,
             classes: 1,
             class_names: vec!["0".into()],
+            ..Dataset::default()
         }
     }
 

@@ -49,32 +49,33 @@ fn classes_go_by_name_and_normalisation_goes_with_the_weights() {
     refuses(&["eval", "--weights", &best, "--data", &renamed], &["zcat", "cat, dog, fox"]);
     refuses(&["train", "--resume", "--out", &out, "--epochs", "9", "--data", &renamed], &["zcat"]);
     refuses(&["attack", "--weights", &best, "--data", &renamed, "--out", &at(folder.path(), "attack")], &["zcat"]);
-    // Some of the classes: their labels keep the network's numbers.
-    for class in ["cat", "fox"] {
-        let some = at(folder.path(), &format!("only-{class}"));
-        let copy = |split: &str| {
-            let (from, to) = (Path::new(&data).join(split).join(class), Path::new(&some).join(split).join(class));
-            std::fs::create_dir_all(&to).unwrap();
-            for entry in std::fs::read_dir(from).unwrap() {
+    // Some of the classes: their labels keep the network's numbers, in training too.
+    let some = pets(folder.path(), "some", &["dog", "fox"]);
+    for (class, kind) in [("dog", 120_u8), ("fox", 220)] {
+        for split in ["train", "test"] {
+            for entry in std::fs::read_dir(Path::new(&some).join(split).join(class)).unwrap() {
                 let path = entry.unwrap().path();
-                std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
-            }
-        };
-        ["train", "test"].into_iter().for_each(copy);
-        if class == "fox" {
-            let fine = at(folder.path(), "fine");
-            succeeds(&["train", "--init", &best, "--data", &some, "--out", &fine, "--steps", "1"]);
-            let recipe = |weights: &Path| {
-                let json = read_safetensors(weights).unwrap().metadata["sdnet"].clone();
-                serde_json::from_str::<serde_json::Value>(&json).unwrap()
-            };
-            let (before, after) = (recipe(Path::new(&best)), recipe(&Path::new(&fine).join("last.safetensors")));
-            for recorded in ["normalization", "class_names", "model"] {
-                assert_eq!(before[recorded], after[recorded]);
+                image::GrayImage::from_fn(12, 10, |x, y| image::Luma([kind + ((x * 7 + y * 5) % 20) as u8]))
+                    .save(path)
+                    .unwrap();
             }
         }
-        assert!(top1(&best, &some) > 0.3, "{class}");
     }
+    assert!(top1(&best, &some) > 0.4);
+    let fine = at(folder.path(), "fine");
+    let output = sdnet(&["train", "--init", &best, "--data", &some, "--out", &fine, "--steps", "1"]);
+    assert!(output.status.success() && text(&output.stderr).contains("2 of the network's 3 classes"));
+    let recipe = |weights: &Path| {
+        let json = read_safetensors(weights).unwrap().metadata["sdnet"].clone();
+        serde_json::from_str::<serde_json::Value>(&json).unwrap()
+    };
+    let (before, after) = (recipe(Path::new(&best)), recipe(&Path::new(&fine).join("last.safetensors")));
+    for recorded in ["normalization", "class_names", "model"] {
+        assert_eq!(before[recorded], after[recorded]);
+    }
+    let one = pets(folder.path(), "one", &["cat"]);
+    assert!(top1(&best, &one) > 0.4);
+    refuses(&["train", "--data", &one, "--out", &fine, "--overwrite"], &["one class only"]);
     for (flags, words) in [
         (&["--model", "resnet34"][..], &["model", "resnet34", "resnet18"][..]),
         (&["--width", "16"], &["width", "16"]),
@@ -122,6 +123,26 @@ fn a_run_holds_all_that_resuming_needs() {
     assert_eq!(epochs(&out), done + 2);
     refuses(&["train", "--resume", "--out", &at(folder.path(), "none")], &["no training to resume"]);
     assert!(!folder.path().join("none").exists());
+}
+
+#[test]
+fn images_of_any_size_are_resized_in_training_and_wherever_the_weights_are_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = pets(folder.path(), "data", &["cat", "dog", "fox"]);
+    for split in ["train", "test"] {
+        let path = Path::new(&data).join(split).join("cat/large.png");
+        image::GrayImage::from_pixel(60, 50, image::Luma([35])).save(path).unwrap();
+    }
+    let out = at(folder.path(), "run");
+    let start = [&["train", "--data", &data, "--out", &out][..], &NETWORK, &TRAINING].concat();
+    refuses(&start, &["large.png", "60x50", "--size"]);
+    let output = sdnet(&[&start[..], &["--size", "16"]].concat());
+    assert!(output.status.success() && text(&output.stderr).contains("73 of 73 images were resized"));
+    assert!(text(&output.stdout).contains("16x16x1"), "{}", text(&output.stdout));
+    succeeds(&["train", "--resume", "--out", &out, "--epochs", "5"]);
+    assert!(top1(&at(Path::new(&out), "best.safetensors"), &data) > 0.3);
+    let named = ["train", "--data", "fashion-mnist-small", "--size", "16", "--out", &at(folder.path(), "never")];
+    refuses(&named, &["size", "folders of images"]);
 }
 
 #[test]

@@ -36,6 +36,7 @@ fn images(golden: &Golden, kind: &str) -> Dataset {
         channels: 1,
         classes: 10,
         class_names: (0..10).map(|c| c.to_string()).collect(),
+        ..Dataset::default()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Robust inference on the device: each image on its own, what files keep, and what is refused.
 
-use sdnet::checkpoint::{self, Recipe};
+use sdnet::checkpoint::{self, Attachments, Recipe};
 use sdnet::data::{Augment, Dataset, Normalization};
 use sdnet::files::read_safetensors;
 use sdnet::layers::{Pass, batch_norms, sparse_layers};
@@ -40,6 +40,7 @@ fn spots(n: usize) -> Dataset {
         channels: 1,
         classes: 5,
         class_names: (0..5).map(|c| c.to_string()).collect(),
+        ..Dataset::default()
     }
 }
 
@@ -182,6 +183,9 @@ fn recalibration_changes_no_weight_and_travels_with_the_file() {
     let trainer = Trainer::with_model(loaded.into_model(), recipe, TrainConfig::default()).unwrap();
     assert_eq!(checkpoint::tensors(trainer.model()).unwrap().len(), before.len());
     trainer.save(&path).unwrap();
+    let refusal = Adapted::<Network>::load(&path, gpu(), None).unwrap_err().to_string();
+    assert!(refusal.contains("saved training"), "{refusal}");
+    checkpoint::save(&path, trainer.model(), trainer.recipe(), &Attachments::new()).unwrap();
     assert!(read_safetensors(&path).unwrap().tensors.keys().all(|name| !name.starts_with("recalibrated")));
     let (trained, _) = Adapted::<Network>::load(&path, gpu(), None).unwrap();
     assert!(trained.recalibration().is_none());
@@ -195,7 +199,7 @@ fn batch_norms_see_images_as_training_does_and_the_first_look_as_they_are() {
         let found = recalibrate(&mut network, &spots(24), &normalization(), &config, &mut || ()).unwrap();
         (first_means(&network), found.clean)
     };
-    let shifted = Some(Augment { pad: 4, flip: true });
+    let shifted = Some(Augment { pad: 4, flip: true, ..Augment::default() });
     let (plain, a, b, c) = (at(None, 0), at(shifted, 0), at(shifted, 0), at(shifted, 1));
     assert!(a == b && a.0 != c.0 && a.0 != plain.0);
     assert!(a.1 == plain.1 && a.1 == c.1);

@@ -19,6 +19,10 @@ pub struct DataArgs {
     /// Folder that holds the files of the named data set
     #[arg(long, value_name = "FOLDER")]
     pub root: Option<PathBuf>,
+    /// Resize and crop images to this many pixels, N for squares or HEIGHTxWIDTH; in training, crop them at random. For folders
+    /// of images of any size [default: what the network was trained with; without it, all images must have one size]
+    #[arg(long, value_name = "N|HxW", value_parser = size)]
+    pub size: Option<[usize; 2]>,
     /// Mean to subtract from pixels in [0, 1]: one number per channel, or one for all [default: what the network was
     /// trained with, or the usual value for the data set]
     #[arg(long, value_name = "X[,X..]", value_delimiter = ',', allow_negative_numbers = true)]
@@ -35,7 +39,8 @@ impl DataArgs {
         let recorded = recorded.filter(|_| self.data.is_none());
         let name = self.data.clone().or(recorded.map(|source| source.name.clone()));
         let root = self.root.clone().or(recorded.and_then(|source| source.root.clone()));
-        DataSource { name: name.unwrap_or_else(|| "fashion-mnist".into()), root }
+        let size = self.size.or(recorded.and_then(|source| source.size));
+        DataSource { name: name.unwrap_or_else(|| "fashion-mnist".into()), root, size }
     }
 
     /// Images for a network from a file, with their labels in its numbering.
@@ -43,9 +48,13 @@ impl DataArgs {
     /// # Errors
     /// Those of [`load`]; [`Error::Classes`] for images of a class that the network does not know.
     pub fn load_for(&self, split: Split, recipe: &Recipe) -> Result<Dataset> {
-        let recorded = DataSource { name: recipe.data.clone(), root: None };
-        let recorded = (!recipe.data.is_empty()).then_some(recorded);
-        let data = load(&self.source(recorded.as_ref()), split)?.in_classes(&recipe.class_names)?;
+        let recorded = DataSource { name: recipe.data.clone(), ..DataSource::default() };
+        let mut source = self.source(Some(recorded).filter(|recorded| !recorded.name.is_empty()).as_ref());
+        source.size = source.size.or(recipe.size.filter(|_| recipe.resized));
+        let data = load(&source, split)?.in_classes(&recipe.class_names)?;
+        for text in &data.notes {
+            note(format_args!("note: {text}"));
+        }
         if let Some([height, width]) = recipe.size.filter(|size| *size != [data.height, data.width]) {
             note(format_args!(
                 "note: the network was trained on images of {height}x{width} pixels; those of {} have {}x{}",
@@ -67,6 +76,15 @@ impl DataArgs {
         let normalization = Normalization { mean, std };
         normalization.check(data.channels)?;
         Ok(normalization)
+    }
+}
+
+/// Parses 32 or 32x48.
+fn size(text: &str) -> std::result::Result<[usize; 2], String> {
+    let number = |part: &str| part.parse::<usize>().map_err(|_| format!("{part:?} is not a number of pixels"));
+    match text.split_once('x') {
+        Some((height, width)) => Ok([number(height)?, number(width)?]),
+        None => number(text).map(|side| [side; 2]),
     }
 }
 

@@ -47,7 +47,15 @@ struct Images {
 
 impl Images {
     fn load(source: &DataSource) -> Result<Self> {
-        Ok(Self { train: load(source, Split::Train)?, test: load(source, Split::Test)? })
+        let (train, test) = (load(source, Split::Train)?, load(source, Split::Test)?);
+        for text in train.notes.iter().chain(&test.notes) {
+            note(format_args!("note: {text}"));
+        }
+        if train.classes < 2 {
+            let reason = "has one class only: a network would always be right; training needs two or more";
+            return Err(Error::argument("data", &train.name, reason));
+        }
+        Ok(Self { train, test })
     }
 
     /// With labels in the numbering of a network.
@@ -99,6 +107,7 @@ fn recipe(
         model,
         normalization: Some(options.data.normalization(train, recorded)?),
         size: Some([train.height, train.width]),
+        resized: config.source.as_ref().is_some_and(|source| source.size.is_some()),
         class_names: train.class_names.clone(),
         data: train.name.clone(),
         augment: config.augment,

@@ -1,0 +1,156 @@
+//! Files of images, decoded or refused.
+
+use std::fs;
+use std::io::Cursor;
+use std::path::Path;
+
+use image::error::ImageError;
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
+
+use super::Picture;
+use super::policy::{CONVERT, FORMATS};
+use crate::error::{Error, Result};
+
+/// The largest decoded image, in bytes: 178 million pixels of 3 bytes.
+const LARGEST: u64 = 1 << 29;
+
+/// What the beginning of a file says of its image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    pub height: usize,
+    pub width: usize,
+    pub colour: bool,
+}
+
+/// An image, and whether any of its pixels were transparent.
+#[derive(Debug)]
+pub(super) struct Decoded {
+    pub picture: Picture,
+    pub transparent: bool,
+}
+
+/// Reads the header of an image that is to be shown on `background`.
+pub(super) fn header(path: &Path, background: [u8; 3]) -> Result<Header> {
+    let bytes = read(path)?;
+    let mut decoder = decoder(path, &bytes)?;
+    let turned = is_turned(decoder.orientation().map_err(|e| damaged(path, &e))?);
+    let (width, height) = decoder.dimensions();
+    let (height, width) = if turned { (width, height) } else { (height, width) };
+    let colour = is_colour(decoder.color_type(), background);
+    Ok(Header { height: height as usize, width: width as usize, colour })
+}
+
+/// Decodes an image. It is turned as its EXIF orientation says; of several frames or pages it is the first; 16 bits become
+/// 8; CMYK and palettes become RGB; transparent pixels show `background`, in sRGB values. It has one channel if it is grey
+/// in the file (and `background` too, where the file has an alpha channel), else three.
+///
+/// # Errors
+/// [`Error::Io`], [`Error::File`] for an image that is empty, cut short, damaged, too large, or of another format.
+pub(super) fn decode(path: &Path, background: [u8; 3]) -> Result<Decoded> {
+    let bytes = read(path)?;
+    let mut decoder = decoder(path, &bytes)?;
+    let orientation = decoder.orientation().map_err(|e| damaged(path, &e))?;
+    let mut image = DynamicImage::from_decoder(decoder).map_err(|e| damaged(path, &e))?;
+    image.apply_orientation(orientation);
+    Ok(flatten(image, background))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|e| Error::io(path, e))
+}
+
+/// A decoder of an image that is complete as far as can be told before decoding.
+fn decoder<'a>(path: &Path, bytes: &'a [u8]) -> Result<impl ImageDecoder + 'a> {
+    if bytes.is_empty() {
+        return Err(Error::file(path, "is empty; copy it again or remove it"));
+    }
+    let format = image::guess_format(bytes).ok().filter(|format| FORMATS.contains(format));
+    let Some(format) = format else {
+        return Err(Error::file(
+            path,
+            format!("holds no image that can be read (PNG, JPEG, WebP, BMP, GIF, TIFF); {CONVERT}, or remove it"),
+        ));
+    };
+    if is_cut(format, bytes) {
+        return Err(Error::file(path, "is cut short: its end is missing; copy it again or remove it"));
+    }
+    let decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(|e| damaged(path, &e))?;
+    let (width, height) = decoder.dimensions();
+    if decoder.total_bytes() > LARGEST || width == 0 || height == 0 {
+        return Err(Error::file(path, format!("is {width}x{height} pixels, which is none or too many")));
+    }
+    Ok(decoder)
+}
+
+/// Whether the end is missing, of formats whose decoders do not tell.
+fn is_cut(format: ImageFormat, bytes: &[u8]) -> bool {
+    match format {
+        ImageFormat::Jpeg => !jpeg_ends(bytes),
+        _ => false,
+    }
+}
+
+/// Whether a JPEG has its end marker. It is searched from segment to segment: an embedded preview has one too.
+fn jpeg_ends(bytes: &[u8]) -> bool {
+    const END: u8 = 0xd9;
+    let mut rest = bytes;
+    loop {
+        // The next marker. Within a scan, FF 00 is a byte of the data and FF D0 to D7 only restart it.
+        let Some(at) = rest.windows(2).position(|pair| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff)) else {
+            return false;
+        };
+        let (marker, after) = (rest[at + 1], &rest[at + 2..]);
+        let skipped = match (marker, after) {
+            (END, _) => return true,
+            (0x01 | 0xd0..=0xd8, _) => 0,
+            (_, [high, low, ..]) => usize::from(u16::from_be_bytes([*high, *low])),
+            _ => return false,
+        };
+        let Some(next) = after.get(skipped..) else { return false };
+        rest = next;
+    }
+}
+
+fn damaged(path: &Path, error: &ImageError) -> Error {
+    let reason = match error {
+        ImageError::Unsupported(_) => format!("is of a kind that is not read ({error}); {CONVERT}"),
+        ImageError::Limits(_) => format!("is too large ({error})"),
+        _ => format!("is cut short or damaged ({error}); copy it again or remove it"),
+    };
+    Error::file(path, reason)
+}
+
+fn is_turned(orientation: Orientation) -> bool {
+    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+    matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
+}
+
+fn is_colour(color: image::ColorType, [r, g, b]: [u8; 3]) -> bool {
+    color.has_color() || (color.has_alpha() && (r != g || g != b))
+}
+
+fn flatten(image: DynamicImage, background: [u8; 3]) -> Decoded {
+    let (height, width) = (image.height() as usize, image.width() as usize);
+    let colour = is_colour(image.color(), background);
+    let (pixels, transparent) = if image.color().has_alpha() {
+        on_background(image, background, if colour { 3 } else { 1 })
+    } else if colour {
+        (image.into_rgb8().into_raw(), false)
+    } else {
+        (image.into_luma8().into_raw(), false)
+    };
+    Decoded { picture: Picture { height, width, channels: if colour { 3 } else { 1 }, pixels }, transparent }
+}
+
+/// The first `channels` channels over a background, and whether any of it shows.
+fn on_background(image: DynamicImage, background: [u8; 3], channels: usize) -> (Vec<u8>, bool) {
+    let rgba = image.into_rgba8();
+    let blend = |value: u8, behind: u8, alpha: u8| {
+        let [value, behind, alpha] = [value, behind, alpha].map(u32::from);
+        ((value * alpha + behind * (255 - alpha) + 127) / 255) as u8
+    };
+    let transparent = rgba.pixels().any(|pixel| pixel[3] < 255);
+    let pixels = rgba.pixels().flat_map(|p| (0..channels).map(|c| blend(p[c], background[c], p[3]))).collect();
+    (pixels, transparent)
+}

@@ -1,0 +1,161 @@
+//! One picture, of any size.
+
+use crate::error::{Error, Result};
+
+/// A picture of bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Picture {
+    /// Height in pixels.
+    pub height: usize,
+    /// Width in pixels.
+    pub width: usize,
+    /// 1 (grey) or 3 (red, green, blue).
+    pub channels: usize,
+    /// `[height, width, channels]`, 0 to 255.
+    pub pixels: Vec<u8>,
+}
+
+impl Picture {
+    /// The picture in grey (1 channel) or in colour (3). Grey becomes three equal channels; colours become
+    /// `0.2126 R + 0.7152 G + 0.0722 B`, rounded.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for another number of channels.
+    pub fn with_channels(self, channels: usize) -> Result<Self> {
+        let pixels = match (self.channels, channels) {
+            (from, to) if from == to => self.pixels,
+            (1, 3) => self.pixels.into_iter().flat_map(|grey| [grey; 3]).collect(),
+            (3, 1) => self.pixels.as_chunks().0.iter().map(luma).collect(),
+            (from, to) => {
+                let reason = format!("a picture of {from} channel(s) can only become grey (1) or colour (3)");
+                return Err(Error::argument("channels", to, reason));
+            }
+        };
+        Ok(Self { channels, pixels, ..self })
+    }
+
+    /// The picture at `size` (height, width): its largest centred part of that shape, resized by a triangle filter that
+    /// averages over all pixels when it reduces. A picture of that size already stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a picture without pixels, or with other than 1 or 3 channels.
+    #[cfg(feature = "files")]
+    pub fn framed(&self, size: [usize; 2]) -> Result<Self> {
+        let (height, width) = (self.height, self.width);
+        let part = [height.min(scaled(width, size[0], size[1])), width.min(scaled(height, size[1], size[0]))];
+        self.part_resized(part, size)
+    }
+
+    /// The whole picture, reduced if its shorter side (relative to `size`) is more than twice that of `size`.
+    ///
+    /// Random crops resize it by linear interpolation, which is the mean of all pixels up to that factor.
+    ///
+    /// # Errors
+    /// Those of [`Picture::framed`].
+    #[cfg(feature = "files")]
+    pub(super) fn reduced(&self, size: [usize; 2]) -> Result<Self> {
+        let whole = [self.height, self.width];
+        let [y, x] = [0, 1].map(|side| whole[side] as f64 / (2.0 * size[side] as f64));
+        let factor = y.min(x).max(1.0);
+        self.part_resized(whole, whole.map(|side| ((side as f64 / factor).round() as usize).max(1)))
+    }
+
+    /// The centred part of height and width `part`, resized.
+    #[cfg(feature = "files")]
+    fn part_resized(&self, part: [usize; 2], size: [usize; 2]) -> Result<Self> {
+        if part == size && size == [self.height, self.width] {
+            return Ok(self.clone());
+        }
+        let pixels = match self.channels {
+            1 => self.resize::<image::Luma<u8>>(part, size),
+            3 => self.resize::<image::Rgb<u8>>(part, size),
+            _ => None,
+        };
+        let pixels = pixels.ok_or_else(|| {
+            let shape = format!("{:?}", [self.height, self.width, self.channels]);
+            Error::argument("picture", shape, "only pictures of 1 or 3 channels, with pixels, can be resized")
+        })?;
+        Ok(Self { height: size[0], width: size[1], channels: self.channels, pixels })
+    }
+
+    #[cfg(feature = "files")]
+    fn resize<P: image::Pixel<Subpixel = u8> + 'static>(&self, part: [usize; 2], size: [usize; 2]) -> Option<Vec<u8>> {
+        use image::imageops::{FilterType, crop_imm, resize};
+        if part.contains(&0) {
+            return None;
+        }
+        let whole = image::ImageBuffer::<P, _>::from_raw(self.width as u32, self.height as u32, self.pixels.clone())?;
+        let [top, left] = [(self.height - part[0]) / 2, (self.width - part[1]) / 2];
+        let part = crop_imm(&whole, left as u32, top as u32, part[1] as u32, part[0] as u32).to_image();
+        Some(resize(&part, size[1] as u32, size[0] as u32, FilterType::Triangle).into_raw())
+    }
+}
+
+/// `length * up / down`, rounded, at least 1.
+#[cfg(feature = "files")]
+fn scaled(length: usize, up: usize, down: usize) -> usize {
+    ((length as f64 * up as f64 / down as f64).round() as usize).max(1)
+}
+
+fn luma([r, g, b]: &[u8; 3]) -> u8 {
+    let [r, g, b] = [r, g, b].map(|&value| u32::from(value));
+    ((2126 * r + 7152 * g + 722 * b + 5000) / 10_000) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture(height: usize, width: usize, channels: usize, pixels: Vec<u8>) -> Picture {
+        Picture { height, width, channels, pixels }
+    }
+
+    #[test]
+    fn grey_and_colour_become_each_other() {
+        let grey = picture(1, 2, 1, vec![7, 200]);
+        let colour = grey.clone().with_channels(3).unwrap();
+        assert_eq!(colour, picture(1, 2, 3, vec![7, 7, 7, 200, 200, 200]));
+        assert_eq!(colour.with_channels(1).unwrap(), grey);
+        assert_eq!(picture(1, 1, 3, vec![255, 0, 0]).with_channels(1).unwrap().pixels, [54]);
+        assert!(grey.with_channels(4).unwrap_err().to_string().contains("channels = 4"));
+    }
+
+    #[cfg(feature = "files")]
+    #[test]
+    fn framing_takes_the_middle_and_keeps_the_shape_of_things() {
+        // A row of 6 blocks of 10x10 pixels; the middle two remain in a frame of 1 to 2.
+        let pixels = (0..600).map(|at| (at % 60 / 10 * 40) as u8).collect();
+        let wide = picture(10, 60, 1, pixels);
+        let tiny = wide.framed([1, 2]).unwrap();
+        assert!(tiny.pixels[0].abs_diff(80) < 8 && tiny.pixels[1].abs_diff(120) < 8, "{tiny:?}");
+        assert_eq!(wide.framed([10, 60]).unwrap(), wide);
+        let small = wide.framed([5, 10]).unwrap();
+        assert_eq!((small.pixels[0], small.pixels[9]), (80, 120));
+        let large = picture(1, 1, 3, vec![1, 2, 3]).framed([2, 3]).unwrap();
+        assert_eq!(large, picture(2, 3, 3, [1, 2, 3].repeat(6)));
+        assert!(picture(0, 0, 1, vec![]).framed([2, 2]).is_err());
+        assert!(picture(2, 2, 2, vec![0; 8]).framed([1, 1]).is_err());
+    }
+
+    #[cfg(feature = "files")]
+    #[test]
+    fn reduction_averages_all_pixels() {
+        let checks =
+            picture(64, 64, 1, (0..64 * 64).map(|at| if (at % 64 + at / 64) % 2 == 0 { 0 } else { 200 }).collect());
+        let small = checks.framed([4, 4]).unwrap();
+        assert!(small.pixels.iter().all(|p| p.abs_diff(100) < 8), "{:?}", small.pixels);
+    }
+
+    #[cfg(feature = "files")]
+    #[test]
+    fn originals_are_at_most_twice_the_size() {
+        let size = |height, width| {
+            let reduced = picture(height, width, 1, vec![9; height * width]).reduced([10, 20]).unwrap();
+            [reduced.height, reduced.width]
+        };
+        assert_eq!(size(200, 800), [20, 80], "the height is the shorter side");
+        assert_eq!(size(200, 200), [40, 40], "the width is, relative to the frame");
+        assert_eq!(size(20, 41), [20, 41]);
+        assert_eq!(size(5, 5), [5, 5], "never enlarged");
+    }
+}
