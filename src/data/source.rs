@@ -102,6 +102,14 @@ fn read_path(path: &Path, split: Split, size: Option<[usize; 2]>) -> Result<Data
         idx::read_folder(path, split)
     } else if folder::is_there(path, split) {
         folder::read_folder(path, split, size)
+    } else if folder::is_there(path, split.other()) {
+        let missing = match split {
+            Split::Train => "has images to test on, but no folder train with a folder of images for each class",
+            Split::Test => {
+                "has images to train on, but none to test on: add a folder test or val with the same classes"
+            }
+        };
+        Err(Error::file(path, missing))
     } else if path.is_dir() {
         let reason = "has neither IDX files (train-images-idx3-ubyte, t10k-images-idx3-ubyte, ...) nor the folders train \
                       and test with a folder of images for each class";
@@ -157,6 +165,8 @@ mod tests {
         image::GrayImage::new(4, 4).save(&path).unwrap();
         let data = load(&source(dir.path().to_str().unwrap(), None), Split::Test).unwrap();
         assert_eq!(data.class_names, ["cat"]);
+        let error = load(&source(dir.path().to_str().unwrap(), None), Split::Train).unwrap_err().to_string();
+        assert!(error.contains("no folder train"), "{error}");
     }
 
     #[test]

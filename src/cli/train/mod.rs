@@ -66,7 +66,7 @@ impl Images {
     fn check_sizes(&self) -> Result<()> {
         let [train, test] = [&self.train, &self.test].map(|data| [data.height, data.width]);
         if train != test {
-            let reason = "training and test images differ in size (height, width); bring them to one size";
+            let reason = "training and test images differ in size (height, width); bring them to one size, or have that done by --size";
             return Err(Error::shape("train", reason, &[&train, &test]));
         }
         Ok(())
