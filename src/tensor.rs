@@ -261,7 +261,7 @@ pub(crate) fn same_shape(op: &'static str, a: &Tensor, b: &Tensor) -> Result<()>
 ///
 /// # Errors
 /// [`Error::Shape`] unless there are four dimensions that match the values.
-pub fn nchw_to_nhwc(shape: &[usize], values: &[f32]) -> Result<Vec<f32>> {
+pub fn nchw_to_nhwc<T: Copy>(shape: &[usize], values: &[T]) -> Result<Vec<T>> {
     let &[n, c, h, w] = four("nchw_to_nhwc", shape, values)?;
     Ok(transpose(n, c, h * w, values))
 }
@@ -275,14 +275,14 @@ pub fn nhwc_to_nchw(shape: &[usize], values: &[f32]) -> Result<Vec<f32>> {
     Ok(transpose(n, h * w, c, values))
 }
 
-fn four<'a>(op: &'static str, shape: &'a [usize], values: &[f32]) -> Result<&'a [usize; 4]> {
+fn four<'a, T>(op: &'static str, shape: &'a [usize], values: &[T]) -> Result<&'a [usize; 4]> {
     let wrong = || Error::shape(op, format!("needs four dimensions that hold {} values", values.len()), &[shape]);
     let dims: &[usize; 4] = shape.try_into().map_err(|_| wrong())?;
     if dims.iter().product::<usize>() == values.len() { Ok(dims) } else { Err(wrong()) }
 }
 
 /// `n` matrices `[rows, columns]` to `[columns, rows]`.
-fn transpose(n: usize, rows: usize, columns: usize, values: &[f32]) -> Vec<f32> {
+fn transpose<T: Copy>(n: usize, rows: usize, columns: usize, values: &[T]) -> Vec<T> {
     let mut out = Vec::with_capacity(values.len());
     for i in 0..n {
         let matrix = &values[i * rows * columns..(i + 1) * rows * columns];

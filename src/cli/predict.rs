@@ -93,8 +93,7 @@ fn read_images(options: &PredictArgs, wanted: usize, normalization: Option<&Norm
                 Error::file(&options.input, reason)
             })?;
             note(format_args!("{} holds bytes: normalised as the weights file says", options.input.display()));
-            let bytes = nchw_to_nhwc(&shape, &bytes.into_iter().map(f32::from).collect::<Vec<_>>())?;
-            normalization.apply(&bytes.into_iter().map(|byte| byte as u8).collect::<Vec<_>>())
+            normalization.apply(&nchw_to_nhwc(&shape, &bytes)?)
         }
     };
     Ok(Images { count, height, width, channels, pixels })

@@ -19,7 +19,8 @@ pub fn epoch_order(len: usize, seed: u64, epoch: u64, shuffle: bool) -> Vec<u32>
 /// The samples `indices` as x = (pixel/255 - mean_c) / std_c, [indices.len(), height, width, channels], and their labels.
 ///
 /// `augment` crops and mirrors each sample by (`seed`, `epoch`, its index), whatever the batch. Padding is
-/// pixel value 0, before normalisation. Random resized crops are of the originals, if the data has any. Without it, `seed` and `epoch` are unused.
+/// pixel value 0, before normalisation. Random resized crops are of the originals, if the data have any. Without `augment`,
+/// `seed` and `epoch` are unused.
 ///
 /// # Panics
 /// Where an index is not below `data.len()`, or `normalization` does not have `data.channels` entries

@@ -16,24 +16,42 @@ impl Dataset {
     ///
     /// # Errors
     /// [`Error::Classes`] for images of a class that the network does not know.
-    pub fn in_classes(&self, names: &[String]) -> Result<Self> {
+    pub fn in_classes(self, names: &[String]) -> Result<Self> {
+        match self.labels_in(names)? {
+            None => Ok(self),
+            Some(labels) => Ok(Self { labels, classes: names.len(), class_names: names.to_vec(), ..self }),
+        }
+    }
+
+    /// Whether a network whose classes are `names` numbers the classes of these images as they are labelled.
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_labelled_as(&self, names: &[String]) -> bool {
+        self.labels_in(names).is_ok_and(|labels| labels.is_none_or(|labels| labels == self.labels))
+    }
+
+    /// The labels of [`Dataset::in_classes`]; none where they are taken as they are.
+    fn labels_in(&self, names: &[String]) -> Result<Option<Vec<u16>>> {
         if are_numbers(names) || are_numbers(&self.class_names) {
-            return Ok(self.clone());
+            return Ok(None);
         }
         let place = |class: usize| {
             let name = &self.class_names[class];
             let known = names.iter().position(|other| other == name);
-            known.ok_or_else(|| Error::Classes { data: self.name.clone(), class: name.clone(), known: listed(names) })
+            let unknown = || Error::Classes { data: self.name.clone(), class: name.clone(), known: listed(names) };
+            known.ok_or_else(unknown)
         };
         let mut places = vec![None; self.class_names.len()];
+        let mut labels = Vec::with_capacity(self.labels.len());
         for &label in &self.labels {
-            let place_of = &mut places[usize::from(label)];
-            if place_of.is_none() {
-                *place_of = Some(place(label.into())? as u16);
-            }
+            let known = &mut places[usize::from(label)];
+            let found = match *known {
+                Some(found) => found,
+                None => place(label.into())? as u16,
+            };
+            *known = Some(found);
+            labels.push(found);
         }
-        let labels = self.labels.iter().map(|&label| places[usize::from(label)].unwrap_or_default()).collect();
-        Ok(Self { labels, classes: names.len(), class_names: names.to_vec(), ..self.clone() })
+        Ok(Some(labels))
     }
 }
 
@@ -83,9 +101,9 @@ mod tests {
     #[test]
     fn classes_without_names_go_by_number() {
         let data = named(&["0", "1"], &[1, 0]);
-        assert_eq!(data.in_classes(&strings(&["cat", "dog"])).unwrap(), data);
+        assert_eq!(data.clone().in_classes(&strings(&["cat", "dog"])).unwrap(), data);
         let data = named(&["cat", "dog"], &[1, 0]);
-        assert_eq!(data.in_classes(&[]).unwrap(), data);
-        assert_eq!(data.in_classes(&strings(&["0", "1", "2"])).unwrap(), data);
+        assert_eq!(data.clone().in_classes(&[]).unwrap(), data);
+        assert_eq!(data.clone().in_classes(&strings(&["0", "1", "2"])).unwrap(), data);
     }
 }

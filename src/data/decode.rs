@@ -72,7 +72,8 @@ fn decoder<'a>(path: &Path, bytes: &'a [u8]) -> Result<impl ImageDecoder + 'a> {
             format!("holds no image that can be read (PNG, JPEG, WebP, BMP, GIF, TIFF); {CONVERT}, or remove it"),
         ));
     };
-    if is_cut(format, bytes) {
+    // The decoders of the other formats tell that themselves.
+    if format == ImageFormat::Jpeg && !jpeg_ends(bytes) {
         return Err(Error::file(path, "is cut short: its end is missing; copy it again or remove it"));
     }
     let decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(|e| damaged(path, &e))?;
@@ -81,14 +82,6 @@ fn decoder<'a>(path: &Path, bytes: &'a [u8]) -> Result<impl ImageDecoder + 'a> {
         return Err(Error::file(path, format!("is {width}x{height} pixels, which is none or too many")));
     }
     Ok(decoder)
-}
-
-/// Whether the end is missing, of formats whose decoders do not tell.
-fn is_cut(format: ImageFormat, bytes: &[u8]) -> bool {
-    match format {
-        ImageFormat::Jpeg => !jpeg_ends(bytes),
-        _ => false,
-    }
 }
 
 /// Whether a JPEG has its end marker. It is searched from segment to segment: an embedded preview has one too.

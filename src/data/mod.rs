@@ -122,7 +122,8 @@ impl Dataset {
         if self.labels.iter().all(|&label| label == first) {
             let class = self.class_names.get(usize::from(first)).cloned().unwrap_or_else(|| first.to_string());
             let reason = format!(
-                "all its {} images for training are of one class, {class}; training needs at least two classes",
+                "all its {} images for training are of one class, {class}; of one class only, a network is always right: \
+                 training needs at least two",
                 self.len()
             );
             return Err(Error::argument("data", &self.name, reason));

@@ -18,6 +18,11 @@ fn pets(folder: &Path, name: &str, classes: &[&str]) -> String {
     data.display().to_string()
 }
 
+/// The data of most cases, and the folder to train into.
+fn setting(folder: &Path) -> (String, String) {
+    (pets(folder, "data", &["cat", "dog", "fox"]), at(folder, "run"))
+}
+
 const NETWORK: [&str; 4] = ["--model", "resnet18", "--width", "2"];
 const TRAINING: [&str; 6] = ["--batch", "16", "--lr", "0.05", "--epochs", "4"];
 
@@ -37,8 +42,7 @@ fn epochs(out: &str) -> usize {
 #[test]
 fn classes_go_by_name_and_normalisation_goes_with_the_weights() {
     let folder = tempfile::tempdir().unwrap();
-    let data = pets(folder.path(), "data", &["cat", "dog", "fox"]);
-    let out = at(folder.path(), "run");
+    let (data, out) = setting(folder.path());
     train_on(&data, &out, &["--mean", "0.5", "--std", "0.1", "--no-augment"]);
     let best = at(Path::new(&out), "best.safetensors");
     let right = top1(&best, &data);
@@ -92,8 +96,7 @@ fn classes_go_by_name_and_normalisation_goes_with_the_weights() {
 #[test]
 fn a_run_holds_all_that_resuming_needs() {
     let folder = tempfile::tempdir().unwrap();
-    let data = pets(folder.path(), "data", &["cat", "dog", "fox"]);
-    let out = at(folder.path(), "run");
+    let (data, out) = setting(folder.path());
     fn with<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
         [&["train", "--resume", "--out", out][..], more].concat()
     }
@@ -140,6 +143,11 @@ fn images_of_any_size_are_resized_in_training_and_wherever_the_weights_are_used(
     assert!(output.status.success() && text(&output.stderr).contains("73 of 73 images were resized"));
     assert!(text(&output.stdout).contains("16x16x1"), "{}", text(&output.stdout));
     succeeds(&["train", "--resume", "--out", &out, "--epochs", "5"]);
+    // The same images in another place come at the same size.
+    let moved = at(folder.path(), "moved");
+    std::fs::rename(&data, &moved).unwrap();
+    succeeds(&["train", "--resume", "--out", &out, "--epochs", "6", "--data", &moved]);
+    std::fs::rename(&moved, &data).unwrap();
     assert!(top1(&at(Path::new(&out), "best.safetensors"), &data) > 0.3);
     let named = ["train", "--data", "fashion-mnist-small", "--size", "16", "--out", &at(folder.path(), "never")];
     refuses(&named, &["size", "folders of images"]);
@@ -148,8 +156,7 @@ fn images_of_any_size_are_resized_in_training_and_wherever_the_weights_are_used(
 #[test]
 fn a_second_training_needs_overwrite() {
     let folder = tempfile::tempdir().unwrap();
-    let data = pets(folder.path(), "data", &["cat", "dog", "fox"]);
-    let out = at(folder.path(), "run");
+    let (data, out) = setting(folder.path());
     train_on(&data, &out, &["--steps", "5"]);
     let best = || std::fs::read(Path::new(&out).join("best.safetensors")).unwrap();
     let first = best();
@@ -165,8 +172,7 @@ fn a_second_training_needs_overwrite() {
 #[test]
 fn the_images_after_the_last_full_batch_are_trained_on() {
     let folder = tempfile::tempdir().unwrap();
-    let data = pets(folder.path(), "data", &["cat", "dog", "fox"]);
-    let out = at(folder.path(), "run");
+    let (data, out) = setting(folder.path());
     // 72 images: one batch of 48, and one of the 24 of the last class.
     train_on(&data, &out, &["--batch", "48", "--no-shuffle", "--no-augment"]);
     let metrics = std::fs::read_to_string(Path::new(&out).join("metrics.jsonl")).unwrap();
@@ -177,8 +183,7 @@ fn the_images_after_the_last_full_batch_are_trained_on() {
 #[test]
 fn weights_that_are_none_are_named() {
     let folder = tempfile::tempdir().unwrap();
-    let data = pets(folder.path(), "data", &["cat", "dog", "fox"]);
-    let out = at(folder.path(), "run");
+    let (data, out) = setting(folder.path());
     train_on(&data, &out, &["--steps", "1"]);
     let eval = |weights: &str, words: &[&str]| refuses(&["eval", "--weights", weights, "--data", &data], words);
     eval(&at(Path::new(&out), "training.safetensors"), &["saved training", "best.safetensors"]);
@@ -218,8 +223,7 @@ fn weights_that_are_none_are_named() {
 fn links_are_followed_and_private_files_stay_private() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
-    let data = pets(folder.path(), "data", &["cat", "dog", "fox"]);
-    let out = at(folder.path(), "run");
+    let (data, out) = setting(folder.path());
     let flags = ["train", "--data", &data, "--out", &out, "--width", "2", "--batch", "16", "--steps", "2"];
     succeeds(&flags);
     let (real, link) = (at(folder.path(), "real.st"), at(folder.path(), "link.st"));

@@ -34,12 +34,12 @@ pub struct DataArgs {
 }
 
 impl DataArgs {
-    /// What the flags say, else what is recorded, else fashion-mnist.
+    /// What the flags say, else what is recorded, else fashion-mnist. Other data come at the recorded size.
     pub fn source(&self, recorded: Option<&DataSource>) -> DataSource {
-        let recorded = recorded.filter(|_| self.data.is_none());
-        let name = self.data.clone().or(recorded.map(|source| source.name.clone()));
-        let root = self.root.clone().or(recorded.and_then(|source| source.root.clone()));
         let size = self.size.or(recorded.and_then(|source| source.size));
+        let place = recorded.filter(|source| self.data.is_none() && !source.name.is_empty());
+        let name = self.data.clone().or(place.map(|source| source.name.clone()));
+        let root = self.root.clone().or(place.and_then(|source| source.root.clone()));
         DataSource { name: name.unwrap_or_else(|| "fashion-mnist".into()), root, size }
     }
 
@@ -48,13 +48,9 @@ impl DataArgs {
     /// # Errors
     /// Those of [`load`]; [`Error::Classes`] for images of a class that the network does not know.
     pub fn load_for(&self, split: Split, recipe: &Recipe) -> Result<Dataset> {
-        let recorded = DataSource { name: recipe.data.clone(), ..DataSource::default() };
-        let mut source = self.source(Some(recorded).filter(|recorded| !recorded.name.is_empty()).as_ref());
-        source.size = source.size.or(recipe.size.filter(|_| recipe.resized));
-        let data = load(&source, split)?.in_classes(&recipe.class_names)?;
-        for text in &data.notes {
-            note(format_args!("note: {text}"));
-        }
+        let size = recipe.size.filter(|_| recipe.resized);
+        let recorded = DataSource { name: recipe.data.clone(), size, ..DataSource::default() };
+        let data = load_aloud(&self.source(Some(&recorded)), split)?.in_classes(&recipe.class_names)?;
         if let Some([height, width]) = recipe.size.filter(|size| *size != [data.height, data.width]) {
             note(format_args!(
                 "note: the network was trained on images of {height}x{width} pixels; those of {} have {}x{}",
@@ -79,6 +75,16 @@ impl DataArgs {
     }
 }
 
+/// Reads a split, and says what was left out or changed.
+///
+/// # Errors
+/// Those of [`load`].
+pub fn load_aloud(source: &DataSource, split: Split) -> Result<Dataset> {
+    let data = load(source, split)?;
+    data.notes.iter().for_each(|text| note(format_args!("note: {text}")));
+    Ok(data)
+}
+
 /// Parses 32 or 32x48.
 fn size(text: &str) -> std::result::Result<[usize; 2], String> {
     let number = |part: &str| part.parse::<usize>().map_err(|_| format!("{part:?} is not a number of pixels"));
@@ -93,9 +99,11 @@ fn size(text: &str) -> std::result::Result<[usize; 2], String> {
 /// # Errors
 /// [`Error::Argument`] with this flag.
 pub fn check_classes(flag: &'static str, path: &Path, recipe: &Recipe, data: &Dataset) -> Result<()> {
-    let same = data.in_classes(&recipe.class_names).is_ok_and(|theirs| theirs.labels == data.labels);
+    if data.is_labelled_as(&recipe.class_names) {
+        return Ok(());
+    }
     let reason = "has other classes than the network, or the same in another order";
-    if same { Ok(()) } else { Err(Error::argument(flag, path.display(), reason)) }
+    Err(Error::argument(flag, path.display(), reason))
 }
 
 /// One number for each channel, where any are given.

@@ -128,8 +128,7 @@ impl LambdaArgs {
 /// [`Error::Argument`] for a text that is neither a number nor a rule, or a rule that the file has no fit for.
 pub fn rule(text: &str, network: &Adapted<Network>, recipe: &Recipe) -> Result<LambdaRule> {
     if network.trained_lambda().is_none() {
-        let reason = format!("{} has no sparse coding layer, and so no lambda", network.model().name());
-        return Err(Error::argument("lambda", text, reason));
+        return Err(no_lambda(network, "lambda", text));
     }
     let free = LambdaRule::label_free(recipe.model.lambda);
     let calibration = || Calibration::of(recipe);
@@ -153,6 +152,12 @@ pub fn rule(text: &str, network: &Adapted<Network>, recipe: &Recipe) -> Result<L
         return Err(Error::argument("lambda", text, reason));
     }
     Ok(rule)
+}
+
+/// The refusal of a flag that needs a lambda, for a network that has none.
+pub fn no_lambda(network: &Adapted<Network>, flag: &'static str, value: &str) -> Error {
+    let reason = format!("{} has no sparse coding layer, and so no lambda", network.model().name());
+    Error::argument(flag, value, reason)
 }
 
 /// What `--layers` means, if it is given.

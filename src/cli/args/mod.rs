@@ -9,9 +9,9 @@ mod values;
 mod weights;
 
 pub use adapter::AdapterArgs;
-pub use data::{DataArgs, check_classes};
+pub use data::{DataArgs, check_classes, load_aloud};
 pub use input::InputArgs;
-pub use lambda::{AdaptArgs, LambdaArgs, layers, rule};
+pub use lambda::{AdaptArgs, LambdaArgs, layers, no_lambda, rule};
 pub use model::ModelArgs;
 pub use values::{fraction, not_negative, one_of};
 pub use weights::WeightsArgs;

@@ -51,22 +51,21 @@ impl ModelArgs {
     /// # Errors
     /// [`Error::Argument`] for a flag that contradicts the weights, such as another width.
     pub fn applied_to_weights(&self, recorded: &ModelConfig) -> Result<ModelConfig> {
-        let changed = self.applied_to(recorded.clone())?;
-        let structure =
-            |c: &ModelConfig| [("model", c.name()), ("width", c.width.to_string()), ("stem", c.stem.to_string())];
         let model = self.model.as_deref().map(ModelConfig::named).transpose()?.map(|named| named.name());
-        if let Some(name) = model.filter(|name| *name != recorded.name()) {
-            return Err(differs("model", &name, &recorded.name()));
-        }
-        for ((flag, wanted), (_, found)) in structure(&changed).iter().zip(structure(recorded)) {
-            if *wanted != found {
-                return Err(differs(flag, wanted, &found));
+        let shortcut = |kept| if kept { "with shortcuts" } else { "without shortcuts" };
+        let structure = [
+            ("model", model, recorded.name()),
+            ("width", self.width.map(|width| width.to_string()), recorded.width.to_string()),
+            ("stem", self.stem.map(|stem| stem.to_string()), recorded.stem.to_string()),
+            ("no-shortcut", self.no_shortcut.then(|| shortcut(false).into()), shortcut(recorded.shortcut).into()),
+        ];
+        for (flag, given, found) in structure {
+            if let Some(given) = given.filter(|given| *given != found) {
+                let reason = format!("the weights are of a network that is {found}; leave the flag out");
+                return Err(Error::argument(flag, given, reason));
             }
         }
-        if self.no_shortcut && recorded.shortcut {
-            return Err(differs("no-shortcut", "given", "with shortcuts"));
-        }
-        Ok(changed)
+        self.applied_to(recorded.clone())
     }
 
     /// The configuration with what the flags say of it; the name is left as it is.
@@ -93,8 +92,4 @@ impl ModelArgs {
             ..config
         })
     }
-}
-
-fn differs(flag: &'static str, wanted: &str, found: &str) -> Error {
-    Error::argument(flag, wanted, format!("the weights are of a network that is {found}; leave the flag out"))
 }

@@ -2,9 +2,9 @@
 
 use super::args::{AttackArgs, AttackMode};
 use crate::checkpoint::Recipe;
-use crate::cli::args::rule;
-use crate::error::{Error, Result};
-use crate::models::{Model, Network};
+use crate::cli::args::{no_lambda, rule};
+use crate::error::Result;
+use crate::models::Network;
 use crate::robust::{Adapted, LambdaRule};
 
 /// What the lambda that a network was trained with is called.
@@ -44,15 +44,12 @@ pub struct Lambdas {
 
 impl Lambdas {
     /// # Errors
-    /// [`Error::Argument`] for a text that is not a lambda, or if the network has none.
+    /// [`crate::error::Error::Argument`] for a text that is not a lambda, or if the network has none.
     pub fn new(options: &AttackArgs, network: &Adapted<Network>, recipe: &Recipe) -> Result<Self> {
         let given = &options.lambda.lambda;
         let named = |text: &str| Lambda::named(text, network, recipe);
         if network.trained_lambda().is_none() {
-            let refuse = |name, value: &str| {
-                let reason = format!("{} has no sparse coding layer, and so no lambda", network.model().name());
-                Err(Error::argument(name, value, reason))
-            };
+            let refuse = |flag, value: &str| Err(no_lambda(network, flag, value));
             return match (&options.lambdas, given, options.mode) {
                 (Some(given), ..) => refuse("lambdas", &given.join(",")),
                 (_, Some(given), _) => refuse("lambda", given),

@@ -3,7 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use super::output::FILES;
+use super::output::{FILES, TRAINING};
 use crate::error::{Error, Result};
 use crate::files::{check_output, create_dir};
 
@@ -43,9 +43,9 @@ impl RunFolder {
     ///
     /// # Errors
     /// [`Error::File`] for a folder without a training, or that another program trains into.
-    pub(super) fn resume(path: &Path, training: &str) -> Result<Self> {
-        if !path.join(training).is_file() {
-            return Err(Error::file(path, format!("holds no training to resume: there is no {training} in it")));
+    pub(super) fn resume(path: &Path) -> Result<Self> {
+        if !path.join(TRAINING).is_file() {
+            return Err(Error::file(path, format!("holds no training to resume: there is no {TRAINING} in it")));
         }
         let mut folder = Self { path: path.to_owned(), made: None, lock: None, begun: true };
         folder.take()?;
@@ -133,7 +133,7 @@ mod tests {
         assert!(best.exists());
         RunFolder::create(outside.path(), true).unwrap().begin().unwrap();
         assert!(!best.exists());
-        let message = RunFolder::resume(outside.path(), "training.safetensors").err().unwrap().to_string();
+        let message = RunFolder::resume(outside.path()).err().unwrap().to_string();
         assert!(message.contains("no training to resume"), "{message}");
     }
 }

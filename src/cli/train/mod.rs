@@ -12,9 +12,10 @@ use std::process::ExitCode;
 
 pub use args::TrainArgs;
 
+use super::args::load_aloud;
 use super::report::note;
 use crate::checkpoint::{self, Checkpoint, Recipe};
-use crate::data::{DataSource, Dataset, Normalization, Split, load};
+use crate::data::{DataSource, Dataset, Normalization, Split};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{Kind, Model, ModelConfig, Network};
@@ -27,7 +28,7 @@ use stop::Stop;
 pub fn run(options: &TrainArgs) -> Result<ExitCode> {
     let gpu = options.adapter.open()?;
     let folder = if options.resume {
-        RunFolder::resume(&options.out, TRAINING)?
+        RunFolder::resume(&options.out)?
     } else {
         RunFolder::create(&options.out, options.overwrite)?
     };
@@ -47,19 +48,13 @@ struct Images {
 
 impl Images {
     fn load(source: &DataSource) -> Result<Self> {
-        let (train, test) = (load(source, Split::Train)?, load(source, Split::Test)?);
-        for text in train.notes.iter().chain(&test.notes) {
-            note(format_args!("note: {text}"));
-        }
-        if train.classes < 2 {
-            let reason = "has one class only: a network would always be right; training needs two or more";
-            return Err(Error::argument("data", &train.name, reason));
-        }
+        let (train, test) = (load_aloud(source, Split::Train)?, load_aloud(source, Split::Test)?);
+        train.check_for_training()?;
         Ok(Self { train, test })
     }
 
     /// With labels in the numbering of a network.
-    fn in_classes(&self, names: &[String]) -> Result<Self> {
+    fn in_classes(self, names: &[String]) -> Result<Self> {
         Ok(Self { train: self.train.in_classes(names)?, test: self.test.in_classes(names)? })
     }
 
