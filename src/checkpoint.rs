@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::data::{Augment, Normalization};
+use crate::data::{Augment, HoldOut, Normalization};
 use crate::error::{Error, Result};
 use crate::files::{NamedTensors, TensorFile, parse_safetensors};
 use crate::gpu::Gpu;
@@ -36,6 +36,12 @@ pub struct Recipe<C = ModelConfig> {
     /// Whether images of other sizes were resized and cropped to that.
     #[serde(default)]
     pub resized: bool,
+    /// What transparent pixels of its images showed, if not white.
+    #[serde(default)]
+    pub background: Option<[u8; 3]>,
+    /// Which images were held out for testing, if the data have no other images for that.
+    #[serde(default)]
+    pub hold_out: Option<HoldOut>,
     /// Names of the classes.
     #[serde(default)]
     pub class_names: Vec<String>,
@@ -224,6 +230,8 @@ pub fn parse<M: Architecture>(
             normalization: None,
             size: None,
             resized: false,
+            background: None,
+            hold_out: None,
             class_names: Vec::new(),
             data: String::new(),
             augment: None,

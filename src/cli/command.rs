@@ -30,7 +30,7 @@ pub enum Command {
     Train(Box<TrainArgs>),
     /// Evaluate a network: loss, top-1 and top-5 accuracy, images per second
     Eval(EvalArgs),
-    /// Compute the class scores of the images in a .npy file
+    /// Classify images: files, folders, a list of them, or an array
     Predict(PredictArgs),
     /// Choose lambda for the noise in the images, without training again
     #[command(subcommand)]
@@ -51,9 +51,9 @@ impl Command {
     pub fn run(&self) -> Result<ExitCode> {
         let done = match self {
             Self::Train(options) => return train::run(options),
+            Self::Predict(options) => return predict::run(options),
             Self::Adapters(options) => adapters::run(options),
             Self::Eval(options) => eval::run(options),
-            Self::Predict(options) => predict::run(options),
             Self::Robust(command) => robust::run(command),
             Self::Attack(options) => attack::run(options),
             Self::Bench(options) => bench::run(options),

@@ -49,6 +49,11 @@ impl Kind {
         }
     }
 
+    /// Images of every published file of a split.
+    fn images(self, split: Split) -> usize {
+        if self == Self::Hundred && split == Split::Train { 50_000 } else { 10_000 }
+    }
+
     fn files(self, split: Split) -> Vec<String> {
         match (self, split) {
             (Self::Ten, Split::Train) => (1..=5).map(|i| format!("data_batch_{i}.bin")).collect(),
@@ -77,7 +82,7 @@ pub(super) fn read(kind: Kind, root: Option<&Path>, split: Split) -> Result<Data
         class_names: class_names(kind, &folder),
         ..Dataset::default()
     };
-    kind.files(split).iter().try_for_each(|name| append(&mut data, kind, &folder.join(name)))?;
+    kind.files(split).iter().try_for_each(|name| append(&mut data, kind, split, &folder.join(name)))?;
     Ok(data)
 }
 
@@ -90,7 +95,7 @@ fn locate(kind: Kind, root: &Path, split: Split) -> Result<PathBuf> {
     })
 }
 
-fn append(data: &mut Dataset, kind: Kind, path: &Path) -> Result<()> {
+fn append(data: &mut Dataset, kind: Kind, split: Split, path: &Path) -> Result<()> {
     let bytes = fs::read(path).map_err(|e| Error::io(path, e))?;
     let labels = kind.label_bytes();
     let record = labels + 3 * PIXELS;
@@ -101,6 +106,10 @@ fn append(data: &mut Dataset, kind: Kind, path: &Path) -> Result<()> {
             kind.name()
         );
         return Err(Error::file(path, reason));
+    }
+    let (found, published) = (bytes.len() / record, kind.images(split));
+    if found != published {
+        data.notes.push(format!("{} has {found} images, {published} were published: is it whole?", path.display()));
     }
     for (i, record) in bytes.chunks_exact(record).enumerate() {
         let (head, planes) = record.split_at(labels);

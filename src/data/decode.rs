@@ -15,6 +15,14 @@ use crate::error::{Error, Result};
 /// The largest decoded image, in bytes: 178 million pixels of 3 bytes.
 const LARGEST: u64 = 1 << 29;
 
+/// Decoded bytes that one byte of a file may stand for, beyond [`SMALL`]: what the formats reach for pictures of one colour. So a
+/// damaged or hostile header cannot ask for much memory.
+const MOST_A_BYTE: u64 = 2800;
+const SMALL: u64 = 1 << 24;
+
+/// What transparent pixels show where nothing else is said, as in most programs.
+pub(super) const WHITE: [u8; 3] = [255; 3];
+
 /// What the beginning of a file says of its image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
@@ -80,6 +88,13 @@ fn decoder<'a>(path: &Path, bytes: &'a [u8]) -> Result<impl ImageDecoder + 'a> {
     let (width, height) = decoder.dimensions();
     if decoder.total_bytes() > LARGEST || width == 0 || height == 0 {
         return Err(Error::file(path, format!("is {width}x{height} pixels, which is none or too many")));
+    }
+    if decoder.total_bytes() > SMALL + MOST_A_BYTE * bytes.len() as u64 {
+        let reason = format!(
+            "claims to be {width}x{height} pixels, far more than its {} bytes can hold; it is damaged",
+            bytes.len()
+        );
+        return Err(Error::file(path, reason));
     }
     Ok(decoder)
 }

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::decode::{Decoded, Header, decode, header};
-use super::policy::{Listing, entries, left_out, list};
-use super::{Dataset, Picture, Split, parallel};
-use crate::error::{Error, Result};
+use unicode_normalization::UnicodeNormalization;
 
-/// What transparent pixels show: white, as most programs do.
-const BACKGROUND: [u8; 3] = [255; 3];
+use super::decode::{Decoded, Header, WHITE, decode, header};
+use super::policy::{Listing, entries, left_out, list};
+use super::{DataSource, Dataset, HoldOut, Picture, Split, parallel};
+use crate::error::{Error, Result};
 
 /// The names of the folders of a split, in small letters; the first one counts.
 fn split_names(split: Split) -> &'static [&'static str] {
@@ -41,15 +40,18 @@ struct Class {
 }
 
 /// Reads a split. Classes are the folders of both splits, sorted by name; images are ordered by class, then by
-/// file name. If all images of both splits are grey, they have one channel, else all become RGB; transparent pixels become
-/// white, and 16 bits become 8. Hidden entries are ignored, other files that are not images are counted in the notes.
+/// file name. If all images of both splits are grey, they have one channel, else all become RGB; transparent pixels show the
+/// background, and 16 bits become 8. Hidden entries are ignored, other files that are not images are counted in the notes.
 ///
-/// With a `size`, images are resized and cropped to it ([`Picture::framed`]); those for training also come as they were, reduced,
+/// With a size, images are resized and cropped to it ([`Picture::framed`]); those for training also come as they were, reduced,
 /// so that they can be cropped at random.
-pub(super) fn read_folder(folder: &Path, split: Split, size: Option<[usize; 2]>) -> Result<Dataset> {
+pub(super) fn read_folder(folder: &Path, split: Split, source: &DataSource) -> Result<Dataset> {
+    let &DataSource { size, hold_out, .. } = source;
+    let background = source.background.unwrap_or(WHITE);
     let mut notes = Vec::new();
-    let ours = classes(folder, split, &mut notes)?;
-    let theirs = classes(folder, split.other(), &mut Vec::new())?;
+    let ours = classes(folder, split, hold_out, &mut notes)?;
+    let theirs = classes(folder, split.other(), hold_out, &mut Vec::new())?;
+    notes.extend(hold_out.map(|hold_out| held_out(hold_out, split, &ours, &theirs)));
     let names = ours.iter().chain(&theirs).map(|class| class.name.clone()).collect::<BTreeSet<_>>();
     let class_names = names.into_iter().collect::<Vec<_>>();
     let mut files = Vec::new();
@@ -58,7 +60,7 @@ pub(super) fn read_folder(folder: &Path, split: Split, size: Option<[usize; 2]>)
         let label = u16::try_from(label).map_err(|_| Error::file(folder, "has more than 65,536 class folders"))?;
         files.extend(class.images.iter().map(|path| (path, label)));
     }
-    let decoded = parallel::map(&files, |(path, _)| read(path, split, size))?;
+    let decoded = parallel::map(&files, |(path, _)| read(path, split, size, background))?;
     notes.extend(size.and_then(|size| resized(&decoded, size)));
     let (Some(first), Some((first_path, _))) = (decoded.first(), files.first()) else {
         let reason = "has no images in subfolders, one for each class";
@@ -68,8 +70,8 @@ pub(super) fn read_folder(folder: &Path, split: Split, size: Option<[usize; 2]>)
     for (image, (path, _)) in decoded.iter().zip(&files) {
         check_size(&image.framed, path, &first.framed, first_path)?;
     }
-    notes.extend(seen_through(&decoded));
-    let grey = decoded.iter().all(|image| image.framed.channels == 1) && all_grey(&theirs)?;
+    notes.extend(seen_through(&decoded, background));
+    let grey = decoded.iter().all(|image| image.framed.channels == 1) && all_grey(&theirs, background)?;
     let channels = if grey { 1 } else { 3 };
     let mut images = Vec::with_capacity(files.len() * height * width * channels);
     let mut originals = Vec::new();
@@ -101,8 +103,8 @@ struct Read {
     transparent: bool,
 }
 
-fn read(path: &Path, split: Split, size: Option<[usize; 2]>) -> Result<Read> {
-    let Decoded { picture, transparent } = decode(path, BACKGROUND)?;
+fn read(path: &Path, split: Split, size: Option<[usize; 2]>, background: [u8; 3]) -> Result<Read> {
+    let Decoded { picture, transparent } = decode(path, background)?;
     let Some(size) = size else {
         return Ok(Read { framed: picture, original: None, resized: false, transparent });
     };
@@ -118,15 +120,31 @@ fn resized(all: &[Read], [height, width]: [usize; 2]) -> Option<String> {
 }
 
 /// Whether the images of the other split are grey; only their headers are read.
-fn all_grey(classes: &[Class]) -> Result<bool> {
+fn all_grey(classes: &[Class], background: [u8; 3]) -> Result<bool> {
     let files = classes.iter().flat_map(|class| &class.images).collect::<Vec<_>>();
-    Ok(parallel::map(&files, |path| header(path, BACKGROUND))?.iter().all(|Header { colour, .. }| !colour))
+    Ok(parallel::map(&files, |path| header(path, background))?.iter().all(|Header { colour, .. }| !colour))
 }
 
 /// The note on images with transparent pixels, if there are any.
-fn seen_through(decoded: &[Read]) -> Option<String> {
+fn seen_through(decoded: &[Read], background: [u8; 3]) -> Option<String> {
     let count = decoded.iter().filter(|image| image.transparent).count();
-    (count > 0).then(|| format!("{count} of {} images have transparent pixels, which became white", decoded.len()))
+    let shown = if background == WHITE { "white".into() } else { format!("{background:?} (RGB)") };
+    (count > 0).then(|| format!("{count} of {} images have transparent pixels, which became {shown}", decoded.len()))
+}
+
+/// The note on held-out images.
+fn held_out(hold_out: HoldOut, split: Split, ours: &[Class], theirs: &[Class]) -> String {
+    let count = |classes: &[Class]| classes.iter().map(|class| class.images.len()).sum::<usize>();
+    let (held, all) = match split {
+        Split::Test => (count(ours), count(ours) + count(theirs)),
+        Split::Train => (count(theirs), count(ours) + count(theirs)),
+    };
+    match split {
+        Split::Test => {
+            format!("these are the {held} of {all} images that are held out for testing (--hold-out {hold_out})")
+        }
+        Split::Train => format!("{held} of {all} images are held out for testing (--hold-out {hold_out})"),
+    }
 }
 
 fn check_size(picture: &Picture, path: &Path, first: &Picture, first_path: &Path) -> Result<()> {
@@ -146,20 +164,41 @@ fn check_size(picture: &Picture, path: &Path, first: &Picture, first_path: &Path
 }
 
 /// The classes of a split, each with at least one image; none where there is no such split.
-fn classes(folder: &Path, split: Split, notes: &mut Vec<String>) -> Result<Vec<Class>> {
-    let folders = split_folders(folder, split);
-    let Some(inside) = folders.first() else { return Ok(Vec::new()) };
-    if let Some(other) = folders.get(1) {
-        notes.push(format!("{} is not used, since there is {}", other.display(), inside.display()));
-    }
+fn classes(folder: &Path, split: Split, hold_out: Option<HoldOut>, notes: &mut Vec<String>) -> Result<Vec<Class>> {
+    let Some(hold_out) = hold_out else {
+        let folders = split_folders(folder, split);
+        if let [inside, other, ..] = &folders[..] {
+            notes.push(format!("{} is not used, since there is {}", other.display(), inside.display()));
+        }
+        return folders.first().map_or(Ok(Vec::new()), |inside| classes_in(inside, notes));
+    };
+    let inside = split_folders(folder, Split::Train).into_iter().next().unwrap_or_else(|| folder.to_owned());
+    let part = |(i, Class { name, images }): (usize, Class)| {
+        Ok(Class { images: hold_out.part(split, i, &name, images)?, name })
+    };
+    classes_in(&inside, notes)?.into_iter().enumerate().map(part).collect()
+}
+
+/// The class folders in a folder.
+fn classes_in(inside: &Path, notes: &mut Vec<String>) -> Result<Vec<Class>> {
     let Listing { folders, images, mut others } = list(inside)?;
     if let Some(stray) = images.first() {
         return Err(Error::file(stray, "lies beside the class folders; move it into one"));
     }
-    let mut all = Vec::new();
+    let mut all = Vec::<Class>::new();
     for path in folders {
         let name = path.file_name().and_then(|name| name.to_str());
-        let name = name.ok_or_else(|| Error::file(&path, "has a name that is not UTF-8; rename it"))?.to_owned();
+        // Systems write accents in two ways; the same name must be the same class.
+        let name = name
+            .ok_or_else(|| Error::file(&path, "has a name that is not UTF-8; rename it"))?
+            .nfc()
+            .collect::<String>();
+        if all.iter().any(|class| class.name == name) {
+            return Err(Error::file(
+                &path,
+                "has the same name as another class but for how accents are encoded; merge them",
+            ));
+        }
         let class = list(&path)?;
         if let Some(inner) = class.folders.first() {
             let reason = "is a folder in a class folder, which holds images only; move its images up, or remove it";
@@ -192,6 +231,60 @@ mod tests {
         RgbImage::from_pixel(3, 2, Rgb(value)).save(path).unwrap();
     }
 
+    fn read(folder: &Path, split: Split, size: Option<[usize; 2]>) -> Result<Dataset> {
+        read_folder(folder, split, &DataSource { size, ..DataSource::default() })
+    }
+
+    #[test]
+    fn images_are_held_out_of_one_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        for (class, count) in [("cat", 10), ("dog", 5)] {
+            for i in 0..count {
+                grey(dir.path().join(class).join(format!("{i}.png")), 3, 2, 10 * i);
+            }
+        }
+        let source = DataSource { hold_out: Some("0.2".parse().unwrap()), ..DataSource::default() };
+        let [train, test] = [Split::Train, Split::Test].map(|split| read_folder(dir.path(), split, &source).unwrap());
+        assert_eq!((train.len(), test.len()), (12, 3));
+        assert_eq!(test.labels, [0, 0, 1], "a fifth of each class");
+        assert!(test.images.chunks(6).all(|image| train.images.chunks(6).all(|other| other != image || image[0] < 50)));
+        assert!(train.notes[0].starts_with("3 of 15 images are held out"), "{:?}", train.notes);
+        std::fs::rename(dir.path().join("dog"), dir.path().join("lone")).unwrap();
+        for i in 1..5 {
+            fs::remove_file(dir.path().join("lone").join(format!("{i}.png"))).unwrap();
+        }
+        let error = read_folder(dir.path(), Split::Test, &source).unwrap_err().to_string();
+        assert!(error.contains("hold-out") && error.contains("lone"), "{error}");
+    }
+
+    #[test]
+    fn accents_may_be_encoded_in_either_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let (composed, decomposed) = ("caf\u{e9}", "cafe\u{301}");
+        grey(dir.path().join("train/bar/1.png"), 3, 2, 0);
+        grey(dir.path().join("train").join(composed).join("1.png"), 3, 2, 0);
+        grey(dir.path().join("test").join(decomposed).join("1.png"), 3, 2, 0);
+        let test = read(dir.path(), Split::Test, None).unwrap();
+        assert_eq!((test.classes, &test.labels[..]), (2, &[1][..]));
+        grey(dir.path().join("test").join(composed).join("1.png"), 3, 2, 0);
+        assert!(read(dir.path(), Split::Test, None).unwrap_err().to_string().contains("accents"));
+    }
+
+    #[test]
+    fn transparent_pixels_show_the_background() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("train/a/1.png");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        image::RgbaImage::from_pixel(2, 2, image::Rgba([9, 9, 9, 0])).save(&path).unwrap();
+        let shown = |background| {
+            let source = DataSource { background, ..DataSource::default() };
+            read_folder(dir.path(), Split::Train, &source).unwrap()
+        };
+        assert_eq!(shown(None).image(0)[..3], [255; 3]);
+        assert_eq!(shown(Some([1, 20, 3])).image(0)[..3], [1, 20, 3]);
+        assert!(shown(Some([0; 3])).notes[0].contains("1 of 1 images"));
+    }
+
     #[test]
     fn grey_folders_stay_grey() {
         let dir = tempfile::tempdir().unwrap();
@@ -201,12 +294,12 @@ mod tests {
         grey(dir.path().join("test/coat/a.png"), 3, 2, 40);
         fs::write(dir.path().join("train/bag/notes.txt"), "no image").unwrap();
         fs::write(dir.path().join("train/bag/.hidden.png"), "no image").unwrap();
-        let train = read_folder(dir.path(), Split::Train, None).unwrap();
+        let train = read(dir.path(), Split::Train, None).unwrap();
         assert_eq!(train.class_names, ["bag", "coat", "shoe"]);
         assert_eq!((train.height, train.width, train.channels, train.classes), (2, 3, 1, 3));
         assert_eq!(train.labels, [0, 2, 2]);
         assert_eq!(train.image(1), [20, 21, 22, 23, 24, 25], "1.PNG comes before 2.png");
-        let test = read_folder(dir.path(), Split::Test, None).unwrap();
+        let test = read(dir.path(), Split::Test, None).unwrap();
         assert_eq!((test.labels, test.classes), (vec![1], 3));
     }
 
@@ -216,7 +309,7 @@ mod tests {
         grey(dir.path().join("train/a/grey.png"), 3, 2, 10);
         rgb(dir.path().join("train/b/colour.png"), [1, 2, 3]);
         rgb(dir.path().join("train/b/photo.jpg"), [90, 90, 90]);
-        let data = read_folder(dir.path(), Split::Train, None).unwrap();
+        let data = read(dir.path(), Split::Train, None).unwrap();
         assert_eq!((data.channels, data.len()), (3, 3));
         assert_eq!(data.image(0)[..6], [10, 10, 10, 11, 11, 11]);
         assert_eq!(data.image(1)[..6], [1, 2, 3, 1, 2, 3]);
@@ -228,14 +321,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         grey(dir.path().join("train/a/1.png"), 3, 2, 0);
         grey(dir.path().join("train/b/odd.png"), 2, 3, 0);
-        let error = read_folder(dir.path(), Split::Train, None).unwrap_err().to_string();
+        let error = read(dir.path(), Split::Train, None).unwrap_err().to_string();
         assert!(error.contains("odd.png: is 2x3 pixels") && error.contains("1.png is 3x2"), "{error}");
         let bytes = fs::read(dir.path().join("train/a/1.png")).unwrap();
         fs::write(dir.path().join("train/b/odd.png"), &bytes[..40]).unwrap();
-        let error = read_folder(dir.path(), Split::Train, None).unwrap_err().to_string();
+        let error = read(dir.path(), Split::Train, None).unwrap_err().to_string();
         assert!(error.contains("odd.png: is cut short"), "{error}");
         fs::create_dir_all(dir.path().join("test/a")).unwrap();
-        let error = read_folder(dir.path(), Split::Test, None).unwrap_err().to_string();
+        let error = read(dir.path(), Split::Test, None).unwrap_err().to_string();
         assert!(error.contains("without images"), "{error}");
     }
 
@@ -243,7 +336,7 @@ mod tests {
     fn empty_classes_images_one_folder_deeper_and_broken_links_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         grey(dir.path().join("train/a/1.png"), 3, 2, 0);
-        let refusal = || read_folder(dir.path(), Split::Train, None).unwrap_err().to_string();
+        let refusal = || read(dir.path(), Split::Train, None).unwrap_err().to_string();
         fs::create_dir(dir.path().join("train/__MACOSX")).unwrap();
         assert!(refusal().contains("__MACOSX: is a class folder without"), "{}", refusal());
         fs::remove_dir(dir.path().join("train/__MACOSX")).unwrap();
@@ -268,10 +361,10 @@ mod tests {
         let preview = [&whole[..2], &[0xff, 0xfe, 0, 6, 0xff, 0xd9, 0xff, 0xd9], &whole[2..]].concat();
         for bytes in [&whole, &preview] {
             fs::write(&path, bytes).unwrap();
-            assert_eq!(read_folder(dir.path(), Split::Train, None).unwrap().len(), 1);
+            assert_eq!(read(dir.path(), Split::Train, None).unwrap().len(), 1);
             for length in [bytes.len() / 2, bytes.len() - 2] {
                 fs::write(&path, &bytes[..length]).unwrap();
-                let error = read_folder(dir.path(), Split::Train, None).unwrap_err().to_string();
+                let error = read(dir.path(), Split::Train, None).unwrap_err().to_string();
                 assert!(error.contains("1.jpg: is cut short"), "{length}: {error}");
             }
         }
@@ -284,7 +377,7 @@ mod tests {
             rgb(dir.path().join("train/a").join(name), [9, 80, 200]);
         }
         fs::write(dir.path().join("train/a/notes.txt"), "notes").unwrap();
-        let data = read_folder(dir.path(), Split::Train, None).unwrap();
+        let data = read(dir.path(), Split::Train, None).unwrap();
         assert_eq!(data.len(), 5);
         for at in [0, 1, 3, 4] {
             assert_eq!(data.image(at)[..3], [9, 80, 200]);
@@ -297,10 +390,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         grey(dir.path().join("Train/a/1.png"), 3, 2, 10);
         rgb(dir.path().join("val/a/1.png"), [1, 2, 3]);
-        assert_eq!(read_folder(dir.path(), Split::Train, None).unwrap().channels, 3);
-        assert_eq!(read_folder(dir.path(), Split::Test, None).unwrap().image(0)[..3], [1, 2, 3]);
+        assert_eq!(read(dir.path(), Split::Train, None).unwrap().channels, 3);
+        assert_eq!(read(dir.path(), Split::Test, None).unwrap().image(0)[..3], [1, 2, 3]);
         grey(dir.path().join("test/a/1.png"), 3, 2, 50);
-        let test = read_folder(dir.path(), Split::Test, None).unwrap();
+        let test = read(dir.path(), Split::Test, None).unwrap();
         assert!(test.image(0)[0] == 50 && test.notes[0].contains("val is not used"), "{:?}", test.notes);
     }
 
@@ -310,7 +403,7 @@ mod tests {
         grey(dir.path().join("train/a/1.png"), 8, 8, 10);
         grey(dir.path().join("train/a/2.png"), 30, 20, 20);
         grey(dir.path().join("train/b/1.png"), 3, 50, 30);
-        let data = read_folder(dir.path(), Split::Train, Some([8, 8])).unwrap();
+        let data = read(dir.path(), Split::Train, Some([8, 8])).unwrap();
         assert_eq!((data.height, data.width, data.len(), data.originals.len()), (8, 8, 3, 3));
         assert_eq!(data.image(0)[..3], [10, 11, 12], "an image of that size stays as it is");
         assert!(data.notes[0].starts_with("2 of 3 images were resized"), "{:?}", data.notes);

@@ -9,17 +9,21 @@ use flate2::bufread::MultiGzDecoder;
 use super::{Dataset, Split, numbered};
 use crate::error::{Error, Result};
 
+/// The parts of a split: what their files hold, and of which kind they are.
+const IMAGES: [&str; 2] = ["images", "idx3-ubyte"];
+const LABELS: [&str; 2] = ["labels", "idx1-ubyte"];
+
 /// Reads a split of a folder with the standard file names, each with or without `.gz`.
 pub(super) fn read_folder(folder: &Path, split: Split) -> Result<Dataset> {
-    let (images, labels) = (find(folder, &images_name(split)), find(folder, &labels_name(split)));
+    let (images, labels) = (find(folder, IMAGES, split), find(folder, LABELS, split));
     let (Some(images), Some(labels)) = (images, labels) else {
-        let reason = format!("{} and {} (plain or .gz) do not both exist", images_name(split), labels_name(split));
-        return Err(Error::file(folder, reason));
+        let [images, labels] = [IMAGES, LABELS].map(|part| format!("{}-{}-{}", prefix(split), part[0], part[1]));
+        return Err(Error::file(folder, format!("{images} and {labels} (plain or .gz) do not both exist")));
     };
     let mut data = read_pair(open(&images)?, &images, open(&labels)?, &labels)?;
     data.name = folder.display().to_string();
     // The other split may have classes that this one lacks.
-    if let Some(other) = find(folder, &labels_name(split.other())) {
+    if let Some(other) = find(folder, LABELS, split.other()) {
         let (_, labels) = read_array(open(&other)?, &other, 1)?;
         data.classes = data.classes.max(class_count(&labels));
         data.class_names = numbered(data.classes);
@@ -29,7 +33,7 @@ pub(super) fn read_folder(folder: &Path, split: Split) -> Result<Dataset> {
 
 /// Whether a folder has the images of a split.
 pub(super) fn is_there(folder: &Path, split: Split) -> bool {
-    find(folder, &images_name(split)).is_some()
+    find(folder, IMAGES, split).is_some()
 }
 
 /// Reads images and their labels; the paths are for messages.
@@ -107,14 +111,6 @@ fn class_count(labels: &[u8]) -> usize {
     labels.iter().max().map_or(0, |&l| usize::from(l) + 1)
 }
 
-fn images_name(split: Split) -> String {
-    format!("{}-images-idx3-ubyte", prefix(split))
-}
-
-fn labels_name(split: Split) -> String {
-    format!("{}-labels-idx1-ubyte", prefix(split))
-}
-
 fn prefix(split: Split) -> &'static str {
     match split {
         Split::Train => "train",
@@ -122,8 +118,14 @@ fn prefix(split: Split) -> &'static str {
     }
 }
 
-fn find(folder: &Path, name: &str) -> Option<PathBuf> {
-    [name.to_owned(), format!("{name}.gz")].iter().map(|name| folder.join(name)).find(|path| path.is_file())
+/// The file of a part of a split: with a hyphen or a dot before its kind, plain or gzipped, in the folder or where torchvision
+/// puts it.
+fn find(folder: &Path, [part, kind]: [&str; 2], split: Split) -> Option<PathBuf> {
+    let prefix = prefix(split);
+    let marks = [("-", ""), ("-", ".gz"), (".", ""), (".", ".gz")];
+    let names = marks.map(|(mark, end)| format!("{prefix}-{part}{mark}{kind}{end}"));
+    let places = ["", "raw", "MNIST/raw", "FashionMNIST/raw"].map(|place| folder.join(place));
+    places.iter().flat_map(|place| names.iter().map(|name| place.join(name))).find(|path| path.is_file())
 }
 
 fn open(path: &Path) -> Result<BufReader<File>> {
@@ -147,9 +149,23 @@ mod tests {
         encoder.finish().unwrap()
     }
 
+    #[test]
+    fn dotted_names_and_the_folders_of_torchvision_are_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let raw = dir.path().join("MNIST/raw");
+        std::fs::create_dir_all(&raw).unwrap();
+        assert!(!is_there(dir.path(), Split::Test));
+        std::fs::write(raw.join("t10k-images.idx3-ubyte"), idx(&[1, 1, 2], &[3, 4])).unwrap();
+        std::fs::write(raw.join("t10k-labels-idx1-ubyte"), idx(&[1], &[2])).unwrap();
+        assert!(is_there(dir.path(), Split::Test) && !is_there(dir.path(), Split::Train));
+        assert_eq!(read_folder(dir.path(), Split::Test).unwrap().labels, [2]);
+    }
+
     fn write_split(folder: &Path, split: Split, images: &[u8], labels: &[u8]) {
-        std::fs::write(folder.join(images_name(split)), images).unwrap();
-        std::fs::write(folder.join(format!("{}.gz", labels_name(split))), labels).unwrap();
+        let [images_name, labels_name] =
+            [IMAGES, LABELS].map(|part| format!("{}-{}-{}", prefix(split), part[0], part[1]));
+        std::fs::write(folder.join(images_name), images).unwrap();
+        std::fs::write(folder.join(format!("{labels_name}.gz")), labels).unwrap();
     }
 
     #[test]

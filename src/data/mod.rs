@@ -2,6 +2,8 @@
 //!
 //! Everything is read into memory as bytes in NHWC order; [`fill_batch`] turns samples into what a network takes.
 
+#[cfg(feature = "files")]
+mod arrays;
 mod augment;
 mod batches;
 #[cfg(feature = "files")]
@@ -35,8 +37,10 @@ pub use bundled::bundled;
 pub use normalization::Normalization;
 pub use picture::Picture;
 #[cfg(feature = "files")]
+pub use picture::{pictures_below, read_pictures};
+#[cfg(feature = "files")]
 pub use source::{DataSource, load};
-pub use split::Split;
+pub use split::{HoldOut, Split};
 
 use crate::error::{Error, Result};
 

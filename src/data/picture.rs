@@ -1,4 +1,7 @@
-//! One picture, of any size.
+//! Pictures of any size.
+
+#[cfg(feature = "files")]
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
@@ -16,6 +19,16 @@ pub struct Picture {
 }
 
 impl Picture {
+    /// Reads a PNG, JPEG, WebP, BMP, GIF or TIFF file. It is turned as its EXIF orientation says; of several frames it is the
+    /// first; 16 bits become 8; CMYK and palettes become RGB; transparent pixels show `background` (red, green, blue).
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::File`] for an image that is empty, cut short, damaged, too large, or of another format.
+    #[cfg(feature = "files")]
+    pub fn read(path: &Path, background: [u8; 3]) -> Result<Self> {
+        Ok(super::decode::decode(path, background)?.picture)
+    }
+
     /// The picture in grey (1 channel) or in colour (3). Grey becomes three equal channels; colours become
     /// `0.2126 R + 0.7152 G + 0.0722 B`, rounded.
     ///
@@ -89,6 +102,22 @@ impl Picture {
         let part = crop_imm(&whole, left as u32, top as u32, part[1] as u32, part[0] as u32).to_image();
         Some(resize(&part, size[1] as u32, size[0] as u32, FilterType::Triangle).into_raw())
     }
+}
+
+/// The images in a folder and all folders inside it, as files; and a sentence on other files there, if there are any.
+///
+/// # Errors
+/// [`Error::Io`]; [`Error::File`] for a broken link, or for an image of a format that cannot be read.
+#[cfg(feature = "files")]
+pub fn pictures_below(folder: &Path) -> Result<(Vec<PathBuf>, Option<String>)> {
+    let (images, others) = super::policy::images_below(folder)?;
+    Ok((images, super::policy::left_out(&others)))
+}
+
+/// Reads many pictures by all processors, in order. What cannot be read comes as its error.
+#[cfg(feature = "files")]
+pub fn read_pictures(paths: &[PathBuf], background: [u8; 3]) -> Result<Vec<Result<Picture>>> {
+    super::parallel::map(paths, |path| Ok(Picture::read(path, background)))
 }
 
 /// `length * up / down`, rounded, at least 1.

@@ -62,6 +62,17 @@ pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// All images in a folder and the folders inside it, sorted by folder, and the files that are not images.
+pub(super) fn images_below(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    let Listing { folders, mut images, mut others } = list(folder)?;
+    for inner in folders {
+        let (more, other) = images_below(&inner)?;
+        images.extend(more);
+        others.extend(other);
+    }
+    Ok((images, others))
+}
+
 /// The note on files that are not images, if there are any.
 pub(super) fn left_out(others: &[PathBuf]) -> Option<String> {
     match others {

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::bundled::FASHION_CLASSES;
-use super::{Dataset, Split, bundled, cifar, folder, idx};
+use super::{Dataset, HoldOut, Split, arrays, bundled, cifar, folder, idx};
 use crate::error::{Error, Result};
 
 /// Where Debian's package dataset-fashion-mnist puts its files.
 const SYSTEM_FASHION: &str = "/usr/share/datasets/fashion-mnist";
 
 /// A data set by name or folder; see [`load`] for the list.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DataSource {
     /// `fashion-mnist`, `fashion-mnist-small`, `cifar10`, `cifar100`, or a folder.
@@ -22,6 +22,11 @@ pub struct DataSource {
     /// Height and width that images are resized and cropped to; without it, all images must have one size. For folders of
     /// images only.
     pub size: Option<[usize; 2]>,
+    /// What transparent pixels of pictures show (red, green, blue); white by default, as in most programs. For folders of images
+    /// only.
+    pub background: Option<[u8; 3]>,
+    /// Images to hold out for testing, where a folder of images has none of its own.
+    pub hold_out: Option<HoldOut>,
 }
 
 /// The data sets that go by a name.
@@ -38,7 +43,52 @@ impl DataSource {
             return Ok(Self { root: self.root.clone().map(absolute).transpose()?, ..self.clone() });
         }
         let path = self.root.as_ref().map_or_else(|| PathBuf::from(&self.name), |root| root.join(&self.name));
-        Ok(Self { name: absolute(path)?.display().to_string(), root: None, size: self.size })
+        Ok(Self { name: absolute(path)?.display().to_string(), root: None, ..self.clone() })
+    }
+
+    /// The folder or file, if it is not a named data set.
+    fn path(&self) -> Option<PathBuf> {
+        if NAMES.contains(&self.name.as_str()) {
+            return None;
+        }
+        Some(self.root.as_ref().map_or_else(|| PathBuf::from(&self.name), |root| root.join(&self.name)))
+    }
+
+    /// Whether images to test on could be held out: a folder of images without any of its own.
+    pub fn can_hold_out(&self) -> bool {
+        self.path().is_some_and(|path| {
+            path.is_dir()
+                && ![idx::is_there, arrays::is_there, folder::is_there].iter().any(|is| is(&path, Split::Test))
+        })
+    }
+
+    /// # Errors
+    /// [`Error::Argument`] for what is only for folders of images, with other data.
+    fn check(&self) -> Result<()> {
+        let pictures = self.path().is_some_and(|path| {
+            !path.is_file()
+                && ![Split::Train, Split::Test].iter().any(|&s| idx::is_there(&path, s) || arrays::is_there(&path, s))
+        });
+        if let Some([height, width]) = self.size {
+            let shown = format!("{height}x{width}");
+            if !pictures {
+                return Err(Error::argument("size", shown, "is for folders of images, which may be of any size"));
+            }
+            if !(1..=4096).contains(&height) || !(1..=4096).contains(&width) {
+                return Err(Error::argument("size", shown, "must be 1 to 4096 pixels"));
+            }
+        }
+        if let Some(background) = self.background.filter(|_| !pictures) {
+            let reason = "is for folders of images, which may be transparent";
+            return Err(Error::argument("background", format!("{background:?}"), reason));
+        }
+        match self.hold_out.filter(|_| !pictures || !self.can_hold_out()) {
+            Some(hold_out) => {
+                let reason = "is for folders of images without a folder test or val; these data have images to test on";
+                Err(Error::argument("hold-out", hold_out, reason))
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -50,24 +100,17 @@ impl DataSource {
 /// | `fashion-mnist-small` | [`bundled`](super::bundled), whatever is installed |
 /// | `cifar10` | `data_batch_1.bin` to `data_batch_5.bin` and `test_batch.bin` in `root` or `root/cifar-10-batches-bin` |
 /// | `cifar100` | `train.bin` and `test.bin` in `root` or `root/cifar-100-binary`; labels are the fine ones |
-/// | a folder with IDX files | `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`, each plain or gzipped (`.gz`) |
-/// | a folder of class folders | `train/<class>/*` and `test/<class>/*` (or `val`, `valid`, `validation`): PNG, JPEG, WebP, BMP, GIF or TIFF, all of one size unless `size` is given, turned as EXIF says. Grey stays one channel where all images of both splits are grey, else they are RGB; transparent pixels become white |
+/// | a folder with IDX files | `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`, `t10k-labels-idx1-ubyte` (or with a dot, as in `train-images.idx3-ubyte`), each plain or gzipped (`.gz`); in the folder, or in its `raw`, `MNIST/raw` or `FashionMNIST/raw` |
+/// | a folder with NumPy files | `x_train.npy`, `y_train.npy`, `x_test.npy`, `y_test.npy`: bytes `[n, height, width]`, `[n, height, width, channels]` or `[n, channels, height, width]`, and `n` integers |
+/// | a file `X.npy` | images to test on, as above, with their labels in `labels.npy` beside it, as in CIFAR-10-C |
+/// | a folder of class folders | `train/<class>/*` and `test/<class>/*` (or `val`, `valid`, `validation`), or with `hold_out` `train/<class>/*` or `<class>/*` alone: PNG, JPEG, WebP, BMP, GIF or TIFF, all of one size unless `size` is given, turned as EXIF says. Grey stays one channel where all images of both splits are grey, else they are RGB; transparent pixels show `background` |
 ///
 /// # Errors
 /// [`Error::Argument`] for an unknown name, or for CIFAR without `root`; [`Error::Io`] and [`Error::File`]
 /// naming the file that is missing, truncated, or of the wrong format.
 pub fn load(source: &DataSource, split: Split) -> Result<Dataset> {
+    source.check()?;
     let root = source.root.as_deref();
-    if let Some([height, width]) = source.size {
-        let path = root.map_or_else(|| PathBuf::from(&source.name), |root| root.join(&source.name));
-        let shown = format!("{height}x{width}");
-        if NAMES.contains(&source.name.as_str()) || idx::is_there(&path, split) {
-            return Err(Error::argument("size", shown, "is for folders of images, which may be of any size"));
-        }
-        if !(1..=4096).contains(&height) || !(1..=4096).contains(&width) {
-            return Err(Error::argument("size", shown, "must be 1 to 4096 pixels"));
-        }
-    }
     match source.name.as_str() {
         "fashion-mnist" => fashion(root, Path::new(SYSTEM_FASHION), split),
         "fashion-mnist-small" => match root {
@@ -76,7 +119,7 @@ pub fn load(source: &DataSource, split: Split) -> Result<Dataset> {
         },
         "cifar10" => cifar::read(cifar::Kind::Ten, root, split),
         "cifar100" => cifar::read(cifar::Kind::Hundred, root, split),
-        name => read_path(&root.map_or_else(|| PathBuf::from(name), |root| root.join(name)), split, source.size),
+        name => read_path(&root.map_or_else(|| PathBuf::from(name), |root| root.join(name)), split, source),
     }
 }
 
@@ -97,22 +140,28 @@ fn fashion(root: Option<&Path>, system: &Path, split: Split) -> Result<Dataset> 
     Ok(Dataset { name, class_names, classes: FASHION_CLASSES.len(), ..data })
 }
 
-fn read_path(path: &Path, split: Split, size: Option<[usize; 2]>) -> Result<Dataset> {
+fn read_path(path: &Path, split: Split, source: &DataSource) -> Result<Dataset> {
     if idx::is_there(path, split) {
         idx::read_folder(path, split)
-    } else if folder::is_there(path, split) {
-        folder::read_folder(path, split, size)
+    } else if arrays::is_there(path, split) {
+        arrays::read_folder(path, split)
+    } else if path.is_file() {
+        arrays::read_file(path, split)
+    } else if folder::is_there(path, split) || (source.hold_out.is_some() && path.is_dir()) {
+        folder::read_folder(path, split, source)
     } else if folder::is_there(path, split.other()) {
         let missing = match split {
             Split::Train => "has images to test on, but no folder train with a folder of images for each class",
             Split::Test => {
-                "has images to train on, but none to test on: add a folder test or val with the same classes"
+                "has images to train on, but none to test on: add a folder test or val with the same classes, or give \
+                 --hold-out 0.1 to hold some out"
             }
         };
         Err(Error::file(path, missing))
     } else if path.is_dir() {
-        let reason = "has neither IDX files (train-images-idx3-ubyte, t10k-images-idx3-ubyte, ...) nor the folders train \
-                      and test with a folder of images for each class";
+        let reason = "has neither IDX files (train-images-idx3-ubyte, ..), nor NumPy files (x_train.npy, ..), nor the folders \
+                      train and test with a folder of images for each class; for one folder of such folders, give \
+                      --hold-out 0.1 to hold some images out for testing";
         Err(Error::file(path, reason))
     } else {
         let reason = "is neither a folder nor one of fashion-mnist, fashion-mnist-small, cifar10, cifar100";
@@ -126,7 +175,7 @@ mod tests {
     use std::fs;
 
     fn source(name: &str, root: Option<&Path>) -> DataSource {
-        DataSource { name: name.to_owned(), root: root.map(Path::to_owned), size: None }
+        DataSource { name: name.to_owned(), root: root.map(Path::to_owned), ..DataSource::default() }
     }
 
     fn assets() -> PathBuf {

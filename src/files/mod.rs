@@ -9,6 +9,7 @@ mod safetensors;
 #[cfg(feature = "files")]
 pub use atomic::{check_output, create_dir, write_atomic, write_bytes};
 #[cfg(feature = "files")]
+pub(crate) use npy::read_integers;
 #[cfg(feature = "files")]
 pub use npy::{Array, Values, read_array, read_npy, write_npy};
 #[cfg(feature = "files")]

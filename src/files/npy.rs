@@ -58,6 +58,30 @@ pub fn read_npy(path: &Path) -> Result<(Vec<usize>, Vec<f32>)> {
     }
 }
 
+/// Reads an array of integers, of any size and sign: its shape, and its elements in C order.
+///
+/// # Errors
+/// [`Error::Io`], or [`Error::File`] as [`read_array`].
+pub(crate) fn read_integers(path: &Path) -> Result<(Vec<usize>, Vec<i64>)> {
+    let raw = Raw::read(path)?;
+    let values = match raw.element.as_str() {
+        "u1" => raw.values(|[byte]: [u8; 1]| i64::from(byte)),
+        "i1" => raw.values(|bytes| i8::from_le_bytes(bytes).into()),
+        "u2" => raw.values(|bytes| u16::from_le_bytes(bytes).into()),
+        "i2" => raw.values(|bytes| i16::from_le_bytes(bytes).into()),
+        "u4" => raw.values(|bytes| u32::from_le_bytes(bytes).into()),
+        "i4" => raw.values(|bytes| i32::from_le_bytes(bytes).into()),
+        // What is beyond i64 becomes -1, which is no label either.
+        "u8" => raw.values(|bytes| u64::from_le_bytes(bytes).try_into().unwrap_or(-1)),
+        "i8" => raw.values(i64::from_le_bytes),
+        other => {
+            let reason = format!("holds values of type {other} where integers are needed; save array.astype('int64')");
+            return Err(Error::file(path, reason));
+        }
+    };
+    Ok((raw.shape, values))
+}
+
 /// What to do with an array of another type. `element` is NumPy's code without the byte order.
 fn refusal(element: &str) -> String {
     let what = match element.as_bytes().first() {

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::normalization::NormalizationArgs;
 use crate::checkpoint::Recipe;
 use crate::cli::report::note;
-use crate::data::{DataSource, Dataset, Normalization, Split, load};
+use crate::data::{DataSource, Dataset, HoldOut, Normalization, Split, load};
 use crate::error::{Error, Result};
 
 /// Which images, and how their pixels are normalised.
@@ -23,14 +24,15 @@ pub struct DataArgs {
     /// of images of any size [default: what the network was trained with; without it, all images must have one size]
     #[arg(long, value_name = "N|HxW", value_parser = size)]
     pub size: Option<[usize; 2]>,
-    /// Mean to subtract from pixels in [0, 1]: one number per channel, or one for all [default: what the network was
-    /// trained with, or the usual value for the data set]
-    #[arg(long, value_name = "X[,X..]", value_delimiter = ',', allow_negative_numbers = true)]
-    pub mean: Option<Vec<f32>>,
-    /// Standard deviation to divide by after that: one number per channel, or one for all [default: what the network was
-    /// trained with, or the usual value for the data set]
-    #[arg(long, value_name = "X[,X..]", value_delimiter = ',')]
-    pub std: Option<Vec<f32>>,
+    /// What transparent pixels of images show: white, black, or #RRGGBB [default: what the network was trained with, or white]
+    #[arg(long, value_name = "COLOUR", value_parser = background)]
+    pub background: Option<[u8; 3]>,
+    /// Hold this share of each class out for testing, where a folder of images has no folder test or val; SHARE:SEED holds
+    /// others out [default: what the network was trained with]
+    #[arg(long, value_name = "SHARE")]
+    pub hold_out: Option<HoldOut>,
+    #[command(flatten)]
+    pub normalize: NormalizationArgs,
 }
 
 impl DataArgs {
@@ -40,7 +42,12 @@ impl DataArgs {
         let place = recorded.filter(|source| self.data.is_none() && !source.name.is_empty());
         let name = self.data.clone().or(place.map(|source| source.name.clone()));
         let root = self.root.clone().or(place.and_then(|source| source.root.clone()));
-        DataSource { name: name.unwrap_or_else(|| "fashion-mnist".into()), root, size }
+        let background = self.background.or(recorded.and_then(|source| source.background));
+        let name = name.unwrap_or_else(|| "fashion-mnist".into());
+        let source = DataSource { name, root, size, background, hold_out: self.hold_out };
+        // Other data may well have images to test on.
+        let held = recorded.and_then(|source| source.hold_out).filter(|_| source.can_hold_out());
+        DataSource { hold_out: self.hold_out.or(held), ..source }
     }
 
     /// Images for a network from a file, with their labels in its numbering.
@@ -49,7 +56,8 @@ impl DataArgs {
     /// Those of [`load`]; [`Error::Classes`] for images of a class that the network does not know.
     pub fn load_for(&self, split: Split, recipe: &Recipe) -> Result<Dataset> {
         let size = recipe.size.filter(|_| recipe.resized);
-        let recorded = DataSource { name: recipe.data.clone(), size, ..DataSource::default() };
+        let &Recipe { background, hold_out, .. } = recipe;
+        let recorded = DataSource { name: recipe.data.clone(), root: None, size, background, hold_out };
         let data = load_aloud(&self.source(Some(&recorded)), split)?.in_classes(&recipe.class_names)?;
         if let Some([height, width]) = recipe.size.filter(|size| *size != [data.height, data.width]) {
             note(format_args!(
@@ -67,11 +75,7 @@ impl DataArgs {
     /// [`Error::Argument`] for numbers that do not fit the channels of the data.
     pub fn normalization(&self, data: &Dataset, recorded: Option<Normalization>) -> Result<Normalization> {
         let base = recorded.unwrap_or_else(|| Normalization::default_for(&data.name, data.channels));
-        let mean = per_channel("mean", self.mean.as_deref(), data.channels)?.unwrap_or(base.mean);
-        let std = per_channel("std", self.std.as_deref(), data.channels)?.unwrap_or(base.std);
-        let normalization = Normalization { mean, std };
-        normalization.check(data.channels)?;
-        Ok(normalization)
+        self.normalize.applied_to(base, data.channels)
     }
 }
 
@@ -85,8 +89,21 @@ pub fn load_aloud(source: &DataSource, split: Split) -> Result<Dataset> {
     Ok(data)
 }
 
+/// Parses white, black or #RRGGBB.
+pub fn background(text: &str) -> std::result::Result<[u8; 3], String> {
+    let digits = match text {
+        "white" => "ffffff",
+        "black" => "000000",
+        _ => text.strip_prefix('#').unwrap_or(text),
+    };
+    let value = u32::from_str_radix(digits, 16).ok().filter(|_| digits.len() == 6);
+    value
+        .map(|rgb| [16, 8, 0].map(|shift| (rgb >> shift) as u8))
+        .ok_or_else(|| "must be white, black or #RRGGBB".into())
+}
+
 /// Parses 32 or 32x48.
-fn size(text: &str) -> std::result::Result<[usize; 2], String> {
+pub fn size(text: &str) -> std::result::Result<[usize; 2], String> {
     let number = |part: &str| part.parse::<usize>().map_err(|_| format!("{part:?} is not a number of pixels"));
     match text.split_once('x') {
         Some((height, width)) => Ok([number(height)?, number(width)?]),
@@ -104,17 +121,4 @@ pub fn check_classes(flag: &'static str, path: &Path, recipe: &Recipe, data: &Da
     }
     let reason = "has other classes than the network, or the same in another order";
     Err(Error::argument(flag, path.display(), reason))
-}
-
-/// One number for each channel, where any are given.
-fn per_channel(name: &'static str, given: Option<&[f32]>, channels: usize) -> Result<Option<Vec<f32>>> {
-    match given {
-        None => Ok(None),
-        Some([one]) => Ok(Some(vec![*one; channels])),
-        Some(all) if all.len() == channels => Ok(Some(all.to_vec())),
-        Some(all) => {
-            let reason = format!("one number, or one for each of {channels} channels");
-            Err(Error::argument(name, format!("{all:?}"), reason))
-        }
-    }
 }

@@ -5,13 +5,15 @@ mod data;
 mod input;
 mod lambda;
 mod model;
+mod normalization;
 mod values;
 mod weights;
 
 pub use adapter::AdapterArgs;
-pub use data::{DataArgs, check_classes, load_aloud};
+pub use data::{DataArgs, background, check_classes, load_aloud, size};
 pub use input::InputArgs;
 pub use lambda::{AdaptArgs, LambdaArgs, layers, no_lambda, rule};
 pub use model::ModelArgs;
+pub use normalization::NormalizationArgs;
 pub use values::{fraction, not_negative, one_of};
 pub use weights::WeightsArgs;

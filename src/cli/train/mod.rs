@@ -98,11 +98,14 @@ fn recipe(
     model: ModelConfig,
     recorded: Option<Normalization>,
 ) -> Result<Recipe> {
+    let source = config.source.as_ref();
     Ok(Recipe {
         model,
         normalization: Some(options.data.normalization(train, recorded)?),
         size: Some([train.height, train.width]),
-        resized: config.source.as_ref().is_some_and(|source| source.size.is_some()),
+        resized: source.is_some_and(|source| source.size.is_some()),
+        background: source.and_then(|source| source.background),
+        hold_out: source.and_then(|source| source.hold_out),
         class_names: train.class_names.clone(),
         data: train.name.clone(),
         augment: config.augment,
