@@ -47,10 +47,16 @@ impl Model for Lista {
     fn classes(&self) -> usize {
         10
     }
-    fn forward(&self, pass: &Pass, images: &Var) -> sdnet::Result<Var> {
+    fn features(&self, pass: &Pass, images: &Var) -> sdnet::Result<Var> {
         let codes = self.layers.iter().try_fold(images.clone(), |x, csc| csc.forward(pass, &x))?;
         let samples = codes.value().shape()[0];
-        self.linear.forward(pass, &pass.tape().reshape(&codes, &[samples, codes.value().len() / samples])?)
+        pass.tape().reshape(&codes, &[samples, codes.value().len() / samples])
+    }
+    fn head(&self, pass: &Pass, features: &Var) -> sdnet::Result<Var> {
+        self.linear.forward(pass, features)
+    }
+    fn is_head(&self, name: &str) -> bool {
+        name.starts_with("linear.")
     }
 }
 

@@ -28,6 +28,7 @@ fn main() -> sdnet::Result<()> {
                     println!("{:4} images: mean loss {:.3}", tally.samples, tally.mean_loss());
                 }
             }
+            Event::Save => {}
             Event::Epoch { record, .. } => println!("test accuracy {:.1} %", 100.0 * record.test_accuracy),
         }
         Ok(())

@@ -12,7 +12,7 @@ use crate::data::{Augment, HoldOut, Normalization};
 use crate::error::{Error, Result};
 use crate::files::{NamedTensors, TensorFile, parse_safetensors};
 use crate::gpu::Gpu;
-use crate::layers::{Csc, Part, Path as Place, Walk, sparse_layers};
+use crate::layers::{Csc, Part, Path as Place, Walk};
 use crate::models::{Architecture, Model, ModelConfig, Network};
 use crate::tensor::{Tensor, nchw_to_nhwc, nhwc_to_nchw};
 
@@ -211,6 +211,19 @@ pub fn rebuilt<M: Architecture>(model: &M, config: &M::Config) -> Result<M> {
     Ok(changed)
 }
 
+/// A model of another description, such as one of other classes: its head is drawn from a seed, all else is as in `model`.
+///
+/// # Errors
+/// As [`rebuilt`].
+#[cfg(not(target_arch = "wasm32"))]
+pub fn with_new_head<M: Architecture>(model: &M, config: &M::Config, seed: u64) -> Result<M> {
+    let changed = M::new(model.gpu(), config, seed)?;
+    let mut all = tensors(&changed)?;
+    all.extend(tensors(model)?.into_iter().filter(|(name, _)| !model.is_head(name)));
+    restore(&changed, &mut all)?;
+    Ok(changed)
+}
+
 /// Reads a model from the bytes of a file; `path` is what errors call it. Layers whose step size the file does not hold get
 /// one.
 ///
@@ -295,21 +308,22 @@ fn detach(metadata: BTreeMap<String, String>, tensors: &mut NamedTensors) -> Att
 /// [`Error::Weights`] names a tensor that is missing or has another shape, or holds values that are not finite.
 pub fn restore<W: Walk + ?Sized>(model: &W, tensors: &mut NamedTensors) -> Result<()> {
     let mut done = Ok(());
+    let mut without_step = Vec::new();
     model.visit(&Place::root(), &mut |place, part| {
         if done.is_ok() {
             done = match part {
                 Part::Parameter(tensor, _) | Part::Buffer(tensor, _) => restore_tensor(place, tensor, tensors),
-                Part::Sparse(csc) => restore_step(place, csc, tensors),
+                Part::Sparse(csc) => restore_step(place, csc, tensors).map(|found| {
+                    without_step.extend((!found).then_some(csc));
+                }),
                 Part::BatchNorm(_) => Ok(()),
             };
         }
     });
     done?;
-    // Layers without a step size get one now, so that no pass has to compute it.
+    // They get one now, so that no pass has to compute it, or keeps that of earlier atoms.
     #[cfg(not(target_arch = "wasm32"))]
-    for (_, csc) in sparse_layers(model) {
-        csc.step()?;
-    }
+    without_step.into_iter().try_for_each(Csc::renew_step)?;
     Ok(())
 }
 
@@ -330,12 +344,13 @@ fn restore_tensor(place: &Place, tensor: &Tensor, tensors: &mut NamedTensors) ->
     tensor.write(&if found.len() == 4 { nchw_to_nhwc(&found, &values)? } else { values })
 }
 
-fn restore_step(place: &Place, csc: &Csc, tensors: &mut NamedTensors) -> Result<()> {
+/// Whether there was a step size to restore.
+fn restore_step(place: &Place, csc: &Csc, tensors: &mut NamedTensors) -> Result<bool> {
     let name = place.child(STEP_SIZE).to_string();
-    let Some((shape, values)) = tensors.remove(&name) else { return Ok(()) };
+    let Some((shape, values)) = tensors.remove(&name) else { return Ok(false) };
     let bad = |reason: String| Error::Weights { path: "".into(), name: name.clone(), reason };
     match values[..] {
-        [step] => csc.restore_step(step).map_err(|e| bad(e.to_string())),
+        [step] => csc.restore_step(step).map(|()| true).map_err(|e| bad(e.to_string())),
         _ => Err(bad(format!("has shape {shape:?}, but a step size is one value"))),
     }
 }

@@ -26,7 +26,8 @@ impl Sgd {
         Ok(Self { rule, velocities: parameters(model).into_iter().map(rest).collect::<Result<_>>()? })
     }
 
-    /// Moves every parameter, in place, by its gradient, at this learning rate.
+    /// Moves every parameter, in place, by its gradient, at the learning rate that its name has; at 0 it stays, and needs no
+    /// gradient.
     ///
     /// # Errors
     /// [`crate::error::Error::NoGradient`] names a parameter that the loss does not depend on; [`crate::error::Error::Shape`] for another model.
@@ -35,10 +36,13 @@ impl Sgd {
         model: &W,
         leaves: &Leaves,
         gradients: &Gradients,
-        learning_rate: f32,
+        learning_rate: impl Fn(&str) -> f32,
     ) -> Result<()> {
         for ((name, velocity), (_, parameter)) in self.velocities.iter().zip(parameters(model)) {
-            sgd(parameter, velocity, leaves.gradient(gradients, name, parameter)?, learning_rate, self.rule)?;
+            let rate = learning_rate(name);
+            if rate != 0.0 {
+                sgd(parameter, velocity, leaves.gradient(gradients, name, parameter)?, rate, self.rule)?;
+            }
         }
         Ok(())
     }

@@ -62,13 +62,17 @@ impl DataSource {
         })
     }
 
+    /// Whether these are pictures in files of their own, which may be of any size, and transparent.
+    pub fn is_pictures(&self) -> bool {
+        let in_arrays = |path: &Path, split| idx::is_there(path, split) || arrays::is_there(path, split);
+        self.path()
+            .is_some_and(|path| !path.is_file() && !in_arrays(&path, Split::Train) && !in_arrays(&path, Split::Test))
+    }
+
     /// # Errors
     /// [`Error::Argument`] for what is only for folders of images, with other data.
     fn check(&self) -> Result<()> {
-        let pictures = self.path().is_some_and(|path| {
-            !path.is_file()
-                && ![Split::Train, Split::Test].iter().any(|&s| idx::is_there(&path, s) || arrays::is_there(&path, s))
-        });
+        let pictures = self.is_pictures();
         if let Some([height, width]) = self.size {
             let shown = format!("{height}x{width}");
             if !pictures {

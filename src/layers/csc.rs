@@ -166,7 +166,12 @@ impl Csc {
         self.put_step((f64::from(SAFETY) / bound.max(1e-12)) as f32)
     }
 
+    /// Sets the step size, in place where there is one.
     fn put_step(&self, step: f32) -> Result<Tensor> {
+        if let Some(step_size) = self.step.get() {
+            step_size.write(&[step])?;
+            return Ok(step_size.clone());
+        }
         let made = Tensor::from_slice(self.weight.gpu(), &[1], &[step])?;
         Ok(self.step.get_or_init(|| made).clone())
     }
@@ -181,13 +186,22 @@ impl Csc {
         self.put_step(step).map(drop)
     }
 
-    /// [`Csc::set_step`] of a layer that has none yet.
+    /// [`Csc::set_step`] in place.
     ///
     /// # Errors
     /// As [`Csc::set_step`].
     pub(crate) fn restore_step(&self, step: f32) -> Result<()> {
         check_step(step)?;
         self.put_step(step).map(drop)
+    }
+
+    /// Finds the step size of atoms that were changed in place.
+    ///
+    /// # Errors
+    /// As [`Csc::step`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn renew_step(&self) -> Result<()> {
+        self.adopt(&self.weight.to_vec()?).map(drop)
     }
 
     /// Sets a step size that training does not change.

@@ -31,11 +31,28 @@ pub trait Model: Walk {
     /// Number of classes.
     fn classes(&self) -> usize;
 
+    /// What the head takes of images `[n, height, width, in_channels]`, already normalised.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for images that do not fit the model, [`Error::OutOfMemory`].
+    fn features(&self, pass: &Pass, images: &Var) -> Result<Var>;
+
+    /// Class scores `[n, classes]` of features: the last layer, which depends on the classes; all before it is the body.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::OutOfMemory`].
+    fn head(&self, pass: &Pass, features: &Var) -> Result<Var>;
+
+    /// Whether a tensor of this name, such as `linear.weight`, belongs to the head.
+    fn is_head(&self, name: &str) -> bool;
+
     /// Class scores `[n, classes]` of images `[n, height, width, in_channels]`, already normalised.
     ///
     /// # Errors
     /// [`Error::Shape`] for images that do not fit the model, [`Error::OutOfMemory`].
-    fn forward(&self, pass: &Pass, images: &Var) -> Result<Var>;
+    fn forward(&self, pass: &Pass, images: &Var) -> Result<Var> {
+        self.head(pass, &self.features(pass, images)?)
+    }
 
     /// The first layer, if it is a sparse coding layer.
     fn first_sparse_layer(&self) -> Option<&Csc> {

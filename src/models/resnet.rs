@@ -178,7 +178,7 @@ impl Model for Network {
         self.config.classes
     }
 
-    fn forward(&self, pass: &Pass, images: &Var) -> Result<Var> {
+    fn features(&self, pass: &Pass, images: &Var) -> Result<Var> {
         check_images(images.value(), self.config.in_channels)?;
         let tape = pass.tape();
         let mut x = self.stem.activated(pass, &self.stem_bn, images)?;
@@ -190,7 +190,15 @@ impl Model for Network {
         for block in self.stages.iter().flatten() {
             x = block.forward(pass, &x)?;
         }
-        self.linear.forward(pass, &tape.global_average_pool(&x)?)
+        tape.global_average_pool(&x)
+    }
+
+    fn head(&self, pass: &Pass, features: &Var) -> Result<Var> {
+        self.linear.forward(pass, features)
+    }
+
+    fn is_head(&self, name: &str) -> bool {
+        name.starts_with("linear.")
     }
 
     fn first_sparse_layer(&self) -> Option<&Csc> {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::checks::check_not_negative;
 use crate::data::{Augment, DataSource};
 use crate::error::{Error, Result};
+use crate::named::named;
 use crate::ops::SgdRule;
 use crate::optim::RateSchedule;
 
@@ -30,11 +31,41 @@ pub struct TrainConfig {
     pub augment: Option<Augment>,
     /// Whether images are put into a new order each epoch.
     pub shuffle: bool,
+    /// The learning rate of all but the last layer, as a multiple of the full one; 0 keeps them as they are.
+    #[serde(default = "one")]
+    pub body_rate: f32,
     /// Stop after this many steps in all.
     pub steps: Option<usize>,
     /// Where the images come from, for programs that continue the training. The trainer itself is given the images.
     #[serde(default)]
     pub source: Option<DataSource>,
+    /// Ask for a save after every so many steps ([`Event::Save`](super::Event::Save)), beside those after each epoch.
+    #[serde(default)]
+    pub save_every: Option<usize>,
+    /// Which weights are to be kept, for programs that write them.
+    #[serde(default)]
+    pub keep: Keep,
+}
+
+/// Which weights of a training are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Keep {
+    /// Those of the best epoch and those of the last.
+    #[default]
+    Both,
+    /// Those of the epoch of the highest test accuracy.
+    Best,
+    /// Those of the last epoch.
+    Last,
+    /// Those of every epoch, the best and the last among them.
+    All,
+}
+
+named!(Keep as "keep" { Both = "both", Best = "best", Last = "last", All = "all" });
+
+fn one() -> f32 {
+    1.0
 }
 
 impl Default for TrainConfig {
@@ -49,8 +80,11 @@ impl Default for TrainConfig {
             seed: 0,
             augment: None,
             shuffle: true,
+            body_rate: 1.0,
             steps: None,
             source: None,
+            save_every: None,
+            keep: Keep::default(),
         }
     }
 }
@@ -59,10 +93,11 @@ impl TrainConfig {
     /// # Errors
     /// [`Error::Argument`] names the value that is outside its range.
     pub(super) fn check(&self) -> Result<()> {
-        if self.epochs == 0 || self.steps == Some(0) {
-            let name = if self.epochs == 0 { "epochs" } else { "steps" };
+        let counts = [("epochs", Some(self.epochs)), ("steps", self.steps), ("save-every", self.save_every)];
+        if let Some((name, _)) = counts.iter().find(|(_, count)| *count == Some(0)) {
             return Err(Error::argument(name, 0, "must be at least 1"));
         }
+        check_not_negative("body-rate", self.body_rate)?;
         if self.batch == 0 {
             return Err(Error::argument("batch", 0, "at least one image a step is needed"));
         }

@@ -10,7 +10,7 @@ mod progress;
 mod step;
 mod trainer;
 
-pub use config::TrainConfig;
+pub use config::{Keep, TrainConfig};
 pub(crate) use evaluate::filled_batch;
 pub use evaluate::{check_fit, evaluate, evaluate_with};
 pub use memory::{Purpose, largest_batch, largest_batch_by_buffer};

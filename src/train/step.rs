@@ -15,6 +15,9 @@ pub struct TrainStep {
     pub optimizer: Sgd,
     /// The vectors from which power iterations continue.
     pub powers: PowerVectors,
+    /// The body's learning rate, as a multiple of the head's ([`Model::head`]). At 0 the body is frozen: it computes as in
+    /// evaluation, and neither its parameters nor its running statistics change.
+    pub body_rate: f32,
 }
 
 impl TrainStep {
@@ -23,7 +26,7 @@ impl TrainStep {
     /// # Errors
     /// [`crate::error::Error::OutOfMemory`].
     pub fn new<M: Model + ?Sized>(rule: SgdRule, model: &M) -> Result<Self> {
-        Ok(Self { optimizer: Sgd::new(rule, model)?, powers: PowerVectors::default() })
+        Ok(Self { optimizer: Sgd::new(rule, model)?, powers: PowerVectors::default(), body_rate: 1.0 })
     }
 
     /// Forward, cross-entropy, backward, descent, at this learning rate. Returns the metrics of
@@ -35,10 +38,15 @@ impl TrainStep {
     pub fn run<M: Model + ?Sized>(&self, model: &M, x: &Tensor, labels: &[u32], learning_rate: f32) -> Result<Tensor> {
         let tape = Tape::new();
         let pass = Pass::train(&tape).with_power_vectors(&self.powers);
-        let logits = model.forward(&pass, &tape.constant(x))?;
-        let entropy = tape.cross_entropy(&logits, labels)?;
-        let leaves = pass.leaves();
-        self.optimizer.step(model, &leaves, &tape.backward(&entropy.loss)?, learning_rate)?;
+        let features = if self.body_rate == 0.0 {
+            let still = Tape::idle();
+            tape.constant(model.features(&Pass::eval(&still), &still.constant(x))?.value())
+        } else {
+            model.features(&pass, &tape.constant(x))?
+        };
+        let entropy = tape.cross_entropy(&model.head(&pass, &features)?, labels)?;
+        let rate = |name: &str| learning_rate * if model.is_head(name) { 1.0 } else { self.body_rate };
+        self.optimizer.step(model, &pass.leaves(), &tape.backward(&entropy.loss)?, rate)?;
         Ok(entropy.metrics)
     }
 }

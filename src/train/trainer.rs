@@ -31,6 +31,8 @@ pub enum Event<'a> {
         /// Steps of this epoch.
         steps: usize,
     },
+    /// [`TrainConfig::save_every`] steps have been done since the last time; [`Trainer::save`] would save just these.
+    Save,
     /// An epoch has been evaluated; the network is as it is after it.
     Epoch {
         /// Its figures.
@@ -66,7 +68,7 @@ impl<M: Architecture> Trainer<M> {
     /// As [`Trainer::new`].
     pub fn with_model(model: M, recipe: Recipe<M::Config>, config: TrainConfig) -> Result<Self> {
         config.check()?;
-        let step = TrainStep::new(config.rule(), &model)?;
+        let step = TrainStep { body_rate: config.body_rate, ..TrainStep::new(config.rule(), &model)? };
         Ok(Self { model, recipe, config, step, progress: Progress::default() })
     }
 
@@ -81,7 +83,7 @@ impl<M: Architecture> Trainer<M> {
         };
         let State { config, progress } = Attachment { json, ..Attachment::default() }.description(path)?;
         let mut trainer = Self::with_model(model, recipe, config)?;
-        let mut take = |name: String| {
+        let take = |tensors: &mut NamedTensors, name: String| {
             let found = tensors.remove(&name).map(|(shape, values)| Tensor::from_slice(gpu, &shape, &values));
             let missing = || Error::Weights {
                 path: path.into(),
@@ -91,11 +93,13 @@ impl<M: Architecture> Trainer<M> {
             found.unwrap_or_else(|| Err(missing()))
         };
         let names = trainer.step.optimizer.velocities().iter().map(|(name, _)| format!("velocity.{name}"));
-        let saved = names.collect::<Vec<_>>().into_iter().map(&mut take).collect::<Result<_>>()?;
+        let saved =
+            names.collect::<Vec<_>>().into_iter().map(|name| take(&mut tensors, name)).collect::<Result<_>>()?;
         trainer.step.optimizer.restore(saved)?;
-        if progress.step > 0 {
+        // There are none where the body has not been trained yet.
+        if tensors.keys().any(|name| name.starts_with("power.")) {
             for (name, csc) in sparse_layers(&trainer.model) {
-                trainer.step.powers.set(csc, take(format!("power.{name}"))?);
+                trainer.step.powers.set(csc, take(&mut tensors, format!("power.{name}"))?);
             }
         }
         trainer.progress = progress;
@@ -134,6 +138,7 @@ impl<M: Architecture> Trainer<M> {
             return Err(Error::argument(name, "another value", "cannot change in the course of a training"));
         }
         self.step.optimizer.set_rule(config.rule());
+        self.step.body_rate = config.body_rate;
         self.config = config;
         Ok(())
     }
@@ -256,10 +261,14 @@ impl<M: Architecture> Trainer<M> {
                 self.progress.step += 1;
                 self.progress.step_of_epoch += 1;
                 stopped = stop() || self.out_of_steps();
-                let keep = if stopped { 0 } else { STEPS_IN_FLIGHT };
+                let save = self.config.save_every.is_some_and(|every| self.progress.step.is_multiple_of(every));
+                let keep = if stopped || save { 0 } else { STEPS_IN_FLIGHT };
                 self.wait_for(&mut flight, keep, steps, watch)?;
                 if stopped {
                     break;
+                }
+                if save {
+                    watch(self, Event::Save)?;
                 }
             }
             self.wait_for(&mut flight, 0, steps, watch)?;

@@ -35,6 +35,11 @@ fn top1(weights: &str, data: &str) -> f64 {
     serde_json::from_str::<serde_json::Value>(&said).unwrap()["top1"].as_f64().unwrap()
 }
 
+/// The description in a weights file.
+fn recipe(weights: &Path) -> serde_json::Value {
+    serde_json::from_str(&read_safetensors(weights).unwrap().metadata["sdnet"]).unwrap()
+}
+
 fn epochs(out: &str) -> usize {
     std::fs::read_to_string(Path::new(out).join("metrics.jsonl")).unwrap().lines().count()
 }
@@ -69,10 +74,6 @@ fn classes_go_by_name_and_normalisation_goes_with_the_weights() {
     let fine = at(folder.path(), "fine");
     let output = sdnet(&["train", "--init", &best, "--data", &some, "--out", &fine, "--steps", "1"]);
     assert!(output.status.success() && text(&output.stderr).contains("2 of the network's 3 classes"));
-    let recipe = |weights: &Path| {
-        let json = read_safetensors(weights).unwrap().metadata["sdnet"].clone();
-        serde_json::from_str::<serde_json::Value>(&json).unwrap()
-    };
     let (before, after) = (recipe(Path::new(&best)), recipe(&Path::new(&fine).join("last.safetensors")));
     for recorded in ["normalization", "class_names", "model"] {
         assert_eq!(before[recorded], after[recorded]);
@@ -243,4 +244,101 @@ fn links_are_followed_and_private_files_stay_private() {
     let nowhere = at(folder.path(), "none/w.safetensors");
     refuses(&[&recalibrate[..], &["--weights", &link, "--out", &nowhere]].concat(), &["no folder"]);
     assert!(start.elapsed().as_secs_f64() < 1.0);
+}
+
+#[test]
+fn a_network_is_fine_tuned_on_other_classes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = setting(folder.path());
+    train_on(&data, &out, &["--mean", "0.4", "--std", "0.2"]);
+    let best = at(Path::new(&out), "best.safetensors");
+    let other = pets(folder.path(), "other", &["owl", "yak"]);
+    let start = ["train", "--init", &best, "--data", &other, "--batch", "16", "--epochs", "3", "--lr", "0.02", "--out"];
+    let fine = at(folder.path(), "fine");
+    refuses(&[&start[..], &[&fine]].concat(), &["owl", "--new-head"]);
+    succeeds(&[&start[..], &[&fine, "--new-head", "--freeze"]].concat());
+    let last = Path::new(&fine).join("last.safetensors");
+    let after = recipe(&last);
+    assert_eq!(after["class_names"], serde_json::json!(["owl", "yak"]));
+    assert_eq!(
+        (&after["model"]["classes"], &after["normalization"]),
+        (&2.into(), &recipe(Path::new(&best))["normalization"])
+    );
+    let (before, frozen) = (read_safetensors(Path::new(&best)).unwrap(), read_safetensors(&last).unwrap());
+    assert!(
+        before.tensors.iter().filter(|(name, _)| !name.starts_with("linear.")).all(|(n, t)| frozen.tensors[n] == *t)
+    );
+    // Then the rest, at a lower rate.
+    succeeds(&["train", "--resume", "--out", &fine, "--epochs", "4", "--body-rate", "0.1"]);
+    let thawed = read_safetensors(&last).unwrap();
+    assert_ne!(thawed.tensors["layer1.0.conv1.weight"], frozen.tensors["layer1.0.conv1.weight"]);
+    let never = at(folder.path(), "never");
+    for (flags, words) in [(&["--freeze"][..], &["freeze", "--init"][..]), (&["--body-rate", "0.1"], &["body-rate"])] {
+        refuses(&[&["train", "--data", &data, "--out", &never][..], flags].concat(), words);
+    }
+    let colour = Path::new(&other).join("train/owl/0.png");
+    image::RgbImage::from_pixel(12, 10, image::Rgb([9, 80, 200])).save(colour).unwrap();
+    refuses(&[&start[..], &[&never, "--new-head"]].concat(), &["3 channels", "takes 1"]);
+}
+
+#[test]
+fn images_held_out_in_training_are_those_that_are_tested() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = pets(folder.path(), "data", &["cat", "dog", "fox"]);
+    std::fs::rename(Path::new(&data).join("train"), folder.path().join("pets")).unwrap();
+    let (pets, out) = (at(folder.path(), "pets"), at(folder.path(), "run"));
+    let start = [&["train", "--data", &pets, "--out", &out][..], &NETWORK, &TRAINING].concat();
+    refuses(&start, &["pets", "--hold-out"]);
+    let output = sdnet(&[&start[..], &["--hold-out", "1.5"]].concat());
+    assert!(output.status.code() == Some(2) && text(&output.stderr).contains("--hold-out"));
+    let said = succeeds(&[&start[..], &["--hold-out", "0.25:3"]].concat());
+    assert!(said.contains("54 training, 18 test"), "{said}");
+    let best = at(Path::new(&out), "best.safetensors");
+    let output = sdnet(&["eval", "--weights", &best, "--json"]);
+    let figures: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(figures["images"], 18, "the images of the training are not tested on");
+    assert!(text(&output.stderr).contains("18 of 72 images that are held out"), "{}", text(&output.stderr));
+    // Images to test on of their own are all tested.
+    std::fs::create_dir(folder.path().join("both")).unwrap();
+    std::fs::rename(Path::new(&data).join("test"), folder.path().join("both/test")).unwrap();
+    let both = at(folder.path(), "both");
+    let figures = succeeds(&["eval", "--weights", &best, "--data", &both, "--json"]);
+    assert!(figures.contains("\"images\":24"), "{figures}");
+    refuses(&["eval", "--weights", &best, "--data", &both, "--hold-out", "0.1"], &["hold-out", "images to test on"]);
+    succeeds(&["train", "--resume", "--out", &out, "--epochs", "5"]);
+}
+
+#[test]
+fn weights_of_every_epoch_are_kept_and_a_training_saved_between() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = setting(folder.path());
+    train_on(&data, &out, &["--keep", "all", "--epochs", "2"]);
+    let there = |name: &str| Path::new(&out).join(name).exists();
+    assert!(there("epoch-0001.safetensors") && there("epoch-0002.safetensors") && there("best.safetensors"));
+    let last = |name: &str| std::fs::read(Path::new(&out).join(name)).unwrap();
+    assert!(last("epoch-0002.safetensors") == last("last.safetensors"));
+    // The folder remembers what to keep.
+    succeeds(&["train", "--resume", "--out", &out, "--epochs", "3"]);
+    assert!(there("epoch-0003.safetensors"));
+    train_on(&data, &out, &["--keep", "best", "--epochs", "1", "--overwrite"]);
+    assert!(there("best.safetensors") && !there("last.safetensors") && !there("epoch-0001.safetensors"));
+    refuses(&["train", "--data", &data, "--out", &at(folder.path(), "no"), "--save-every", "0"], &["save-every"]);
+
+    // Killed in its first epoch, a training goes on from the last save.
+    let (whole, parts) = (at(folder.path(), "whole"), at(folder.path(), "parts"));
+    let flags =
+        [&["train", "--data", &data][..], &NETWORK, &TRAINING, &["--batch", "4", "--epochs", "2", "--save-every", "2"]];
+    let flags = flags.concat();
+    succeeds(&[&flags[..], &["--out", &whole]].concat());
+    let program = assert_cmd::cargo::cargo_bin("sdnet");
+    let mut child = std::process::Command::new(program).args(&flags).args(["--out", &parts]).spawn().unwrap();
+    while !Path::new(&parts).join("training.safetensors").exists() {
+        assert!(child.try_wait().unwrap().is_none(), "it was saved");
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    succeeds(&["train", "--resume", "--out", &parts]);
+    let end = |out: &str| std::fs::read(Path::new(out).join("last.safetensors")).unwrap();
+    assert!(end(&whole) == end(&parts), "resuming from a save changes nothing");
 }

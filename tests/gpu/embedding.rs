@@ -6,6 +6,7 @@ use std::path::Path;
 
 use sdnet::checkpoint::{self, Checkpoint};
 use sdnet::error::{Error, Result};
+use sdnet::files::NamedTensors;
 use sdnet::gpu::{Gpu, GpuOptions, wgpu};
 use sdnet::layers::{Csc, CscConfig, Pass};
 use sdnet::models::{Architecture, Model, ModelConfig, Network};
@@ -202,4 +203,64 @@ fn a_layer_keeps_the_step_of_its_training_at_every_size() {
     assert!(unseen <= trained[0] && unseen > 0.7 * trained[0], "{unseen}, trained {trained:?}");
     let message = Csc::new(weight(), config).unwrap().set_step(f32::NAN).unwrap_err().to_string();
     assert!(message.contains("step_size"), "{message}");
+}
+
+#[test]
+fn a_frozen_body_stays_as_it_is_and_a_slow_one_moves_less() -> Result<()> {
+    let gpu = gpu();
+    let x = tensor(gpu, &[4, 12, 12, 1], &filled(&[4, 12, 12, 1], 1));
+    let config = ModelConfig { width: 2, in_channels: 1, ..ModelConfig::named("sdnet18")? };
+    let rule = SgdRule { momentum: 0.9, weight_decay: 5e-4, nesterov: true };
+    let trained = |body_rate| {
+        let network = Network::new(gpu, &config, 7)?;
+        let before = checkpoint::tensors(&network)?;
+        let step = TrainStep { body_rate, ..TrainStep::new(rule, &network)? };
+        for _ in 0..2 {
+            step.run(&network, &x, &[0, 3, 1, 2], 0.05)?;
+        }
+        Ok::<_, sdnet::Error>((before, checkpoint::tensors(&network)?))
+    };
+    let moved = |(before, after): &(NamedTensors, NamedTensors), head: bool| {
+        let chosen = before.iter().filter(|(name, _)| name.starts_with("linear.") == head);
+        let far = |(name, (_, values)): (&String, &(Vec<usize>, Vec<f32>))| {
+            values.iter().zip(&after[name].1).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max)
+        };
+        chosen.map(far).fold(0.0, f64::max)
+    };
+    let (frozen, slow, full) = (trained(0.0)?, trained(0.01)?, trained(1.0)?);
+    assert_eq!(moved(&frozen, false), 0.0, "parameters, statistics or step sizes of the body");
+    assert!(moved(&frozen, true) > 1e-3);
+    let weight = |of: &(NamedTensors, NamedTensors)| {
+        let name = "layer1.0.conv1.weight";
+        let far = of.0[name].1.iter().zip(&of.1[name].1).map(|(a, b)| f64::from((a - b).abs()));
+        far.fold(0.0, f64::max)
+    };
+    assert!(0.0 < weight(&slow) && weight(&slow) < 0.1 * weight(&full), "{} {}", weight(&slow), weight(&full));
+    Ok(())
+}
+
+#[test]
+fn a_new_head_keeps_the_body() -> Result<()> {
+    let gpu = gpu();
+    let config = ModelConfig { width: 2, in_channels: 1, ..ModelConfig::named("sdnet18")? };
+    let network = Network::new(gpu, &config, 7)?;
+    let changed = checkpoint::with_new_head(&network, &ModelConfig { classes: 3, ..config.clone() }, 1)?;
+    let (before, after) = (checkpoint::tensors(&network)?, checkpoint::tensors(&changed)?);
+    assert_eq!(after["linear.weight"].0, [3, 16]);
+    assert!(
+        before.iter().filter(|(name, _)| !name.starts_with("linear.")).all(|(name, tensor)| after[name] == *tensor)
+    );
+    assert!(after["linear.bias"].1.iter().any(|b| *b != 0.0));
+    // Whatever a model held before, restoring gives it the file's step size, or one that suits the file's atoms.
+    let other = Network::new(gpu, &config, 8)?;
+    checkpoint::tensors(&other)?;
+    checkpoint::restore(&other, &mut before.clone())?;
+    assert!(checkpoint::tensors(&other)? == before);
+    let mut tensors = before.clone();
+    tensors.retain(|name, _| !name.ends_with("step_size"));
+    let third = Network::new(gpu, &config, 9)?;
+    checkpoint::tensors(&third)?;
+    checkpoint::restore(&third, &mut tensors)?;
+    assert!(checkpoint::tensors(&third)? == before);
+    Ok(())
 }

@@ -36,18 +36,29 @@ pub struct DataArgs {
 }
 
 impl DataArgs {
-    /// What the flags say, else what is recorded, else fashion-mnist. Other data come at the recorded size.
+    /// What the flags say, else what is recorded, else fashion-mnist. How pictures become images is taken from the record for
+    /// other pictures too.
     pub fn source(&self, recorded: Option<&DataSource>) -> DataSource {
-        let size = self.size.or(recorded.and_then(|source| source.size));
         let place = recorded.filter(|source| self.data.is_none() && !source.name.is_empty());
         let name = self.data.clone().or(place.map(|source| source.name.clone()));
         let root = self.root.clone().or(place.and_then(|source| source.root.clone()));
-        let background = self.background.or(recorded.and_then(|source| source.background));
         let name = name.unwrap_or_else(|| "fashion-mnist".into());
-        let source = DataSource { name, root, size, background, hold_out: self.hold_out };
-        // Other data may well have images to test on.
-        let held = recorded.and_then(|source| source.hold_out).filter(|_| source.can_hold_out());
-        DataSource { hold_out: self.hold_out.or(held), ..source }
+        let given = DataSource { name, root, size: self.size, background: self.background, hold_out: self.hold_out };
+        let recorded = recorded.filter(|_| given.is_pictures()).cloned().unwrap_or_default();
+        DataSource {
+            size: given.size.or(recorded.size),
+            background: given.background.or(recorded.background),
+            // Other data may well have images to test on.
+            hold_out: given.hold_out.or(recorded.hold_out.filter(|_| given.can_hold_out())),
+            ..given
+        }
+    }
+
+    /// [`DataArgs::source`] for a network from a file.
+    pub fn source_for(&self, recipe: &Recipe) -> DataSource {
+        let &Recipe { background, hold_out, .. } = recipe;
+        let size = recipe.size.filter(|_| recipe.resized);
+        self.source(Some(&DataSource { name: recipe.data.clone(), root: None, size, background, hold_out }))
     }
 
     /// Images for a network from a file, with their labels in its numbering.
@@ -55,10 +66,7 @@ impl DataArgs {
     /// # Errors
     /// Those of [`load`]; [`Error::Classes`] for images of a class that the network does not know.
     pub fn load_for(&self, split: Split, recipe: &Recipe) -> Result<Dataset> {
-        let size = recipe.size.filter(|_| recipe.resized);
-        let &Recipe { background, hold_out, .. } = recipe;
-        let recorded = DataSource { name: recipe.data.clone(), root: None, size, background, hold_out };
-        let data = load_aloud(&self.source(Some(&recorded)), split)?.in_classes(&recipe.class_names)?;
+        let data = load_aloud(&self.source_for(recipe), split)?.in_classes(&recipe.class_names)?;
         if let Some([height, width]) = recipe.size.filter(|size| *size != [data.height, data.width]) {
             note(format_args!(
                 "note: the network was trained on images of {height}x{width} pixels; those of {} have {}x{}",

@@ -8,7 +8,7 @@ use crate::cli::args::{AdapterArgs, DataArgs, ModelArgs, not_negative, one_of};
 use crate::data::{Augment, DataSource, Dataset};
 use crate::error::{Error, Result};
 use crate::optim::RateSchedule;
-use crate::train::TrainConfig;
+use crate::train::{Keep, TrainConfig};
 
 #[derive(Debug, Args)]
 pub struct TrainArgs {
@@ -56,12 +56,29 @@ pub struct TrainArgs {
     /// Stop after this many steps
     #[arg(long, value_name = "N")]
     pub steps: Option<usize>,
+    /// Save the training after every N steps too, not only after each epoch, so that less is lost if the program is killed
+    #[arg(long, value_name = "N")]
+    pub save_every: Option<usize>,
+    /// Which weights to keep: both (best.safetensors, of the highest test accuracy, and last.safetensors), best, last, or all
+    /// (those of every epoch besides, epoch-0001.safetensors and so on) [default: both]
+    #[arg(long, value_parser = one_of::<Keep>(Keep::ALL.map(Keep::name)))]
+    pub keep: Option<Keep>,
     /// Start from the weights in this file, with its classes and its normalisation; --lambda, --mu, --iterations and --solver
     /// may differ from the file's
     #[arg(long, value_name = "FILE")]
     pub init: Option<PathBuf>,
+    /// With --init: make the last layer anew, for the classes of the images, whatever those of the file are
+    #[arg(long, requires = "init")]
+    pub new_head: bool,
+    /// With --init or --resume: train the last layer only; all before it stays as it is
+    #[arg(long, conflicts_with = "body_rate")]
+    pub freeze: bool,
+    /// With --init or --resume: learning rate of all but the last layer, as a multiple of --lr [default: 1]
+    #[arg(long, value_name = "X", value_parser = not_negative, allow_negative_numbers = true)]
+    pub body_rate: Option<f32>,
     /// Continue the training in the output folder, with the flags and the images that it was started with. --epochs, --lr,
-    /// --schedule, --momentum, --weight-decay and --steps may differ and count from here on
+    /// --schedule, --momentum, --weight-decay, --body-rate, --freeze, --save-every, --keep and --steps may differ and count from
+    /// here on
     #[arg(long, conflicts_with_all = ["init", "overwrite"])]
     pub resume: bool,
     /// Replace the training that the output folder holds, once the first step of the new one is done
@@ -74,14 +91,25 @@ pub struct TrainArgs {
 
 impl TrainArgs {
     /// How to train on these images, which come from `source`.
-    pub fn config(&self, train: &Dataset, source: DataSource) -> TrainConfig {
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a body of its own learning rate where nothing has been trained before.
+    pub fn config(&self, train: &Dataset, source: DataSource) -> Result<TrainConfig> {
+        if let (Some(rate), None) = (self.body_rate(), &self.init) {
+            let flag = if self.freeze { "freeze" } else { "body-rate" };
+            return Err(Error::argument(flag, rate, "needs weights that were trained before: --init or --resume"));
+        }
         let usual = TrainConfig {
             augment: (!self.no_augment).then(|| Augment::usual_for(train)),
             shuffle: !self.no_shuffle,
             source: Some(source),
             ..TrainConfig::default()
         };
-        self.applied_to(usual)
+        Ok(self.applied_to(usual))
+    }
+
+    fn body_rate(&self) -> Option<f32> {
+        if self.freeze { Some(0.0) } else { self.body_rate }
     }
 
     /// How to go on with a training.
@@ -114,7 +142,10 @@ impl TrainArgs {
             momentum: self.momentum.unwrap_or(config.momentum),
             weight_decay: self.weight_decay.unwrap_or(config.weight_decay),
             seed: self.seed.unwrap_or(config.seed),
+            body_rate: self.body_rate().unwrap_or(config.body_rate),
             steps: self.steps,
+            save_every: self.save_every.or(config.save_every),
+            keep: self.keep.unwrap_or(config.keep),
             ..config
         }
     }

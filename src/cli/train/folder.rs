@@ -3,7 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use super::output::{FILES, TRAINING};
+use super::output::{FILES, TRAINING, files_in};
 use crate::error::{Error, Result};
 use crate::files::{check_output, create_dir};
 
@@ -26,9 +26,10 @@ impl RunFolder {
     /// [`Error::File`] for a folder that holds a training, unless `overwrite`, or that another program trains into;
     /// [`Error::Io`] for a folder that cannot be written.
     pub(super) fn create(path: &Path, overwrite: bool) -> Result<Self> {
-        if !overwrite && let Some(found) = FILES.iter().find(|name| path.join(name).exists()) {
+        if !overwrite && let Some(found) = files_in(path).first() {
             let reason = format!(
-                "holds a training already ({found}): --resume continues it, --overwrite replaces it, or name another folder"
+                "holds a training already ({}): --resume continues it, --overwrite replaces it, or name another folder",
+                found.file_name().unwrap_or_default().display()
             );
             return Err(Error::file(path, reason));
         }
@@ -74,7 +75,7 @@ impl RunFolder {
             return Ok(());
         }
         self.begun = true;
-        for path in FILES.iter().map(|name| self.path.join(name)).filter(|path| path.exists()) {
+        for path in files_in(&self.path) {
             std::fs::remove_file(&path).map_err(|e| Error::io(&path, e))?;
         }
         Ok(())

@@ -19,7 +19,7 @@ use crate::data::{DataSource, Dataset, Normalization, Split};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{Kind, Model, ModelConfig, Network};
-use crate::train::{Event, Purpose, TrainConfig, Trainer, check_fit, largest_batch, largest_batch_by_buffer};
+use crate::train::{Event, Keep, Purpose, TrainConfig, Trainer, check_fit, largest_batch, largest_batch_by_buffer};
 use folder::RunFolder;
 use output::{TRAINING, write_epoch, write_pictures};
 use screen::Screen;
@@ -70,25 +70,49 @@ impl Images {
 
 /// A new training, of a new network or of one from a file.
 fn start(options: &TrainArgs, gpu: &Gpu) -> Result<(Trainer, Images)> {
-    let source = options.data.source(None);
-    let data = Images::load(&source)?;
-    let config = options.config(&data.train, source.absolute()?);
     let Some(path) = &options.init else {
+        let source = options.data.source(None);
+        let data = Images::load(&source)?;
+        let config = options.config(&data.train, source.absolute()?)?;
         let model = options.model.config(data.train.channels, data.train.classes)?;
         let recipe = recipe(options, &config, &data.train, model, None)?;
         return Ok((Trainer::new(gpu, recipe, config)?, data));
     };
     // What goes with the weights (statistics for other lambdas) does not belong to those to come.
     let Checkpoint { model, recipe: recorded, .. } = checkpoint::load::<Network>(path, gpu, None)?;
+    let source = options.data.source_for(&recorded);
+    let data = Images::load(&source)?;
+    let config = options.config(&data.train, source.absolute()?)?;
     let changed = options.model.applied_to_weights(&recorded.model)?;
+    if options.new_head {
+        let changed = ModelConfig { classes: data.train.classes, ..changed };
+        let model = checkpoint::with_new_head(&model, &changed, config.seed)?;
+        check_fit(&model, &data.train)?;
+        let recipe = recipe(options, &config, &data.train, changed, recorded.normalization)?;
+        return Ok((Trainer::with_model(model, recipe, config)?, data));
+    }
     let model = if changed == recorded.model { model } else { checkpoint::rebuilt(&model, &changed)? };
-    let data = data.in_classes(&recorded.class_names)?;
-    check_fit(&model, &data.train)?;
+    let data = data.in_classes(&recorded.class_names).map_err(or_new_head)?;
+    check_fit(&model, &data.train).map_err(or_new_head)?;
     let mut recipe = recipe(options, &config, &data.train, changed, recorded.normalization)?;
     if recipe.class_names.len() != recipe.model.classes {
         recipe.class_names = recorded.class_names;
     }
     Ok((Trainer::with_model(model, recipe, config)?, data))
+}
+
+/// Says what to do about images of other classes than those of the weights.
+fn or_new_head(error: Error) -> Error {
+    const FLAG: &str = "--new-head makes a last layer for them";
+    match error {
+        Error::Classes { data, class, known } => Error::Classes { data, class, known: format!("{known} ({FLAG})") },
+        Error::Label { label, classes, .. } => Error::argument(
+            "init",
+            label,
+            format!("is a label of the images, but the weights have {classes} classes: {FLAG}"),
+        ),
+        other => other,
+    }
 }
 
 fn recipe(
@@ -146,6 +170,7 @@ fn train(options: &TrainArgs, mut folder: RunFolder, mut trainer: Trainer, data:
             screen.step(trainer.progress(), steps, trainer.config());
             Ok(())
         }
+        Event::Save => trainer.save(&options.out.join(TRAINING)),
         Event::Epoch { record, best } => {
             screen.epoch(record, trainer.config())?;
             write_epoch(&options.out, trainer, best)
@@ -227,7 +252,13 @@ fn finish(options: &TrainArgs, trainer: &Trainer) -> Result<()> {
     if !options.json {
         let out = options.out.display();
         say!("test accuracy {:.2} % (best {:.2} %)", 100.0 * last.test_accuracy, 100.0 * best)?;
-        say!("weights {out}/best.safetensors and {out}/last.safetensors, figures {out}/metrics.jsonl")?;
+        let weights = match trainer.config().keep {
+            Keep::Both => format!("{out}/best.safetensors and {out}/last.safetensors"),
+            Keep::Best => format!("{out}/best.safetensors"),
+            Keep::Last => format!("{out}/last.safetensors"),
+            Keep::All => format!("{out}/best.safetensors, {out}/last.safetensors and {out}/epoch-*.safetensors"),
+        };
+        say!("weights {weights}, figures {out}/metrics.jsonl")?;
         say!("pictures {out}/curves.svg, {out}/predictions.png{}", atoms_too(trainer, &options.out))?;
     }
     Ok(())

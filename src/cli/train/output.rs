@@ -1,6 +1,6 @@
 //! The files that a training writes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::checkpoint::{self, Attachments};
 use crate::cli::pictures::{self, EpochPoint, Tile, write_png, write_svg};
@@ -11,7 +11,7 @@ use crate::files::write_bytes;
 use crate::layers::sparse_layers;
 use crate::models::Model;
 use crate::tensor::Tensor;
-use crate::train::Trainer;
+use crate::train::{Keep, Trainer};
 
 /// The file that `--resume` continues from.
 pub(super) const TRAINING: &str = "training.safetensors";
@@ -23,11 +23,32 @@ pub(super) const FILES: [&str; 7] =
 /// Number of test images in the picture of predictions.
 const TILES: usize = 24;
 
+/// The weights of each epoch, where all are kept, begin and end like this.
+const EPOCH: [&str; 2] = ["epoch-", ".safetensors"];
+
+/// The files of a training in this folder, as far as there are any.
+pub(super) fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let named = FILES.iter().map(|name| folder.join(name)).filter(|path| path.exists());
+    let is_epoch = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let number = name.and_then(|name| name.strip_prefix(EPOCH[0])?.strip_suffix(EPOCH[1]));
+        number.is_some_and(|number| number.parse::<usize>().is_ok())
+    };
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    named.chain(entries.filter(is_epoch)).collect()
+}
+
 /// Writes weights, state, metrics and curves after an epoch.
 pub(super) fn write_epoch(out: &Path, trainer: &Trainer, best: bool) -> Result<()> {
-    checkpoint::save(&out.join("last.safetensors"), trainer.model(), trainer.recipe(), &Attachments::new())?;
-    if best {
-        checkpoint::save(&out.join("best.safetensors"), trainer.model(), trainer.recipe(), &Attachments::new())?;
+    let keep = trainer.config().keep;
+    let epoch = trainer.progress().history.len();
+    let weights = [
+        ("last.safetensors".to_owned(), keep != Keep::Best),
+        ("best.safetensors".to_owned(), keep != Keep::Last && best),
+        (format!("{}{epoch:04}{}", EPOCH[0], EPOCH[1]), keep == Keep::All),
+    ];
+    for (name, _) in weights.iter().filter(|(_, kept)| *kept) {
+        checkpoint::save(&out.join(name), trainer.model(), trainer.recipe(), &Attachments::new())?;
     }
     trainer.save(&out.join(TRAINING))?;
     let history = &trainer.progress().history;
