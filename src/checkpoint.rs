@@ -17,7 +17,7 @@ use crate::models::{Architecture, Model, ModelConfig, Network};
 use crate::tensor::{Tensor, nchw_to_nhwc, nhwc_to_nchw};
 
 /// The key of a file's metadata that holds the [`Recipe`] as JSON.
-const RECIPE: &str = "sdnet";
+pub(crate) const RECIPE: &str = "sdnet";
 
 /// The last part of the name of a layer's step size, as published.
 const STEP_SIZE: &str = "dn.step_size";

@@ -17,7 +17,6 @@ pub(crate) fn check_not_negative(name: &'static str, value: f32) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::NotFinite`] names the first value of `what` that is not finite.
-#[cfg(feature = "train")]
 pub(crate) fn check_finite(what: &str, values: &[f32], hint: &str) -> Result<()> {
     match values.iter().position(|v| !v.is_finite()) {
         Some(index) => Err(Error::NotFinite { what: what.into(), value: values[index], index, hint: hint.into() }),
@@ -29,7 +28,6 @@ pub(crate) fn check_finite(what: &str, values: &[f32], hint: &str) -> Result<()>
 mod tests {
     use super::*;
 
-    #[cfg(feature = "train")]
     #[test]
     fn the_first_value_that_is_not_finite_is_named() {
         assert!(check_finite("x", &[1.0, 2.0], "").is_ok());

@@ -16,6 +16,7 @@
 //! | use a trained network | [`checkpoint::load`], [`checkpoint::Checkpoint::classify`] |
 //! | build a model | [`models::Network`]; of your own, [`models::Model`] and [`layers::Walk`] |
 //! | train a model | [`train::Trainer`] |
+//! | judge class scores: accuracy, confusion, calibration | [`metrics`] |
 //! | run a network on noisy images | [`robust`] |
 //! | attack a network | [`robust::attack`] |
 //! | differentiate through ops | [`tape::Tape`], [`ops`] |
@@ -23,7 +24,7 @@
 //! | check a shader | [`mod@reference`], the f64 twin of every op; [`shaders::all`] |
 //!
 //! Modules import only from those before them: [`error`], [`shape`] - [`gpu`] - [`tensor`] - [`tape`] - [`ops`] -
-//! [`solver`] - [`layers`] - [`models`] - [`checkpoint`] - [`train`] - [`robust`] - [`cli`].
+//! [`solver`] - [`layers`] - [`models`] - [`checkpoint`] - [`metrics`] - [`train`] - [`robust`] - [`cli`].
 //!
 //! Features: `cli` (the default) is the program; `train` is training, sweeps and attacks, with their threads; `files` reads
 //! data sets and writes files. Without any, the library runs networks from weights files.
@@ -65,6 +66,7 @@ pub mod error;
 pub mod files;
 pub mod gpu;
 pub mod layers;
+pub mod metrics;
 pub mod models;
 mod named;
 pub mod ops;

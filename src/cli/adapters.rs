@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::args::AdapterArgs;
-use super::report::{mebibytes, to_json};
+use super::console::{mebibytes, to_json};
 use crate::error::Result;
 use crate::gpu::{AdapterReport, adapters};
 

@@ -9,6 +9,7 @@ use super::attack::{self, AttackArgs};
 use super::bench::{self, BenchArgs};
 use super::eval::{self, EvalArgs};
 use super::predict::{self, PredictArgs};
+use super::report::{self, ReportArgs};
 use super::robust::{self, RobustCommand};
 use super::shaders::{self, ShadersArgs};
 use super::train::{self, TrainArgs};
@@ -32,6 +33,8 @@ pub enum Command {
     Eval(EvalArgs),
     /// Classify images: files, folders, a list of them, or an array
     Predict(PredictArgs),
+    /// Write a page on one training or several: curves, confusion, atoms, settings, times
+    Report(ReportArgs),
     /// Choose lambda for the noise in the images, without training again
     #[command(subcommand)]
     Robust(RobustCommand),
@@ -54,6 +57,7 @@ impl Command {
             Self::Predict(options) => return predict::run(options),
             Self::Adapters(options) => adapters::run(options),
             Self::Eval(options) => eval::run(options),
+            Self::Report(options) => report::run(options),
             Self::Robust(command) => robust::run(command),
             Self::Attack(options) => attack::run(options),
             Self::Bench(options) => bench::run(options),

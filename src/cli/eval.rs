@@ -1,12 +1,15 @@
 //! `sdnet eval`
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
 
 use super::args::{InputArgs, LambdaArgs};
+use super::report::{REPORT_FILES, Tested, write_all};
 use crate::data::Split;
 use crate::error::{Error, Result};
+use crate::files::check_folder;
 use crate::layers::Pass;
 use crate::robust::Classifier;
 use crate::tape::Tape;
@@ -21,6 +24,10 @@ pub struct EvalArgs {
     /// Images per pass
     #[arg(long, default_value_t = 64)]
     batch: usize,
+    /// Folder for what else there is to say: figures.json, confusion.csv and .svg, classes.csv (precision and recall), reliability.svg
+    /// (calibration), mistakes.png (the most confident ones)
+    #[arg(long, value_name = "FOLDER")]
+    report: Option<PathBuf>,
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -31,6 +38,9 @@ pub fn run(options: &EvalArgs) -> Result<()> {
         return Err(Error::argument("batch", 0, "at least one image a pass is needed"));
     }
     let input = &options.input;
+    if let Some(folder) = &options.report {
+        check_folder(folder, &REPORT_FILES)?;
+    }
     let gpu = input.adapter.open()?;
     let (network, recipe) = options.lambda.adapt.load(&input.weights, &gpu)?;
     let rule = options.lambda.rule(&network, &recipe)?;
@@ -39,33 +49,49 @@ pub fn run(options: &EvalArgs) -> Result<()> {
     let normalization = input.data.normalization(&data, recipe.normalization)?;
     let start = Instant::now();
     let mut lambdas = Vec::new();
-    let tally = evaluate_with(&gpu, &data, &normalization, options.batch, &mut |images| {
+    let judged = evaluate_with(&gpu, &data, &normalization, options.batch, &mut |images| {
         let tape = Tape::idle();
         let ready = rule.prepare(&network, &tape.constant(images), Pass::eval(&tape))?;
         lambdas.extend(ready.lambdas.unwrap_or_default());
         Ok(network.scores(&ready.pass, &ready.images)?.value().clone())
     })?;
-    let images_per_s = tally.samples as f64 / start.elapsed().as_secs_f64();
-    let lambda = mean(&lambdas[..lambdas.len().min(tally.samples)]);
-    let (loss, top1, top5) = (tally.mean_loss(), tally.accuracy(), tally.top5_accuracy());
+    let images_per_s = data.len() as f64 / start.elapsed().as_secs_f64();
+    let lambda = mean(&lambdas[..lambdas.len().min(data.len())]);
+    let figures = judged.figures();
+    let (loss, top1, top5, ece) = (figures.loss, figures.accuracy, figures.top5, figures.calibration.ece);
+    if let Some(folder) = &options.report {
+        let tested = Tested {
+            weights: input.weights.path.display().to_string(),
+            data: data.name.clone(),
+            adapter: gpu.adapter().name.clone(),
+            class_names: recipe.class_names.clone(),
+            figures,
+        };
+        write_all(folder, &tested, &data, &judged)?;
+    }
     if options.json {
         let figures = serde_json::json!({
-            "weights": input.weights.path, "data": data.name, "images": tally.samples,
+            "weights": input.weights.path, "data": data.name, "images": data.len(),
             "rule": options.lambda.lambda, "lambda": lambda,
-            "loss": loss, "top1": top1, "top5": top5, "images_per_s": images_per_s, "adapter": gpu.adapter().name,
+            "loss": loss, "top1": top1, "top5": top5, "ece": ece, "images_per_s": images_per_s, "adapter": gpu.adapter().name,
         });
         say!("{figures}")?;
     } else {
         say!(
-            "{} on {} images of {}: top-1 {:.2} %, top-5 {:.2} %, loss {loss:.4}, {}{images_per_s:.0} images/s on {}",
+            "{} on {} images of {}: top-1 {:.2} %, top-5 {:.2} %, loss {loss:.4}, calibration error {:.2} %, {}{images_per_s:.0} \
+             images/s on {}",
             recipe.model.name(),
-            tally.samples,
+            data.len(),
             data.name,
             100.0 * top1,
             100.0 * top5,
+            100.0 * ece,
             lambda.map_or(String::new(), |l| format!("lambda {l:.3} on average, ")),
             gpu.adapter().name,
         )?;
+        if let Some(folder) = &options.report {
+            say!("report {}: {}", folder.display(), REPORT_FILES.join(", "))?;
+        }
     }
     Ok(())
 }

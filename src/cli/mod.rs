@@ -1,7 +1,7 @@
 //! The program `sdnet`. Embedding the library needs none of it: it is behind the default feature `cli`.
 
 #[macro_use]
-mod report;
+mod console;
 
 mod adapters;
 mod args;
@@ -11,6 +11,7 @@ mod command;
 mod eval;
 pub mod pictures;
 mod predict;
+mod report;
 mod robust;
 mod shaders;
 mod train;
@@ -33,7 +34,7 @@ pub fn main() -> ExitCode {
     match arguments.command.run() {
         Ok(code) => code,
         Err(error) => {
-            report::note(format_args!("sdnet: {error}"));
+            console::note(format_args!("sdnet: {error}"));
             ExitCode::FAILURE
         }
     }

@@ -25,6 +25,17 @@ pub struct Augment {
 /// be enlarged. Smaller shares are for training over many more epochs.
 const LEAST_AREA: f32 = 0.25;
 
+impl std::fmt::Display for Augment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.least_area, self.pad) {
+            (Some(least), _) => write!(f, "random crops of {:.0} % of the area or more, resized", 100.0 * least)?,
+            (None, 0) => write!(f, "no crops")?,
+            (None, pad) => write!(f, "random crops with padding {pad}")?,
+        }
+        write!(f, "{}", if self.flip { ", half of them mirrored" } else { "" })
+    }
+}
+
 impl Augment {
     /// What is usual for a data set: flips, and random resized crops of at least a quarter of the area where there are
     /// originals, else crops at offsets of up to 4 pixels, or 2 for images of less than 32 pixels.

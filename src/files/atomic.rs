@@ -66,6 +66,23 @@ pub fn check_output(path: &Path) -> Result<()> {
     like_any_new_file().tempfile_in(folder_of(&target)).map(drop).map_err(|e| Error::io(path, e))
 }
 
+/// Finds out whether files of these names can be written into a folder, which need not exist yet, before the work whose results
+/// they are to hold. Leaves nothing behind.
+///
+/// # Errors
+/// [`Error::File`] where something on the way is no folder; [`Error::Io`] where the system does not allow it; those of
+/// [`check_output`] for files that are there.
+pub fn check_folder(path: &Path, names: &[&str]) -> Result<()> {
+    let there = path.ancestors().find(|p| p.as_os_str().is_empty() || p.exists()).unwrap_or(path);
+    let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
+    if !there.is_dir() {
+        return Err(Error::file(there, "is no folder; name another"));
+    }
+    remove_stale(there);
+    like_any_new_file().tempfile_in(there).map(drop).map_err(|e| Error::io(there, e))?;
+    names.iter().map(|name| path.join(name)).filter(|file| file.exists()).try_for_each(|file| check_output(&file))
+}
+
 /// Removes temporary files that were not written to for a while. That some cannot be removed is no reason to stop.
 fn remove_stale(folder: &Path) {
     let is_stale = |entry: &std::fs::DirEntry| {
@@ -127,6 +144,20 @@ fn like_any_new_file() -> tempfile::Builder<'static, 'static> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_is_checked_before_it_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let new = folder.path().join("a/b");
+        check_folder(&new, &["x.csv"]).unwrap();
+        assert!(!new.exists() && !folder.path().join("a").exists());
+        std::fs::write(folder.path().join("a"), "").unwrap();
+        let message = check_folder(&new, &[]).unwrap_err().to_string();
+        assert!(message.contains("a: is no folder"), "{message}");
+        std::fs::create_dir(folder.path().join("x.csv")).unwrap();
+        let message = check_folder(folder.path(), &["x.csv"]).unwrap_err().to_string();
+        assert!(message.contains("x.csv: is a folder"), "{message}");
+    }
     #[cfg(unix)]
     #[test]
     fn written_files_have_the_permissions_of_any_new_file() {

@@ -16,7 +16,7 @@ pub use evaluate::{check_fit, evaluate, evaluate_with};
 pub use memory::{Purpose, largest_batch, largest_batch_by_buffer};
 pub use progress::{EpochRecord, Progress, Tally};
 pub use step::TrainStep;
-pub use trainer::{Event, Trainer};
+pub use trainer::{Event, State, Trainer};
 
 /// Steps that may be in flight before the loop waits for the first of them.
 const STEPS_IN_FLIGHT: usize = 3;

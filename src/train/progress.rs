@@ -32,11 +32,6 @@ impl Tally {
     pub fn accuracy(&self) -> f64 {
         self.top1 / self.samples as f64
     }
-
-    /// Share of samples whose label is among the best five.
-    pub fn top5_accuracy(&self) -> f64 {
-        self.top5 / self.samples as f64
-    }
 }
 
 /// One line of `metrics.jsonl`.
@@ -59,6 +54,12 @@ pub struct EpochRecord {
     pub test_accuracy: f64,
     /// Training images per second.
     pub images_per_s: f64,
+    /// Seconds that the epoch took, with its evaluation; of an epoch that was resumed on the way, from there on.
+    #[serde(default)]
+    pub seconds: f64,
+    /// What it ran on.
+    #[serde(default)]
+    pub adapter: String,
 }
 
 /// How far training has come; resumed training continues from here.

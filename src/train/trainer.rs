@@ -11,17 +11,38 @@ use super::{EpochRecord, Progress, STEPS_IN_FLIGHT, Tally, TrainConfig, TrainSte
 use crate::checkpoint::{self, Attachment, Attachments, Checkpoint, Recipe, TRAINING};
 use crate::data::{Dataset, Normalization, epoch_order, fill_batch};
 use crate::error::{Error, Result};
-use crate::files::NamedTensors;
+use crate::files::{NamedTensors, read_safetensors};
 use crate::gpu::{Gpu, Pending};
 use crate::layers::sparse_layers;
+use crate::metrics::Judged;
 use crate::models::{Architecture, Network};
 use crate::tensor::Tensor;
 
-#[derive(Serialize, Deserialize)]
-struct State {
-    config: TrainConfig,
-    progress: Progress,
+/// What a saved training says beside its tensors.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct State {
+    /// How it trains.
+    pub config: TrainConfig,
+    /// How far it has come.
+    pub progress: Progress,
 }
+
+impl State {
+    /// Reads a file of [`Trainer::save`], without a device: its state and the description of its network.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::File`] where the file is not a saved training.
+    pub fn read(path: &Path) -> Result<(Self, Recipe)> {
+        let file = read_safetensors(path)?;
+        let description = |name: &str| {
+            let json = file.metadata.get(name).cloned();
+            json.map(|json| Attachment { json, ..Attachment::default() }).ok_or_else(|| Error::file(path, NOT_SAVED))
+        };
+        Ok((description(TRAINING)?.description(path)?, description(checkpoint::RECIPE)?.description(path)?))
+    }
+}
+
+const NOT_SAVED: &str = "is not a saved training";
 
 /// Events that training reports.
 #[derive(Debug)]
@@ -39,6 +60,8 @@ pub enum Event<'a> {
         record: &'a EpochRecord,
         /// Whether its accuracy is the best so far.
         best: bool,
+        /// What the network says of the test images.
+        tested: &'a Judged,
     },
 }
 
@@ -79,7 +102,7 @@ impl<M: Architecture> Trainer<M> {
     pub fn resume(gpu: &Gpu, path: &Path) -> Result<Self> {
         let Checkpoint { model, recipe, mut attachments } = checkpoint::read(path, gpu, None)?;
         let Some(Attachment { json, mut tensors }) = attachments.remove(TRAINING) else {
-            return Err(Error::file(path, "is not a saved training"));
+            return Err(Error::file(path, NOT_SAVED));
         };
         let State { config, progress } = Attachment { json, ..Attachment::default() }.description(path)?;
         let mut trainer = Self::with_model(model, recipe, config)?;
@@ -200,7 +223,8 @@ impl<M: Architecture> Trainer<M> {
                 return Ok(());
             }
             let images = self.progress.tally.samples - started.1;
-            self.finish_epoch(test, images as f64 / started.0.elapsed().as_secs_f64(), steps, watch)?;
+            let images_per_s = images as f64 / started.0.elapsed().as_secs_f64();
+            self.finish_epoch(test, started.0, images_per_s, steps, watch)?;
         }
         Ok(())
     }
@@ -304,6 +328,7 @@ impl<M: Architecture> Trainer<M> {
     fn finish_epoch(
         &mut self,
         test: &Dataset,
+        started: Instant,
         images_per_s: f64,
         steps: usize,
         watch: &mut dyn FnMut(&mut Self, Event) -> Result<()>,
@@ -320,6 +345,8 @@ impl<M: Architecture> Trainer<M> {
             test_loss: tested.mean_loss(),
             test_accuracy: tested.accuracy(),
             images_per_s,
+            seconds: started.elapsed().as_secs_f64(),
+            adapter: self.gpu().adapter().name.clone(),
         };
         let best = self.progress.history.iter().all(|r| r.test_accuracy < record.test_accuracy);
         self.progress.history.push(record.clone());
@@ -329,7 +356,7 @@ impl<M: Architecture> Trainer<M> {
             self.progress.step_of_epoch = 0;
             self.progress.tally = Tally::default();
         }
-        watch(self, Event::Epoch { record: &record, best })
+        watch(self, Event::Epoch { record: &record, best, tested: &tested })
     }
 
     /// The next training step, at the rate of the schedule.

@@ -6,5 +6,6 @@ mod bench;
 mod field;
 mod harness;
 mod predict;
+mod report;
 mod robust;
 mod train;

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::normalization::NormalizationArgs;
 use crate::checkpoint::Recipe;
-use crate::cli::report::note;
+use crate::cli::console::note;
 use crate::data::{DataSource, Dataset, HoldOut, Normalization, Split, load};
 use crate::error::{Error, Result};
 

@@ -15,10 +15,10 @@ use std::time::Instant;
 
 pub use args::AttackArgs;
 
-use super::report::to_json;
+use super::console::to_json;
 use crate::data::Split;
 use crate::error::Result;
-use crate::files::create_dir;
+use crate::files::check_folder;
 use crate::robust::attack::Images;
 use lambdas::Lambdas;
 use networks::Networks;
@@ -29,6 +29,7 @@ use show::Gallery;
 pub fn run(options: &AttackArgs) -> Result<()> {
     let balls = options.balls()?;
     options.check()?;
+    check_folder(&options.out, &output::FILES)?;
     let largest = balls[balls.len() - 1];
     let config = options.config(largest)?;
     let gpu = options.input.adapter.open()?;
@@ -37,7 +38,6 @@ pub fn run(options: &AttackArgs) -> Result<()> {
     let images = Images::from_dataset(&data)?;
     let networks = Networks::load(options, &gpu, &data, target)?;
     let lambdas = Lambdas::new(options, &networks.target.network, &networks.target.recipe)?;
-    create_dir(&options.out)?;
 
     let start = Instant::now();
     let report = Report::new(options, &config, &data, &gpu, &networks.target.name, &lambdas);

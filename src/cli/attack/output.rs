@@ -4,16 +4,21 @@ use std::path::Path;
 
 use super::charts;
 use super::report::Report;
+use crate::cli::console::to_json;
 use crate::cli::pictures::{chart_svg, write_svg};
-use crate::cli::report::to_json;
 use crate::error::{Error, Result};
-use crate::files::write_bytes;
+use crate::files::{create_dir, write_bytes};
+
+/// What an attack writes.
+pub const FILES: [&str; 5] =
+    ["attack.csv", "attack.json", "accuracy_lambda.svg", "accuracy_epsilon.svg", "adversarial.png"];
 
 /// Writes `attack.csv`, `attack.json`, and the curves.
 ///
 /// # Errors
 /// [`Error::Io`] if a file cannot be written.
 pub fn write(report: &Report, out: &Path) -> Result<()> {
+    create_dir(out)?;
     write_bytes(&out.join("attack.csv"), csv(report)?.as_bytes())?;
     write_bytes(&out.join("attack.json"), format!("{}\n", to_json(report)?).as_bytes())?;
     if let Some(chart) = charts::over_lambda(report) {

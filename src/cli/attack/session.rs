@@ -6,7 +6,7 @@ use super::args::{AttackArgs, AttackMode};
 use super::lambdas::{Lambda, Lambdas, TRAINED};
 use super::networks::{Networks, Victim};
 use super::report::{Check, Place, Report, Row, RowMode};
-use crate::cli::report::bar;
+use crate::cli::console::bar;
 use crate::error::Result;
 use crate::robust::accuracy;
 use crate::robust::attack::{self, AttackConfig, AttackOutcome, Ball, Images, MaskCheck, Method, Target};

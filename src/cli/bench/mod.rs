@@ -9,7 +9,7 @@ mod untypical;
 
 pub use args::BenchArgs;
 
-use super::report::to_json;
+use super::console::to_json;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use cases::{Case, Work};

@@ -6,7 +6,7 @@ use super::args::Mode;
 use super::cases::Work;
 use super::ceilings::Ceilings;
 use super::figures::Figures;
-use crate::cli::report::{note, to_json};
+use crate::cli::console::{note, to_json};
 use crate::error::Result;
 use crate::gpu::{Gpu, KernelTime};
 

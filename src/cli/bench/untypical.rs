@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::args::{BenchArgs, Mode};
 use super::cases::{Case, Work};
 use super::figures::Figures;
-use crate::cli::report::to_json;
+use crate::cli::console::to_json;
 use crate::error::Result;
 use crate::gpu::Gpu;
 

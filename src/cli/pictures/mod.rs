@@ -1,19 +1,27 @@
-//! The pictures that the program writes: curves (SVG), atoms, predictions and adversarial images (PNG).
+//! The pictures that the program writes: curves, confusion and reliability (SVG), atoms, predictions, mistakes and adversarial
+//! images (PNG).
 //!
 //! Drawing takes plain numbers and returns a string or pixels; only [`write_png`] and [`write_svg`] touch files.
 
 mod adversarial;
 mod atoms;
 mod chart;
+mod confusion;
 mod curves;
 mod files;
+mod label;
+mod mistakes;
 mod picture;
 mod predictions;
+mod reliability;
 
 pub use adversarial::{Pair, adversarial};
 pub use atoms::atoms;
 pub use chart::{Chart, ChartCurve, chart_svg};
+pub use confusion::confusion_svg;
 pub use curves::{EpochPoint, training_curves_svg};
 pub use files::{write_png, write_svg};
+pub use mistakes::mistakes;
 pub use picture::Picture;
 pub use predictions::{Tile, predictions};
+pub use reliability::reliability_svg;

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{Batch, PredictArgs};
 use crate::checkpoint::Recipe;
 use crate::checks::check_finite;
-use crate::cli::report::note;
+use crate::cli::console::note;
 use crate::data::Normalization;
 use crate::error::{Error, Result};
 use crate::files::{self, Values, read_array};

@@ -13,7 +13,7 @@ use std::thread;
 use clap::Args;
 
 use super::args::{AdapterArgs, LambdaArgs, NormalizationArgs, WeightsArgs, background, size};
-use super::report::{bar, note};
+use super::console::{bar, note};
 use crate::checks::check_finite;
 use crate::error::{Error, Result};
 use crate::files::check_output;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::cli::report::to_json;
+use crate::cli::console::to_json;
 use crate::error::{Error, Result};
 use crate::files::{write_bytes, write_npy};
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::array::UNKNOWN;
 use super::{Batch, PredictArgs, is_array};
 use crate::checkpoint::Recipe;
-use crate::cli::report::note;
+use crate::cli::console::note;
 use crate::data::{Normalization, Picture, pictures_below, read_pictures};
 use crate::error::{Error, Result};
 use crate::models::{Model, Network};

@@ -8,7 +8,7 @@ use clap::builder::PossibleValue;
 use super::grid::GridArgs;
 use super::noise::NoiseArgs;
 use crate::cli::args::{AdaptArgs, InputArgs, one_of};
-use crate::cli::report::bar;
+use crate::cli::console::bar;
 use crate::data::Split;
 use crate::error::{Error, Result};
 use crate::files::check_output;

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::grid::GridArgs;
 use crate::cli::args::{InputArgs, layers};
-use crate::cli::report::bar;
+use crate::cli::console::bar;
 use crate::data::{Augment, Split};
 use crate::error::Result;
 use crate::files::check_output;

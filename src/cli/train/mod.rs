@@ -11,9 +11,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 pub use args::TrainArgs;
+pub use output::TRAINING;
 
 use super::args::load_aloud;
-use super::report::note;
+use super::console::note;
 use crate::checkpoint::{self, Checkpoint, Recipe};
 use crate::data::{DataSource, Dataset, Normalization, Split};
 use crate::error::{Error, Result};
@@ -21,7 +22,7 @@ use crate::gpu::Gpu;
 use crate::models::{Kind, Model, ModelConfig, Network};
 use crate::train::{Event, Keep, Purpose, TrainConfig, Trainer, check_fit, largest_batch, largest_batch_by_buffer};
 use folder::RunFolder;
-use output::{TRAINING, write_epoch, write_pictures};
+use output::{write_epoch, write_pictures};
 use screen::Screen;
 use stop::Stop;
 
@@ -171,9 +172,9 @@ fn train(options: &TrainArgs, mut folder: RunFolder, mut trainer: Trainer, data:
             Ok(())
         }
         Event::Save => trainer.save(&options.out.join(TRAINING)),
-        Event::Epoch { record, best } => {
+        Event::Epoch { record, best, tested } => {
             screen.epoch(record, trainer.config())?;
-            write_epoch(&options.out, trainer, best)
+            write_epoch(&options.out, trainer, best, &data.test, tested)
         }
     });
     let trained = trained.map_err(|error| with_largest_batch(error, &trainer, &data.train));
@@ -259,6 +260,7 @@ fn finish(options: &TrainArgs, trainer: &Trainer) -> Result<()> {
             Keep::All => format!("{out}/best.safetensors, {out}/last.safetensors and {out}/epoch-*.safetensors"),
         };
         say!("weights {weights}, figures {out}/metrics.jsonl")?;
+        say!("report: sdnet report {out}")?;
         say!("pictures {out}/curves.svg, {out}/predictions.png{}", atoms_too(trainer, &options.out))?;
     }
     Ok(())

@@ -3,22 +3,34 @@
 use std::path::{Path, PathBuf};
 
 use crate::checkpoint::{self, Attachments};
+use crate::cli::console::to_json;
 use crate::cli::pictures::{self, EpochPoint, Tile, write_png, write_svg};
-use crate::cli::report::to_json;
+use crate::cli::report::{FIGURES, MISTAKES, REPORT, Tested, write_figures};
 use crate::data::{Dataset, fill_batch};
 use crate::error::Result;
 use crate::files::write_bytes;
 use crate::layers::sparse_layers;
+use crate::metrics::Judged;
 use crate::models::Model;
 use crate::tensor::Tensor;
 use crate::train::{Keep, Trainer};
 
 /// The file that `--resume` continues from.
-pub(super) const TRAINING: &str = "training.safetensors";
+pub const TRAINING: &str = "training.safetensors";
 
 /// The files of a training.
-pub(super) const FILES: [&str; 7] =
-    [TRAINING, "best.safetensors", "last.safetensors", "metrics.jsonl", "curves.svg", "atoms.png", "predictions.png"];
+pub(super) const FILES: [&str; 10] = [
+    TRAINING,
+    "best.safetensors",
+    "last.safetensors",
+    "metrics.jsonl",
+    "curves.svg",
+    "atoms.png",
+    "predictions.png",
+    FIGURES,
+    MISTAKES,
+    REPORT,
+];
 
 /// Number of test images in the picture of predictions.
 const TILES: usize = 24;
@@ -38,8 +50,8 @@ pub(super) fn files_in(folder: &Path) -> Vec<PathBuf> {
     named.chain(entries.filter(is_epoch)).collect()
 }
 
-/// Writes weights, state, metrics and curves after an epoch.
-pub(super) fn write_epoch(out: &Path, trainer: &Trainer, best: bool) -> Result<()> {
+/// Writes weights, state, metrics, curves, and what the kept weights make of the test images, after an epoch.
+pub(super) fn write_epoch(out: &Path, trainer: &Trainer, best: bool, test: &Dataset, judged: &Judged) -> Result<()> {
     let keep = trainer.config().keep;
     let epoch = trainer.progress().history.len();
     let weights = [
@@ -49,6 +61,16 @@ pub(super) fn write_epoch(out: &Path, trainer: &Trainer, best: bool) -> Result<(
     ];
     for (name, _) in weights.iter().filter(|(_, kept)| *kept) {
         checkpoint::save(&out.join(name), trainer.model(), trainer.recipe(), &Attachments::new())?;
+    }
+    if best || keep == Keep::Last {
+        let tested = Tested {
+            weights: weights[usize::from(keep != Keep::Last)].0.clone(),
+            data: test.name.clone(),
+            adapter: trainer.model().gpu().adapter().name.clone(),
+            class_names: trainer.recipe().class_names.clone(),
+            figures: judged.figures(),
+        };
+        write_figures(out, &tested, test, judged)?;
     }
     trainer.save(&out.join(TRAINING))?;
     let history = &trainer.progress().history;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 
-use crate::cli::report::{bar, to_json};
+use crate::cli::console::{bar, to_json};
 use crate::error::Result;
 use crate::train::{EpochRecord, Progress, TrainConfig};
 

@@ -9,10 +9,10 @@ mod table;
 pub use args::SweepArgs;
 
 use crate::cli::args::check_classes;
-use crate::cli::report::bar;
+use crate::cli::console::bar;
 use crate::data::{Dataset, Normalization, Split};
 use crate::error::{Error, Result};
-use crate::files::create_dir;
+use crate::files::check_folder;
 use crate::gpu::Gpu;
 use crate::layers::sparse_layers;
 use crate::models::{Model, Network};
@@ -22,6 +22,7 @@ use swept::Swept;
 
 pub fn run(options: &SweepArgs) -> Result<()> {
     let (corruptions, lambdas) = (options.noise.corruptions()?, options.grid.lambdas()?);
+    check_folder(&options.out, &output::FILES)?;
     let input = &options.input;
     let gpu = input.adapter.open()?;
     let (network, recipe) = options.adapt.load(&input.weights, &gpu)?;
@@ -42,7 +43,6 @@ pub fn run(options: &SweepArgs) -> Result<()> {
         seed: options.noise.seed,
         looks: false,
     };
-    create_dir(&options.out)?;
     announce(&network, &data, &lambdas, corruptions.len())?;
     let bar = bar(corruptions.len() * data.len().div_ceil(options.batch));
     for corruption in corruptions {

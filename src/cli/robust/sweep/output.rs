@@ -3,31 +3,35 @@
 use super::args::SweepArgs;
 use super::swept::Swept;
 use super::{chart, table};
+use crate::cli::console::to_json;
 use crate::cli::pictures::{chart_svg, write_svg};
-use crate::cli::report::to_json;
 use crate::data::Dataset;
 use crate::error::Result;
-use crate::files::{NamedTensors, TensorFile, write_bytes, write_safetensors};
+use crate::files::{NamedTensors, TensorFile, create_dir, write_bytes, write_safetensors};
 use crate::robust::sweep::Outcome;
+
+/// The tables, beside which there is a picture for each noise.
+pub(super) const FILES: [&str; 4] = ["sweep.json", "sweep.csv", "table.md", "samples.safetensors"];
 
 /// Writes all files, and prints the table.
 pub fn write_all(options: &SweepArgs, data: &Dataset, swept: &Swept) -> Result<()> {
     let out = &options.out;
+    create_dir(out)?;
     let (rows, lambdas) = (table::rows(swept), swept.fixed.iter().map(|fixed| fixed.lambda).collect::<Vec<_>>());
     let figures = serde_json::json!({
         "weights": options.input.weights.path, "baseline": options.baseline, "data": data.name, "images": data.len(),
         "seed": options.noise.seed, "trained_lambda": swept.trained_lambda, "lambdas": lambdas, "rows": rows,
     });
-    write_bytes(&out.join("sweep.json"), to_json(&figures)?.as_bytes())?;
-    write_bytes(&out.join("sweep.csv"), table::csv(&rows).as_bytes())?;
+    write_bytes(&out.join(FILES[0]), to_json(&figures)?.as_bytes())?;
+    write_bytes(&out.join(FILES[1]), table::csv(&rows).as_bytes())?;
     let markdown = format!("{}\n{}", table::markdown(swept), table::gains(swept));
-    write_bytes(&out.join("table.md"), markdown.as_bytes())?;
+    write_bytes(&out.join(FILES[2]), markdown.as_bytes())?;
     for of in swept.noises() {
         let svg = chart_svg(&chart::accuracy_over_lambda(&of, swept));
         write_svg(&out.join(format!("{}.svg", of.noise)), svg)?;
     }
     if options.samples {
-        write_safetensors(&out.join("samples.safetensors"), &samples(swept))?;
+        write_safetensors(&out.join(FILES[3]), &samples(swept))?;
     }
     say!("{markdown}figures {0}/sweep.csv, {0}/sweep.json and {0}/table.md, pictures {0}/NOISE.svg", out.display())
 }

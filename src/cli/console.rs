@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 /// Like `println!`, but with a `Result`: see [`say`].
 macro_rules! say {
     ($($text:tt)*) => {
-        $crate::cli::report::say(format_args!($($text)*))
+        $crate::cli::console::say(format_args!($($text)*))
     };
 }
 
