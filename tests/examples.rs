@@ -98,3 +98,24 @@ fn robust_recognises_more_at_lambdas_of_its_own_and_writes_pictures() {
         assert_eq!((picture.width(), picture.height()), (112, 896), "{name}");
     }
 }
+
+/// The commands of docs/first-hour.md: indented lines that begin with the program's name.
+#[test]
+fn every_command_of_the_first_hour_works_on_clothes_as_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = run("clothes_as_files", &[folder.path(), Path::new("20")]);
+    assert!(said.contains("200 pictures"), "{said}");
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/first-hour.md")).unwrap();
+    let commands = page.lines().filter_map(|line| line.strip_prefix("    sdnet ")).collect::<Vec<_>>();
+    assert!(commands.len() >= 11, "{commands:?}");
+    for command in commands {
+        let mut program = Command::new(assert_cmd::cargo::cargo_bin("sdnet"));
+        let output = program.args(command.split(' ')).current_dir(folder.path()).output().unwrap();
+        assert!(output.status.success(), "sdnet {command}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    for file in ["runs/clothes/report.html", "runs/clothes/noise/gaussian.svg", "predictions.csv", "bags.json"] {
+        assert!(folder.path().join(file).metadata().unwrap().len() > 500, "{file}");
+    }
+    let rows = std::fs::read_to_string(folder.path().join("predictions.csv")).unwrap();
+    assert_eq!(rows.lines().count(), 1 + 8 * 20);
+}

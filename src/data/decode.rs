@@ -6,7 +6,7 @@ use std::path::Path;
 
 use image::error::ImageError;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::Picture;
 use super::policy::{CONVERT, FORMATS};
@@ -15,10 +15,10 @@ use crate::error::{Error, Result};
 /// The largest decoded image, in bytes: 178 million pixels of 3 bytes.
 const LARGEST: u64 = 1 << 29;
 
-/// Decoded bytes that one byte of a file may stand for, beyond [`SMALL`]: what the formats reach for pictures of one colour. So a
-/// damaged or hostile header cannot ask for much memory.
+/// Decoded bytes that one byte of a file may stand for, beyond [`SMALL`], which is 16 megapixels: what the formats reach for
+/// large pictures of one colour. So a damaged or hostile header cannot ask for much memory.
 const MOST_A_BYTE: u64 = 2800;
-const SMALL: u64 = 1 << 24;
+const SMALL: u64 = 1 << 26;
 
 /// What transparent pixels show where nothing else is said, as in most programs.
 pub(super) const WHITE: [u8; 3] = [255; 3];
@@ -84,16 +84,23 @@ fn decoder<'a>(path: &Path, bytes: &'a [u8]) -> Result<impl ImageDecoder + 'a> {
     if format == ImageFormat::Jpeg && !jpeg_ends(bytes) {
         return Err(Error::file(path, "is cut short: its end is missing; copy it again or remove it"));
     }
-    let decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(|e| damaged(path, &e))?;
+    let most = (SMALL + MOST_A_BYTE * bytes.len() as u64).min(LARGEST);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(most);
+    reader.limits(limits);
+    let decoder = reader.into_decoder().map_err(|e| damaged(path, &e))?;
     let (width, height) = decoder.dimensions();
-    if decoder.total_bytes() > LARGEST || width == 0 || height == 0 {
-        return Err(Error::file(path, format!("is {width}x{height} pixels, which is none or too many")));
+    if width == 0 || height == 0 {
+        return Err(Error::file(path, format!("is {width}x{height} pixels, which is none")));
     }
-    if decoder.total_bytes() > SMALL + MOST_A_BYTE * bytes.len() as u64 {
-        let reason = format!(
-            "claims to be {width}x{height} pixels, far more than its {} bytes can hold; it is damaged",
-            bytes.len()
-        );
+    if decoder.total_bytes() > most {
+        let reason = if most == LARGEST {
+            format!("is {width}x{height} pixels, which is too many; reduce it")
+        } else {
+            let bytes = bytes.len();
+            format!("claims to be {width}x{height} pixels, far more than its {bytes} bytes can hold; it is damaged")
+        };
         return Err(Error::file(path, reason));
     }
     Ok(decoder)

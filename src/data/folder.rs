@@ -51,7 +51,7 @@ pub(super) fn read_folder(folder: &Path, split: Split, source: &DataSource) -> R
     let mut notes = Vec::new();
     let ours = classes(folder, split, hold_out, &mut notes)?;
     let theirs = classes(folder, split.other(), hold_out, &mut Vec::new())?;
-    notes.extend(hold_out.map(|hold_out| held_out(hold_out, split, &ours, &theirs)));
+    notes.extend(hold_out.filter(|_| split == Split::Test).map(|hold_out| held_out(hold_out, &ours, &theirs)));
     let names = ours.iter().chain(&theirs).map(|class| class.name.clone()).collect::<BTreeSet<_>>();
     let class_names = names.into_iter().collect::<Vec<_>>();
     let mut files = Vec::new();
@@ -132,19 +132,14 @@ fn seen_through(decoded: &[Read], background: [u8; 3]) -> Option<String> {
     (count > 0).then(|| format!("{count} of {} images have transparent pixels, which became {shown}", decoded.len()))
 }
 
-/// The note on held-out images.
-fn held_out(hold_out: HoldOut, split: Split, ours: &[Class], theirs: &[Class]) -> String {
+/// The note on held-out images, where they are tested on.
+fn held_out(hold_out: HoldOut, ours: &[Class], theirs: &[Class]) -> String {
     let count = |classes: &[Class]| classes.iter().map(|class| class.images.len()).sum::<usize>();
-    let (held, all) = match split {
-        Split::Test => (count(ours), count(ours) + count(theirs)),
-        Split::Train => (count(theirs), count(ours) + count(theirs)),
-    };
-    match split {
-        Split::Test => {
-            format!("these are the {held} of {all} images that are held out for testing (--hold-out {hold_out})")
-        }
-        Split::Train => format!("{held} of {all} images are held out for testing (--hold-out {hold_out})"),
-    }
+    let held = count(ours);
+    format!(
+        "tested on {held} of {} images, which are held out of training (--hold-out {hold_out})",
+        held + count(theirs)
+    )
 }
 
 fn check_size(picture: &Picture, path: &Path, first: &Picture, first_path: &Path) -> Result<()> {
@@ -248,7 +243,7 @@ mod tests {
         assert_eq!((train.len(), test.len()), (12, 3));
         assert_eq!(test.labels, [0, 0, 1], "a fifth of each class");
         assert!(test.images.chunks(6).all(|image| train.images.chunks(6).all(|other| other != image || image[0] < 50)));
-        assert!(train.notes[0].starts_with("3 of 15 images are held out"), "{:?}", train.notes);
+        assert!(train.notes.is_empty() && test.notes[0].starts_with("tested on 3 of 15 images"), "{:?}", test.notes);
         std::fs::rename(dir.path().join("dog"), dir.path().join("lone")).unwrap();
         for i in 1..5 {
             fs::remove_file(dir.path().join("lone").join(format!("{i}.png"))).unwrap();

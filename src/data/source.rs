@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::bundled::FASHION_CLASSES;
-use super::{Dataset, HoldOut, Split, arrays, bundled, cifar, folder, idx};
+use super::{Dataset, HoldOut, Split, arrays, bundled, cifar, folder, idx, policy};
 use crate::error::{Error, Result};
 
 /// Where Debian's package dataset-fashion-mnist puts its files.
@@ -166,10 +166,23 @@ fn read_path(path: &Path, split: Split, source: &DataSource) -> Result<Dataset> 
         let reason = "has neither IDX files (train-images-idx3-ubyte, ..), nor NumPy files (x_train.npy, ..), nor the folders \
                       train and test with a folder of images for each class; for one folder of such folders, give \
                       --hold-out 0.1 to hold some images out for testing";
-        Err(Error::file(path, reason))
+        Err(Error::file(path, format!("{reason}{}", holds(path))))
     } else {
         let reason = "is neither a folder nor one of fashion-mnist, fashion-mnist-small, cifar10, cifar100";
         Err(Error::argument("data", path.display(), reason))
+    }
+}
+
+/// Names what a folder holds instead.
+fn holds(folder: &Path) -> String {
+    const SHOWN: usize = 5;
+    let Ok(entries) = policy::entries(folder) else { return String::new() };
+    let names = entries.iter().filter_map(|path| path.file_name()).map(|name| name.display().to_string());
+    let shown = names.take(SHOWN).collect::<Vec<_>>().join(", ");
+    match entries.len() {
+        0 => " (it is empty)".into(),
+        ..=SHOWN => format!(" (it holds {shown})"),
+        many => format!(" (it holds {shown} .. {many} in all)"),
     }
 }
 

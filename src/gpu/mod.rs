@@ -209,6 +209,13 @@ impl Gpu {
         self.0.multiply_adds.fetch_add(count, Ordering::Relaxed);
     }
 
+    /// Gives the device back to the system at once: for all handles to it, whatever is asked of it from now on, or is still under way,
+    /// is an [`Error::DeviceLost`].
+    pub fn destroy(&self) {
+        lock(&self.0.faults).lost.get_or_insert_with(|| "the program has destroyed it".into());
+        self.0.device.destroy();
+    }
+
     /// Whether both are handles to the same device.
     pub fn same_device(&self, other: &Gpu) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

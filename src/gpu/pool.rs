@@ -79,9 +79,18 @@ pub(super) struct Pool {
     sizes: BTreeSet<u64>,
     next_id: u64,
     submissions: u64,
+    /// Requests until one is refused: see [`Gpu::refuse_buffer`].
+    refusal: Option<u64>,
 }
 
 impl Pool {
+    /// Counts a request; whether it is the one to be refused.
+    fn refuses(&mut self) -> bool {
+        let left = self.refusal.take();
+        self.refusal = left.and_then(|left| left.checked_sub(1));
+        left == Some(0)
+    }
+
     /// The smallest idle buffer that fits and is at most [`LARGER`] times too large, most recently used first. Sizes
     /// not asked for in a while are not lent, so that they stay idle and return to the driver.
     fn take(&mut self, size: u64, bytes: u64) -> Option<(wgpu::Buffer, u64)> {
@@ -136,6 +145,9 @@ impl Gpu {
         if bytes > most {
             return Err(error(format!("a buffer may have at most {most}")));
         }
+        if lock(&inner.pool).refuses() {
+            return Err(error("as a test has asked".into()));
+        }
         let size = rounded(bytes).min(most);
         let taken = lock(&inner.pool).take(size, bytes);
         let (raw, id) = match taken {
@@ -150,6 +162,12 @@ impl Gpu {
             }
         };
         Ok(Buffer { raw, id, bytes, pool: inner.pool.clone() })
+    }
+
+    /// For tests: the request for a buffer after so many others fails, as if memory were exhausted; `None` calls that off.
+    #[doc(hidden)]
+    pub fn refuse_buffer(&self, after: Option<u64>) {
+        lock(&self.0.pool).refusal = after;
     }
 
     /// Bytes that one buffer may have.

@@ -175,3 +175,18 @@ fn attacks_refuse_what_cannot_work() {
     let flags = ["attack", "--weights", &weights, "--out", &at(Path::new(&file), "attack")];
     refuses(&[&flags[..], &FEW].concat(), &["file"]);
 }
+
+#[test]
+fn flags_of_another_method_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let attack = ["attack", "--weights", "assets/sdnet18-fashion.safetensors", "--out", &at(folder.path(), "a")];
+    for (method, flags) in [
+        ("fgsm", &["--restarts", "2"][..]),
+        ("fgsm", &["--steps", "3"]),
+        ("fgsm", &["--no-random-start"]),
+        ("random", &["--momentum", "0.5"]),
+        ("random", &["--draws", "2"]),
+    ] {
+        refuses(&[&attack[..], &["--attack", method], flags].concat(), &[&flags[0][2..], method]);
+    }
+}

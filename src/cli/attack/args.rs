@@ -46,25 +46,25 @@ pub struct AttackArgs {
     /// Lambdas to judge at, besides that of --lambda and in the same form [default: 0.1,0.2,0.4,0.6,0.8,1,1.4]
     #[arg(long, value_name = "X[,X..]", value_delimiter = ',', allow_negative_numbers = true)]
     pub lambdas: Option<Vec<String>>,
-    /// PGD: number of steps
-    #[arg(long, default_value_t = 10)]
-    pub steps: usize,
+    /// PGD: number of steps [default: 10]
+    #[arg(long, value_name = "N")]
+    pub steps: Option<usize>,
     /// PGD: length of a step [default: 2.5 epsilon / steps]
     #[arg(long, value_name = "X", value_parser = fraction, allow_negative_numbers = true)]
     pub step_size: Option<f32>,
-    /// PGD: number of runs per image, of which the strongest result counts
-    #[arg(long, default_value_t = 1)]
-    pub restarts: usize,
-    /// PGD: share of the velocity that a step keeps
-    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
-    pub momentum: f32,
+    /// PGD: number of runs per image, of which the strongest result counts [default: 1]
+    #[arg(long, value_name = "N")]
+    pub restarts: Option<usize>,
+    /// PGD: share of the velocity that a step keeps [default: 0]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub momentum: Option<f32>,
     /// PGD: start at the clean images instead of random points near them
     #[arg(long)]
     pub no_random_start: bool,
     /// FGSM and PGD: number of gradients to average per step. The first is taken at the lambda that is chosen for the image,
-    /// the others at lambdas that are chosen for the image with a little noise
-    #[arg(long, default_value_t = 1)]
-    pub draws: usize,
+    /// the others at lambdas that are chosen for the image with a little noise [default: 1]
+    #[arg(long, value_name = "N")]
+    pub draws: Option<usize>,
     /// Random search: number of changes to try per image [default: three for each gradient that PGD takes]
     #[arg(long, value_name = "N")]
     pub queries: Option<usize>,
@@ -116,6 +116,9 @@ impl AttackArgs {
     /// # Errors
     /// [`Error::Argument`] for a source that the mode does not use or lacks, or if there is nothing to attack.
     pub fn check(&self) -> Result<()> {
+        if let Some((flag, methods)) = self.foreign_flag() {
+            return Err(Error::argument(flag, "given", format!("is for --attack {methods}, not {}", self.attack)));
+        }
         match (self.mode, &self.source) {
             (AttackMode::TransferModel, None) => Err(Error::argument(
                 "source",
@@ -129,6 +132,20 @@ impl AttackArgs {
             _ if self.batch == 0 => Err(Error::argument("batch", 0, "at least one image a pass is needed")),
             _ => Ok(()),
         }
+    }
+
+    /// The first flag that the method does not use, and which methods do.
+    fn foreign_flag(&self) -> Option<(&'static str, &'static str)> {
+        let (ascends, differentiates) = (self.attack == Method::Pgd, self.attack != Method::Random);
+        let flags = [
+            ("steps", self.steps.is_some() && !ascends, "pgd"),
+            ("step-size", self.step_size.is_some() && !ascends, "pgd"),
+            ("restarts", self.restarts.is_some() && !ascends, "pgd"),
+            ("momentum", self.momentum.is_some() && !ascends, "pgd"),
+            ("no-random-start", self.no_random_start && !ascends, "pgd"),
+            ("draws", self.draws.is_some() && !differentiates, "fgsm or pgd"),
+        ];
+        flags.into_iter().find(|(_, foreign, _)| *foreign).map(|(flag, _, methods)| (flag, methods))
     }
 
     /// The balls of `--epsilon`, from the smallest on, each once; never none.
@@ -160,12 +177,12 @@ impl AttackArgs {
         let config = AttackConfig {
             method: self.attack,
             ball,
-            steps: self.steps,
+            steps: self.steps.unwrap_or(10),
             step_size: self.step_size,
-            momentum: self.momentum,
-            restarts: self.restarts,
+            momentum: self.momentum.unwrap_or(0.0),
+            restarts: self.restarts.unwrap_or(1),
             random_start: !self.no_random_start,
-            draws: self.draws,
+            draws: self.draws.unwrap_or(1),
             queries: 1,
             seed: self.seed,
         };

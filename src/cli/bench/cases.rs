@@ -181,7 +181,10 @@ fn give_steps(network: &mut Network) -> Result<()> {
 
 /// Pseudo-random values in [-1, 1).
 fn noise(gpu: &Gpu, shape: &[usize]) -> Result<Tensor> {
+    // Before the values, of which the host may not have room for as many.
+    let tensor = Tensor::uninitialized(gpu, "the images of a case", shape)?;
     let value = |i: usize| (i as u32).wrapping_mul(2_654_435_761).wrapping_add(12_345) >> 8;
     let values = (0..shape.iter().product()).map(|i| value(i) as f32 / 8_388_608.0 - 1.0).collect::<Vec<_>>();
-    Tensor::from_slice(gpu, shape, &values)
+    tensor.write(&values)?;
+    Ok(tensor)
 }

@@ -119,7 +119,8 @@ mod tests {
         let judged = Judged::new(&[0, 1, 0], &[1.0, 0.0, 1.0, 0.0, 3.0, 0.0], 2).unwrap();
         let svg = reliability_svg(&judged.figures().calibration).unwrap();
         assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>") && !svg.contains("NaN"));
-        for word in ["expected calibration error 16.98 %", "accuracy (%)", "confidence (%)", "images (%)", "calibrated"] {
+        for word in ["expected calibration error 16.98 %", "accuracy (%)", "confidence (%)", "images (%)", "calibrated"]
+        {
             assert!(svg.contains(word), "{word}");
         }
         // One more each in the legend.

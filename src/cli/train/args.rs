@@ -45,7 +45,7 @@ pub struct TrainArgs {
     pub seed: Option<u64>,
     /// Crop images at random (with padding 4, or 2 for images of less than 32 pixels) and flip half of them; this is the
     /// default
-    #[arg(long, overrides_with = "no_augment")]
+    #[arg(long, conflicts_with = "no_augment")]
     pub augment: bool,
     /// Train on the images as they are
     #[arg(long)]
