@@ -180,8 +180,8 @@ fn holds(folder: &Path) -> String {
     let names = entries.iter().filter_map(|path| path.file_name()).map(|name| name.display().to_string());
     let shown = names.take(SHOWN).collect::<Vec<_>>().join(", ");
     match entries.len() {
-        0 => " (it is empty)".into(),
-        ..=SHOWN => format!(" (it holds {shown})"),
+        ..=0 => " (it is empty)".into(),
+        1..=SHOWN => format!(" (it holds {shown})"),
         many => format!(" (it holds {shown} .. {many} in all)"),
     }
 }
