@@ -106,21 +106,30 @@ pub(super) struct Pipeline {
 /// Which kernel, by its address, and the bits of its constants.
 type Key = (usize, Vec<u64>);
 
+/// Bind groups to keep. A step of a deep network needs a few thousand; work that never repeats itself would collect them
+/// without end.
+const MOST_BIND_GROUPS: usize = 1 << 14;
+
 #[derive(Default)]
 pub(super) struct Pipelines {
     modules: HashMap<usize, wgpu::ShaderModule>,
     pipelines: HashMap<Key, Pipeline>,
+    bind_groups: usize,
 }
 
 impl Pipelines {
     /// Bind groups keep their buffers alive, so they are dropped with them.
     pub(super) fn forget_bind_groups(&mut self) {
         self.pipelines.values_mut().for_each(|p| p.bind_groups.clear());
+        self.bind_groups = 0;
     }
 
     /// The pipeline for these constants (compiled on first use) and the bind group for these buffers.
     pub(super) fn get(&mut self, gpu: &Gpu, dispatch: &Dispatch) -> Result<(&Pipeline, &wgpu::BindGroup)> {
         let Dispatch { kernel, constants, buffers, .. } = *dispatch;
+        if self.bind_groups >= MOST_BIND_GROUPS {
+            self.forget_bind_groups();
+        }
         let key = (address(kernel), constants.iter().map(|(_, v)| v.to_bits()).collect::<Vec<_>>());
         if !self.pipelines.contains_key(&key) {
             let pipeline = self.compile(gpu, kernel, constants)?;
@@ -133,6 +142,7 @@ impl Pipelines {
         if !pipeline.bind_groups.contains_key(&ids) {
             let group = bind(gpu, kernel, &pipeline.layout, buffers)?;
             pipeline.bind_groups.insert(ids.clone(), group);
+            self.bind_groups += 1;
         }
         match pipeline.bind_groups.get(&ids) {
             Some(group) => Ok((pipeline, group)),
@@ -227,6 +237,12 @@ impl Gpu {
 
     pub(super) fn kernel_error(&self, kernel: &Kernel, reason: String) -> Error {
         Error::Kernel { kernel: kernel.name().into(), adapter: self.0.report.name.clone(), reason }
+    }
+
+    /// For tests: how many bind groups are kept.
+    #[doc(hidden)]
+    pub fn bind_groups(&self) -> usize {
+        lock(&self.0.pipelines).bind_groups
     }
 
     /// The pipelines that have been compiled: each kernel with its constants, for tests and reports.

@@ -43,14 +43,13 @@ impl Drop for Buffer {
         let mut pool = lock(&self.pool);
         let size = self.raw.size();
         pool.live -= size;
-        let idle = Idle { raw: self.raw.clone(), id: self.id, since: pool.submissions };
-        pool.idle.entry(size).or_default().push(idle);
+        let idle = Idle { raw: self.raw.clone(), since: pool.submissions };
+        pool.idle.entry(size).or_default().insert(self.id, idle);
     }
 }
 
 struct Idle {
     raw: wgpu::Buffer,
-    id: u64,
     since: u64,
 }
 
@@ -67,8 +66,8 @@ pub struct MemoryReport {
 
 #[derive(Default)]
 pub(super) struct Pool {
-    /// By size.
-    idle: BTreeMap<u64, Vec<Idle>>,
+    /// By size and id.
+    idle: BTreeMap<u64, BTreeMap<u64, Idle>>,
     /// The number of the last request for each size.
     asked: BTreeMap<u64, u64>,
     requests: u64,
@@ -91,17 +90,18 @@ impl Pool {
         left == Some(0)
     }
 
-    /// The smallest idle buffer that fits and is at most [`LARGER`] times too large, most recently used first. Sizes
-    /// not asked for in a while are not lent, so that they stay idle and return to the driver.
+    /// The smallest idle buffer that fits and is at most [`LARGER`] times too large; of several, the one of the lowest id. So
+    /// equal steps get equal buffers, whatever the order in which they came back, and need no bind groups but those of the first.
+    /// Sizes not asked for in a while are not lent, so that they stay idle and return to the driver.
     fn take(&mut self, size: u64, bytes: u64) -> Option<(wgpu::Buffer, u64)> {
         self.sizes.insert(bytes);
         self.requests += 1;
         self.asked.insert(size, self.requests);
         let oldest = self.requests.saturating_sub(LENT_REQUESTS);
         let mut lent = self.asked.range(size..=LARGER * size).filter(|(_, at)| **at >= oldest);
-        let (size, found) = lent.find_map(|(size, _)| Some((*size, self.idle.get_mut(size)?.pop()?)))?;
+        let (size, (id, found)) = lent.find_map(|(size, _)| Some((*size, self.idle.get_mut(size)?.pop_first()?)))?;
         self.live += size;
-        Some((found.raw, found.id))
+        Some((found.raw, id))
     }
 
     fn adopt(&mut self, size: u64) -> u64 {
@@ -117,7 +117,7 @@ impl Pool {
         let before = self.held;
         for (size, buffers) in &mut self.idle {
             let count = buffers.len();
-            buffers.retain(|b| b.since >= oldest);
+            buffers.retain(|_, b| b.since >= oldest);
             self.held -= size * (count - buffers.len()) as u64;
         }
         self.idle.retain(|_, buffers| !buffers.is_empty());

@@ -19,24 +19,23 @@ fn many_steps_need_no_more_memory_than_a_few() {
     let (network, images) = network(&gpu);
     let step = TrainStep::new(SgdRule { momentum: 0.9, weight_decay: 5e-4, nesterov: true }, &network).unwrap();
     let steps = times(150, 10_000);
-    let mut after_some = (0, 0);
+    let mut after_some = (0, 0, 0);
     for i in 0..steps {
         let metrics = step.run(&network, &images, &[0, 3], 1e-3).unwrap();
-        if i % 10 == 9 {
-            assert!(metrics.to_vec().unwrap()[0].is_finite());
-        }
-        if i == steps / 5 {
-            after_some = (resident(), gpu.memory().held);
+        assert!(metrics.to_vec().unwrap()[0].is_finite());
+        if i == steps / 2 {
+            after_some = (resident(), gpu.memory().held, gpu.bind_groups());
         }
     }
-    let now = (resident(), gpu.memory().held);
+    let now = (resident(), gpu.memory().held, gpu.bind_groups());
     let grown = now.0.saturating_sub(after_some.0);
     println!(
         "from step {} to {steps}: {grown} bytes more on the host, {} on the device",
-        steps / 5,
+        steps / 2,
         now.1 - after_some.1.min(now.1)
     );
     assert!(now.1 <= after_some.1, "the device held {} bytes, now {}", after_some.1, now.1);
+    assert_eq!(now.2, after_some.2, "equal steps need no more bind groups");
     // Other tests run meanwhile in `cargo test`.
     assert!(grown < times(200 << 20, 16 << 20) as u64, "{grown} bytes more on the host");
 }
