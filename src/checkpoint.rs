@@ -54,6 +54,9 @@ pub struct Recipe<C = ModelConfig> {
     /// [`Dataset::fingerprint`](crate::data::Dataset::fingerprint) of its training images.
     #[serde(default)]
     pub fingerprint: Option<String>,
+    /// The same of the images that it was tested on in training.
+    #[serde(default)]
+    pub tested: Option<String>,
     /// Further metadata, by name.
     #[serde(default, alias = "notes")]
     pub metadata: BTreeMap<String, serde_json::Value>,
@@ -197,6 +200,9 @@ pub fn load<M: Architecture>(path: &Path, gpu: &Gpu, foreign: Option<&M::Config>
 
 /// [`load`] of any file, a saved training among them.
 pub(crate) fn read<M: Architecture>(path: &Path, gpu: &Gpu, foreign: Option<&M::Config>) -> Result<Checkpoint<M>> {
+    if path.is_dir() {
+        return Err(Error::file(path, "is a folder; name a weights file, such as the best.safetensors in it"));
+    }
     parse(path, &std::fs::read(path).map_err(|e| Error::io(path, e))?, gpu, foreign)
 }
 
@@ -249,6 +255,7 @@ pub fn parse<M: Architecture>(
             data: String::new(),
             augment: None,
             fingerprint: None,
+            tested: None,
             metadata: BTreeMap::new(),
         },
         (Some(json), None) => from_json::<Recipe<M::Config>>(path, &json)?,

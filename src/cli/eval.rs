@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::args::{InputArgs, LambdaArgs};
 use super::report::{REPORT_FILES, Tested, write_all};
+use super::train::TRAINING;
 use crate::data::Split;
 use crate::error::{Error, Result};
 use crate::files::check_folder;
@@ -39,6 +40,11 @@ pub fn run(options: &EvalArgs) -> Result<()> {
     }
     let input = &options.input;
     if let Some(folder) = &options.report {
+        if folder.join(TRAINING).exists() {
+            let reason =
+                "holds a training, whose own figures would be replaced; name another folder, such as one inside it";
+            return Err(Error::file(folder, reason));
+        }
         check_folder(folder, &REPORT_FILES)?;
     }
     let gpu = input.adapter.open()?;

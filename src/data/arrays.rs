@@ -12,8 +12,15 @@ const LABELS: &str = "labels.npy";
 
 /// The files of a split in a folder: images and labels.
 fn files(folder: &Path, split: Split) -> [PathBuf; 2] {
-    let part = if split == Split::Train { "train" } else { "test" };
-    ["x", "y"].map(|kind| folder.join(format!("{kind}_{part}.npy")))
+    names(split).map(|name| folder.join(name))
+}
+
+/// Their names.
+pub(super) fn names(split: Split) -> [&'static str; 2] {
+    match split {
+        Split::Train => ["x_train.npy", "y_train.npy"],
+        Split::Test => ["x_test.npy", "y_test.npy"],
+    }
 }
 
 /// Whether a folder has the images of a split.
@@ -49,7 +56,8 @@ pub(super) fn read_file(path: &Path, split: Split) -> Result<Dataset> {
 fn read(images: &Path, labels: &Path) -> Result<Dataset> {
     let Array { shape, values } = read_array(images)?;
     let Values::Bytes(values) = values else {
-        let reason = "holds floats where pixels from 0 to 255 are needed; save array.astype('uint8')";
+        let reason = "holds floats where pixels from 0 to 255 are needed; save (255 * array).round().astype('uint8') where they \
+                      are from 0 to 1";
         return Err(Error::file(images, reason));
     };
     let (count, [height, width, channels], pixels) = match shape[..] {

@@ -9,7 +9,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::Picture;
-use super::policy::{CONVERT, FORMATS};
+use super::policy::{CONVERT, FORMATS, unreachable};
 use crate::error::{Error, Result};
 
 /// The largest decoded image, in bytes: 178 million pixels of 3 bytes.
@@ -65,6 +65,10 @@ pub(super) fn decode(path: &Path, background: [u8; 3]) -> Result<Decoded> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
+    // Reading a pipe would wait for whoever writes into it.
+    if !fs::metadata(path).map_err(|e| unreachable(path, e))?.is_file() {
+        return Err(Error::file(path, "is not a file"));
+    }
     fs::read(path).map_err(|e| Error::io(path, e))
 }
 
@@ -96,7 +100,10 @@ fn decoder<'a>(path: &Path, bytes: &'a [u8]) -> Result<impl ImageDecoder + 'a> {
     }
     if decoder.total_bytes() > most {
         let reason = if most == LARGEST {
-            format!("is {width}x{height} pixels, which is too many; reduce it")
+            format!(
+                "is {width}x{height} pixels, which is more than the {} MiB that one may take; reduce it",
+                LARGEST >> 20
+            )
         } else {
             let bytes = bytes.len();
             format!("claims to be {width}x{height} pixels, far more than its {bytes} bytes can hold; it is damaged")

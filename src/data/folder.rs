@@ -50,7 +50,9 @@ pub(super) fn read_folder(folder: &Path, split: Split, source: &DataSource) -> R
     let background = source.background.unwrap_or(WHITE);
     let mut notes = Vec::new();
     let ours = classes(folder, split, hold_out, &mut notes)?;
-    let theirs = classes(folder, split.other(), hold_out, &mut Vec::new())?;
+    // Where all images are for tests, there are no others.
+    let others = hold_out.is_none_or(|hold_out| hold_out.share < 1.0);
+    let theirs = if others { classes(folder, split.other(), hold_out, &mut Vec::new())? } else { Vec::new() };
     notes.extend(hold_out.filter(|_| split == Split::Test).map(|hold_out| held_out(hold_out, &ours, &theirs)));
     let names = ours.iter().chain(&theirs).map(|class| class.name.clone()).collect::<BTreeSet<_>>();
     let class_names = names.into_iter().collect::<Vec<_>>();
@@ -132,14 +134,14 @@ fn seen_through(decoded: &[Read], background: [u8; 3]) -> Option<String> {
     (count > 0).then(|| format!("{count} of {} images have transparent pixels, which became {shown}", decoded.len()))
 }
 
+/// How the note on held-out images begins.
+pub const TESTED_ON: &str = "tested on";
+
 /// The note on held-out images, where they are tested on.
 fn held_out(hold_out: HoldOut, ours: &[Class], theirs: &[Class]) -> String {
     let count = |classes: &[Class]| classes.iter().map(|class| class.images.len()).sum::<usize>();
-    let held = count(ours);
-    format!(
-        "tested on {held} of {} images, which are held out of training (--hold-out {hold_out})",
-        held + count(theirs)
-    )
+    let (held, all) = (count(ours), count(ours) + count(theirs));
+    format!("{TESTED_ON} {held} of {all} images, which are held out of training (--hold-out {hold_out})")
 }
 
 fn check_size(picture: &Picture, path: &Path, first: &Picture, first_path: &Path) -> Result<()> {
@@ -161,6 +163,7 @@ fn check_size(picture: &Picture, path: &Path, first: &Picture, first_path: &Path
 /// The classes of a split, each with at least one image; none where there is no such split.
 fn classes(folder: &Path, split: Split, hold_out: Option<HoldOut>, notes: &mut Vec<String>) -> Result<Vec<Class>> {
     let Some(hold_out) = hold_out else {
+        notes.extend(besides(folder).filter(|_| split == Split::Test));
         let folders = split_folders(folder, split);
         if let [inside, other, ..] = &folders[..] {
             notes.push(format!("{} is not used, since there is {}", other.display(), inside.display()));
@@ -168,10 +171,22 @@ fn classes(folder: &Path, split: Split, hold_out: Option<HoldOut>, notes: &mut V
         return folders.first().map_or(Ok(Vec::new()), |inside| classes_in(inside, notes));
     };
     let inside = split_folders(folder, Split::Train).into_iter().next().unwrap_or_else(|| folder.to_owned());
-    let part = |(i, Class { name, images }): (usize, Class)| {
-        Ok(Class { images: hold_out.part(split, i, &name, images)?, name })
+    let part = |Class { name, images }| Ok(Class { images: hold_out.part(split, &name, images)?, name });
+    classes_in(&inside, notes)?.into_iter().map(part).collect()
+}
+
+/// The note on folders beside those of the splits, if there are any.
+fn besides(folder: &Path) -> Option<String> {
+    let is_split = |path: &PathBuf| {
+        let mut names = split_names(Split::Train).iter().chain(split_names(Split::Test));
+        names.any(|name| path.file_name().is_some_and(|found| found.eq_ignore_ascii_case(name)))
     };
-    classes_in(&inside, notes)?.into_iter().enumerate().map(part).collect()
+    let others = entries(folder).unwrap_or_default().into_iter().filter(|path| path.is_dir() && !is_split(path));
+    match &others.collect::<Vec<_>>()[..] {
+        [] => None,
+        [one] => Some(format!("left out {}, which is neither train nor test", one.display())),
+        [first, ..] => Some(format!("left out folders that are neither train nor test, such as {}", first.display())),
+    }
 }
 
 /// The class folders in a folder.

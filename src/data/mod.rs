@@ -34,6 +34,8 @@ pub use augment::Augment;
 pub use batches::{epoch_order, fill_batch};
 #[cfg(feature = "files")]
 pub use bundled::bundled;
+#[cfg(feature = "cli")]
+pub(crate) use folder::TESTED_ON;
 pub use normalization::Normalization;
 pub use picture::Picture;
 #[cfg(feature = "files")]

@@ -104,14 +104,16 @@ impl Picture {
     }
 }
 
-/// The images in a folder and all folders inside it, as files; and a sentence on other files there, if there are any.
+/// Adds the images in a folder and all folders inside it. What is an image by its name, or cannot be told, is among them: reading
+/// it says what is wrong. Returns a sentence on the other files, if there are any.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::File`] for a broken link, or for an image of a format that cannot be read.
+/// [`Error::Io`] where the folder cannot be listed.
 #[cfg(feature = "files")]
-pub fn pictures_below(folder: &Path) -> Result<(Vec<PathBuf>, Option<String>)> {
-    let (images, others) = super::policy::images_below(folder)?;
-    Ok((images, super::policy::left_out(&others)))
+pub fn pictures_below(folder: &Path, images: &mut Vec<PathBuf>) -> Result<Option<String>> {
+    let mut others = Vec::new();
+    super::policy::images_below(folder, &mut Vec::new(), images, &mut others)?;
+    Ok(super::policy::left_out(&others))
 }
 
 /// Reads many pictures by all processors, in order. What cannot be read comes as its error.

@@ -39,15 +39,10 @@ pub(super) struct Listing {
 pub(super) fn list(folder: &Path) -> Result<Listing> {
     let mut listing = Listing::default();
     for path in entries(folder)? {
-        let found = fs::metadata(&path).map_err(|e| unreachable(&path, e))?;
-        if found.is_dir() {
-            listing.folders.push(path);
-        } else if !found.is_file() {
-            return Err(Error::file(path, "is neither a file nor a folder; remove it"));
-        } else if is_image(&path)? {
-            listing.images.push(path);
-        } else {
-            listing.others.push(path);
+        match kind(&path)? {
+            Kind::Folder => listing.folders.push(path),
+            Kind::Image => listing.images.push(path),
+            Kind::Other => listing.others.push(path),
         }
     }
     Ok(listing)
@@ -62,15 +57,50 @@ pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// All images in a folder and the folders inside it, sorted by folder, and the files that are not images.
-pub(super) fn images_below(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
-    let Listing { folders, mut images, mut others } = list(folder)?;
-    for inner in folders {
-        let (more, other) = images_below(&inner)?;
-        images.extend(more);
-        others.extend(other);
+/// Adds the images in a folder and the folders inside it, sorted by folder, and the files that are not images. What has something
+/// wrong with it counts as an image, so that reading it says what. `above` are the folders that hold this one: links back to them
+/// are not followed.
+pub(super) fn images_below(
+    folder: &Path,
+    above: &mut Vec<PathBuf>,
+    images: &mut Vec<PathBuf>,
+    others: &mut Vec<PathBuf>,
+) -> Result<()> {
+    let here = folder.canonicalize().map_err(|e| Error::io(folder, e))?;
+    if above.contains(&here) {
+        others.push(folder.to_owned());
+        return Ok(());
     }
-    Ok((images, others))
+    above.push(here);
+    let mut folders = Vec::new();
+    for path in entries(folder)? {
+        match kind(&path) {
+            Ok(Kind::Folder) => folders.push(path),
+            Ok(Kind::Image) | Err(_) => images.push(path),
+            Ok(Kind::Other) => others.push(path),
+        }
+    }
+    folders.iter().try_for_each(|inner| images_below(inner, above, images, others))?;
+    above.pop();
+    Ok(())
+}
+
+/// What an entry of a folder is.
+enum Kind {
+    Folder,
+    Image,
+    Other,
+}
+
+fn kind(path: &Path) -> Result<Kind> {
+    let found = fs::metadata(path).map_err(|e| unreachable(path, e))?;
+    if found.is_dir() {
+        Ok(Kind::Folder)
+    } else if !found.is_file() {
+        Err(Error::file(path, "is neither a file nor a folder; remove it"))
+    } else {
+        Ok(if is_image(path)? { Kind::Image } else { Kind::Other })
+    }
 }
 
 /// The note on files that are not images, if there are any.
@@ -89,7 +119,7 @@ fn is_left_behind(path: &Path) -> bool {
     name.starts_with(b".") || name.eq_ignore_ascii_case(b"thumbs.db") || name.eq_ignore_ascii_case(b"desktop.ini")
 }
 
-fn unreachable(path: &Path, error: std::io::Error) -> Error {
+pub(super) fn unreachable(path: &Path, error: std::io::Error) -> Error {
     if error.kind() == ErrorKind::NotFound && path.is_symlink() {
         return Error::file(path, "is a broken link; mend it or remove it");
     }

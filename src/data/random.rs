@@ -10,9 +10,6 @@ pub(crate) enum Purpose {
     Order = 1,
     /// The augmentation of a sample.
     Augment = 2,
-    /// The images of a class that are held out.
-    #[cfg(feature = "files")]
-    HoldOut = 5,
     /// The corruption of a sample.
     #[cfg(feature = "train")]
     Corrupt = 3,

@@ -54,6 +54,14 @@ impl DataSource {
         Some(self.root.as_ref().map_or_else(|| PathBuf::from(&self.name), |root| root.join(&self.name)))
     }
 
+    /// Whether a file or folder lies, or would lie, in the folder of these pictures.
+    pub fn would_hold(&self, path: &Path) -> bool {
+        let Some(folder) = self.path().filter(|_| self.is_pictures()) else { return false };
+        let Ok(path) = std::path::absolute(path) else { return false };
+        let there = path.ancestors().find_map(|above| above.canonicalize().ok());
+        matches!((folder.canonicalize(), there), (Ok(folder), Some(there)) if there.starts_with(&folder))
+    }
+
     /// Whether images to test on could be held out: a folder of images without any of its own.
     pub fn can_hold_out(&self) -> bool {
         self.path().is_some_and(|path| {
@@ -88,7 +96,10 @@ impl DataSource {
         }
         match self.hold_out.filter(|_| !pictures || !self.can_hold_out()) {
             Some(hold_out) => {
-                let reason = "is for folders of images without a folder test or val; these data have images to test on";
+                let reason = match pictures {
+                    true => "is for folders without images to test on, but there is a folder test or val",
+                    false => "is for folders of images, one for each class",
+                };
                 Err(Error::argument("hold-out", hold_out, reason))
             }
             None => Ok(()),
@@ -153,6 +164,8 @@ fn read_path(path: &Path, split: Split, source: &DataSource) -> Result<Dataset> 
         arrays::read_file(path, split)
     } else if folder::is_there(path, split) || (source.hold_out.is_some() && path.is_dir()) {
         folder::read_folder(path, split, source)
+    } else if arrays::is_there(path, split.other()) {
+        Err(Error::file(path, format!("lacks {}", arrays::names(split).join(" and "))))
     } else if folder::is_there(path, split.other()) {
         let missing = match split {
             Split::Train => "has images to test on, but no folder train with a folder of images for each class",

@@ -34,6 +34,10 @@ const STALE: Duration = Duration::from_secs(600);
 const MOST_LINKS: usize = 40;
 
 fn target(path: &Path) -> Result<Target> {
+    // Also where no name leads there, as with /dev/stdout.
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_dir() && !found.is_file()) {
+        return Ok(Target::Special);
+    }
     let mut target = path.to_owned();
     for _ in 0..MOST_LINKS {
         let Ok(next) = std::fs::read_link(&target) else { break };
@@ -42,7 +46,6 @@ fn target(path: &Path) -> Result<Target> {
     match std::fs::metadata(&target) {
         _ if target.is_symlink() => Err(Error::file(path, "is a link that leads nowhere but to itself; remove it")),
         Ok(found) if found.is_dir() => Err(Error::file(path, "is a folder; name a file")),
-        Ok(found) if !found.is_file() => Ok(Target::Special),
         Ok(found) if found.permissions().readonly() => Err(Error::file(path, "is read-only; name another file")),
         _ if !folder_of(&target).is_dir() => {
             Err(Error::file(path, format!("there is no folder {}", folder_of(&target).display())))
@@ -64,6 +67,22 @@ pub fn check_output(path: &Path) -> Result<()> {
     let Target::File(target) = target(path)? else { return Ok(()) };
     remove_stale(folder_of(&target));
     like_any_new_file().tempfile_in(folder_of(&target)).map(drop).map_err(|e| Error::io(path, e))
+}
+
+/// [`check_output`] for a kind of file, by the endings of its names: a file of another kind that is there is not replaced.
+///
+/// # Errors
+/// As [`check_output`]; [`Error::File`] for a file that is there and whose name has another ending.
+pub fn check_output_of(path: &Path, endings: &[&str]) -> Result<()> {
+    let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    if path.is_file() && !endings.contains(&&*ending) {
+        let wanted = endings.iter().filter(|e| !e.is_empty()).map(|e| format!(".{e}")).collect::<Vec<_>>().join(" or ");
+        let reason = format!(
+            "is there already and not named like a {wanted} file: it would be lost; name another, or remove it"
+        );
+        return Err(Error::file(path, reason));
+    }
+    check_output(path)
 }
 
 /// Finds out whether files of these names can be written into a folder, which need not exist yet, before the work whose results

@@ -7,7 +7,7 @@ mod npy;
 mod safetensors;
 
 #[cfg(feature = "files")]
-pub use atomic::{check_folder, check_output, create_dir, write_atomic, write_bytes};
+pub use atomic::{check_folder, check_output, check_output_of, create_dir, write_atomic, write_bytes};
 #[cfg(feature = "files")]
 pub(crate) use npy::read_integers;
 #[cfg(feature = "files")]

@@ -91,8 +91,8 @@ fn refusal(element: &str) -> String {
         _ => "values",
     };
     format!(
-        "holds {what} of type {element}; save array.astype('float32') instead, or array.astype('uint8') for pixels from 0 \
-         to 255"
+        "holds {what} of type {element}; save array.astype('float32') instead, or array.astype('uint8') where they are pixels from \
+         0 to 255"
     )
 }
 

@@ -44,6 +44,9 @@ impl State {
 
 const NOT_SAVED: &str = "is not a saved training";
 
+/// What to do where numbers grow beyond all bounds.
+const SMALLER: &str = "train at a smaller learning rate";
+
 /// Events that training reports.
 #[derive(Debug)]
 pub enum Event<'a> {
@@ -214,7 +217,7 @@ impl<M: Architecture> Trainer<M> {
             return Err(Error::argument("data", &train.name, "holds no images"));
         }
         self.normalization(train).check(train.channels)?;
-        self.recognise(train)?;
+        self.recognise(train, test)?;
         let steps = train.len().div_ceil(batch);
         while self.progress.epoch < self.config.epochs && !self.out_of_steps() {
             let started = (Instant::now(), self.progress.tally.samples);
@@ -230,18 +233,22 @@ impl<M: Architecture> Trainer<M> {
     }
 
     /// Demands the images that the training began with, which the recipe remembers.
-    fn recognise(&mut self, train: &Dataset) -> Result<()> {
-        let fingerprint = Some(train.fingerprint());
-        if self.progress.step > 0 && self.recipe.fingerprint.is_some() && self.recipe.fingerprint != fingerprint {
-            let reason = format!(
-                "these are not the {} images that the training began with ({} images now): a training goes on with the same \
-                 images only; start a new one from its weights instead",
-                self.recipe.data,
-                train.len()
-            );
-            return Err(Error::argument("data", &train.name, reason));
+    fn recognise(&mut self, train: &Dataset, test: &Dataset) -> Result<()> {
+        for (data, known, what) in
+            [(train, &mut self.recipe.fingerprint, "began with"), (test, &mut self.recipe.tested, "was tested on")]
+        {
+            let fingerprint = Some(data.fingerprint());
+            if self.progress.step > 0 && known.is_some() && *known != fingerprint {
+                let reason = format!(
+                    "these are not the images of {} that the training {what} ({} images now): a training goes on with the same \
+                     images only; start a new one from its weights instead",
+                    self.recipe.data,
+                    data.len()
+                );
+                return Err(Error::argument("data", &data.name, reason));
+            }
+            *known = fingerprint;
         }
-        self.recipe.fingerprint = fingerprint;
         Ok(())
     }
 
@@ -316,7 +323,7 @@ impl<M: Architecture> Trainer<M> {
                     what: "the training loss".into(),
                     value: metrics[0],
                     index: self.progress.step,
-                    hint: "train at a smaller learning rate".into(),
+                    hint: SMALLER.into(),
                 });
             }
             self.progress.tally.add(&metrics, samples);
@@ -334,7 +341,12 @@ impl<M: Architecture> Trainer<M> {
         watch: &mut dyn FnMut(&mut Self, Event) -> Result<()>,
     ) -> Result<()> {
         let normalization = self.normalization(test);
-        let tested = evaluate(&self.model, test, &normalization, self.config.batch)?;
+        let tested = evaluate(&self.model, test, &normalization, self.config.batch).map_err(|error| match error {
+            Error::NotFinite { what, value, index, .. } => {
+                Error::NotFinite { what, value, index, hint: SMALLER.into() }
+            }
+            other => other,
+        })?;
         let tally = self.progress.tally;
         let record = EpochRecord {
             epoch: self.progress.epoch + 1,

@@ -115,7 +115,7 @@ fn a_run_holds_all_that_resuming_needs() {
         refuses(&with(&out, flags), words);
     }
     let fewer = pets(folder.path(), "fewer", &["cat", "dog"]);
-    refuses(&with(&out, &["--data", &fewer]), &["not the", "images that the training began with"]);
+    refuses(&with(&out, &["--data", &fewer]), &["not the images", "that the training began with"]);
     // To the end; then there is nothing to do, unless there are to be more epochs.
     succeeds(&with(&out, &[]));
     let before = std::fs::read(Path::new(&out).join("last.safetensors")).unwrap();
@@ -341,4 +341,103 @@ fn weights_of_every_epoch_are_kept_and_a_training_saved_between() {
     succeeds(&["train", "--resume", "--out", &parts]);
     let end = |out: &str| std::fs::read(Path::new(out).join("last.safetensors")).unwrap();
     assert!(end(&whole) == end(&parts), "resuming from a save changes nothing");
+}
+
+#[test]
+fn outputs_replace_neither_inputs_nor_files_of_another_kind() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = setting(folder.path());
+    train_on(&data, &out, &["--epochs", "1"]);
+    let best = at(Path::new(&out), "best.safetensors");
+    let picture = at(Path::new(&data), "test/cat/0.png");
+    let read = |path: &str| std::fs::read(path).unwrap();
+    let before = (read(&best), read(&picture));
+    let predict = ["predict", "--weights", &best, &data];
+    refuses(&[&predict[..], &["--format", "csv", "--output", &best]].concat(), &["best.safetensors", "lost"]);
+    refuses(&[&predict[..], &["--format", "csv", "--output", &picture]].concat(), &["0.png", ".csv file"]);
+    refuses(&[&predict[..], &["--format", "json", "--output", "o.csv"]].concat(), &["o.csv", "--format"]);
+    refuses(&[&predict[..], &["--format", "npy", "--output", "o.npy", "--top", "2"]].concat(), &["top = 2"]);
+    refuses(&["report", &out, "--out", &best], &["best.safetensors", ".html"]);
+    refuses(&["robust", "recalibrate", "--weights", &best, "--out", &picture], &["0.png", ".safetensors file"]);
+    refuses(&["eval", "--weights", &best, "--report", &out], &["holds a training", "name another folder"]);
+    assert!((read(&best), read(&picture)) == before);
+    for inside in [data.clone(), at(Path::new(&data), "train/cat"), at(Path::new(&data), "new/run")] {
+        refuses(&["train", "--data", &data, "--out", &inside], &["in the folder of the images"]);
+    }
+    let file = at(folder.path(), "file");
+    std::fs::write(&file, "").unwrap();
+    refuses(&["train", "--data", &data, "--out", &file], &["file: is no folder"]);
+    refuses(
+        &["train", "--data", &data, "--init", &out, "--out", &at(folder.path(), "x")],
+        &["is a folder", "best.safetensors"],
+    );
+    let said = succeeds(&[&predict[..], &["--output", "-"]].concat());
+    assert_eq!(said.lines().count(), 96);
+}
+
+#[test]
+fn other_test_images_than_those_of_the_training_are_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = setting(folder.path());
+    std::fs::create_dir_all(Path::new(&data).join("extra")).unwrap();
+    let flags = [&["train", "--data", &data, "--out", &out][..], &NETWORK, &TRAINING, &["--steps", "3"]].concat();
+    let output = sdnet(&flags);
+    assert!(
+        text(&output.stderr).contains("left out") && text(&output.stderr).contains("extra"),
+        "{}",
+        text(&output.stderr)
+    );
+    let best = at(Path::new(&out), "best.safetensors");
+    succeeds(&["eval", "--weights", &best]);
+    image::GrayImage::from_pixel(12, 10, image::Luma([1])).save(Path::new(&data).join("test/cat/0.png")).unwrap();
+    refuses(&["eval", "--weights", &best], &["not the images that the network was tested on", "--data"]);
+    succeeds(&["eval", "--weights", &best, "--data", &data]);
+    refuses(&["train", "--resume", "--out", &out], &["not the images", "was tested on"]);
+    for (flag, value) in [("--size", "20"), ("--background", "black"), ("--hold-out", "0.5")] {
+        refuses(&["train", "--resume", "--out", &out, flag, value], &[&flag[2..]]);
+    }
+    // Held out of a folder that has changed since: it is said.
+    let (pets, held) = (at(Path::new(&data), "train"), at(folder.path(), "held"));
+    let start = [&["train", "--data", &pets, "--out", &held, "--hold-out", "0.25"][..], &NETWORK, &TRAINING].concat();
+    succeeds(&start);
+    let best = at(Path::new(&held), "best.safetensors");
+    let eval = |more: &[&str]| text(&sdnet(&[&["eval", "--weights", &best, "--data", &pets], more].concat()).stderr);
+    assert!(!eval(&[]).contains("other images"), "{}", eval(&[]));
+    assert!(eval(&["--hold-out", "0.5"]).contains("some may have been trained on"));
+    let other = Path::new(&pets).join("cat");
+    for i in 0..12 {
+        std::fs::remove_file(other.join(format!("{i}.png"))).unwrap();
+    }
+    assert!(eval(&[]).contains("some may have been trained on"));
+    let all = succeeds(&["eval", "--weights", &best, "--data", &pets, "--hold-out", "1", "--json"]);
+    assert!(all.contains("\"images\":60"), "{all}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_to_predict_may_hold_links_pipes_and_odd_names() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    let inside = folder.path().join("inside");
+    std::fs::create_dir(&inside).unwrap();
+    let odd = std::ffi::OsStr::from_bytes(b"odd\xff.png");
+    for name in [std::ffi::OsStr::new("new\nline.png"), odd] {
+        let png = at(folder.path(), "a.png");
+        image::GrayImage::from_pixel(28, 28, image::Luma([90])).save(&png).unwrap();
+        std::fs::rename(png, inside.join(name)).unwrap();
+    }
+    std::os::unix::fs::symlink("/nowhere", inside.join("broken.png")).unwrap();
+    std::os::unix::fs::symlink(&inside, inside.join("loop")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(inside.join("pipe.png")).status().unwrap().success());
+    let predict = ["predict", "--weights", "assets/sdnet18-fashion.safetensors"];
+    let output = sdnet(&[&predict[..], &[inside.to_str().unwrap()]].concat());
+    let noted = text(&output.stderr);
+    assert_eq!((output.status.code(), text(&output.stdout).lines().count()), (Some(1), 2), "{noted}");
+    for word in ["broken.png: is a broken link", "pipe.png: is not a file", "2 of 4 images could not be read"] {
+        assert!(noted.contains(word), "{noted}");
+    }
+    let list = [b"\xef\xbb\xbf", inside.join(odd).as_os_str().as_bytes(), b"\r\n"].concat();
+    let mut program = Command::cargo_bin("sdnet").unwrap();
+    let output = program.args([&predict[..], &["-"]].concat()).write_stdin(list).output().unwrap();
+    assert!(output.status.success() && text(&output.stdout).lines().count() == 1, "{}", text(&output.stderr));
 }

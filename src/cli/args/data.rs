@@ -7,14 +7,15 @@ use clap::Args;
 use super::normalization::NormalizationArgs;
 use crate::checkpoint::Recipe;
 use crate::cli::console::note;
-use crate::data::{DataSource, Dataset, HoldOut, Normalization, Split, load};
+use crate::data::{DataSource, Dataset, HoldOut, Normalization, Split, TESTED_ON, load};
 use crate::error::{Error, Result};
 
 /// Which images, and how their pixels are normalised.
 #[derive(Debug, Args)]
 pub struct DataArgs {
-    /// Data set: fashion-mnist, fashion-mnist-small (the bundled subset), cifar10, cifar100, or a folder that holds IDX
-    /// files or one folder of images per class [default: what the network was trained on; for a new one, fashion-mnist]
+    /// Data set: fashion-mnist, fashion-mnist-small (the bundled subset), cifar10, cifar100; a folder that holds IDX files, NumPy
+    /// files (x_train.npy, y_train.npy, x_test.npy, y_test.npy), or folders of images, one for each class; or, to test on, a file
+    /// X.npy of images with labels.npy beside it [default: what the network was trained on; for a new one, fashion-mnist]
     #[arg(long, value_name = "NAME|FOLDER")]
     pub data: Option<String>,
     /// Folder that holds the files of the named data set
@@ -28,7 +29,7 @@ pub struct DataArgs {
     #[arg(long, value_name = "COLOUR", value_parser = background)]
     pub background: Option<[u8; 3]>,
     /// Hold this share of each class out for testing, where a folder of images has no folder test or val; SHARE:SEED holds
-    /// others out [default: what the network was trained with]
+    /// others out, 1 tests on all images [default: what the network was trained with]
     #[arg(long, value_name = "SHARE")]
     pub hold_out: Option<HoldOut>,
     #[command(flatten)]
@@ -67,6 +68,9 @@ impl DataArgs {
     /// Those of [`load`]; [`Error::Classes`] for images of a class that the network does not know.
     pub fn load_for(&self, split: Split, recipe: &Recipe) -> Result<Dataset> {
         let data = load_aloud(&self.source_for(recipe), split)?.in_classes(&recipe.class_names)?;
+        if split == Split::Test {
+            self.compare(&data, recipe)?;
+        }
         if let Some([height, width]) = recipe.size.filter(|size| *size != [data.height, data.width]) {
             note(format_args!(
                 "note: the network was trained on images of {height}x{width} pixels; those of {} have {}x{}",
@@ -74,6 +78,27 @@ impl DataArgs {
             ));
         }
         Ok(data)
+    }
+
+    /// Holds test images against those that the network was tested on in training.
+    fn compare(&self, data: &Dataset, recipe: &Recipe) -> Result<()> {
+        let Some(known) = recipe.tested.as_ref().filter(|known| **known != data.fingerprint()) else { return Ok(()) };
+        let as_recorded =
+            self.data.is_none() && self.root.is_none() && self.size.is_none() && self.background.is_none();
+        if as_recorded && self.hold_out.is_none() {
+            let reason = format!(
+                "these are not the images that the network was tested on in training (fingerprint {known}): they have changed, \
+                 or this is another place of that name; give --data to test on them nevertheless"
+            );
+            return Err(Error::argument("data", &data.name, reason));
+        }
+        if recipe.hold_out.is_some() && data.notes.iter().any(|text| text.starts_with(TESTED_ON)) {
+            note(format_args!(
+                "note: these are other images than those held out in training, so that some may have been trained on; --hold-out 1 \
+                 tests on all images of other data"
+            ));
+        }
+        Ok(())
     }
 
     /// `--mean` and `--std` where they are given, else what the weights file has recorded, else the usual values for the

@@ -40,7 +40,9 @@ impl Array {
             return Err(Error::file(path, reason));
         };
         if channels != wanted || shape.contains(&0) {
-            let reason = format!("holds images of shape {shape:?}; the network takes [n, {wanted}, height, width]");
+            let last = if width == wanted { ": save array.transpose(0, 3, 1, 2)" } else { "" };
+            let reason =
+                format!("holds images of shape {shape:?}; the network takes [n, {wanted}, height, width]{last}");
             return Err(Error::file(path, reason));
         }
         let normalization = options.normalize.of(recipe.normalization.as_ref(), channels)?;

@@ -16,7 +16,6 @@ use super::args::{AdapterArgs, LambdaArgs, NormalizationArgs, WeightsArgs, backg
 use super::console::{bar, note};
 use crate::checks::check_finite;
 use crate::error::{Error, Result};
-use crate::files::check_output;
 use crate::gpu::Pending;
 use crate::layers::Pass;
 use crate::models::{Model, Network};
@@ -45,16 +44,16 @@ pub struct PredictArgs {
     /// The same as naming the file without a flag
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
-    /// File to write instead of printing: .txt, .csv or .json, or .npy for the class scores (logits) themselves, float32
+    /// File to write instead of printing (-): .txt, .csv or .json, or .npy for the class scores (logits) themselves, float32
     /// [n, classes]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Form of the results [default: by the ending of --output, else text]
     #[arg(long)]
     format: Option<Format>,
-    /// How many classes to show for each image, the most probable first
-    #[arg(long, value_name = "K", default_value_t = 1)]
-    top: usize,
+    /// How many classes to show for each image, the most probable first [default: 1]
+    #[arg(long, value_name = "K")]
+    top: Option<usize>,
     /// Resize and crop images to this many pixels, N for squares or HEIGHTxWIDTH [default: the size that the network was trained
     /// on]
     #[arg(long, value_name = "N|HxW", value_parser = size)]
@@ -103,18 +102,22 @@ impl Source {
 }
 
 pub fn run(options: &PredictArgs) -> Result<ExitCode> {
-    if options.batch == 0 || options.top == 0 {
+    if options.batch == 0 || options.top == Some(0) {
         let name = if options.batch == 0 { "batch" } else { "top" };
         return Err(Error::argument(name, 0, "must be at least 1"));
     }
-    let mut output = Output::new(options.output.as_deref(), options.format)?;
-    let inputs = options.inputs.iter().chain(&options.input).cloned().collect::<Vec<_>>();
-    if let Some(path) = &options.output {
-        if inputs.iter().any(|input| same_file(input, path)) {
-            return Err(Error::file(path, "is the input too, and would be lost; name another output"));
-        }
-        check_output(path)?;
+    let written = options.output.as_deref().filter(|path| *path != Path::new("-"));
+    let mut output = Output::new(written, options.format)?;
+    if let (Some(top), true) = (options.top, output.is_array()) {
+        return Err(Error::argument("top", top, "has no effect on class scores, which are those of all classes"));
     }
+    let inputs = options.inputs.iter().chain(&options.input).cloned().collect::<Vec<_>>();
+    if let Some(path) = written
+        && inputs.iter().chain([&options.weights.path]).any(|input| same_file(input, path))
+    {
+        return Err(Error::file(path, "is the input too, and would be lost; name another output"));
+    }
+    output.check()?;
     let gpu = options.adapter.open()?;
     let (network, recipe) = options.lambda.adapt.load(&options.weights, &gpu)?;
     let rule = options.lambda.rule(&network, &recipe)?;
@@ -122,7 +125,7 @@ pub fn run(options: &PredictArgs) -> Result<ExitCode> {
         [one] if is_array(one) => Source::Array(Array::open(one, options, &network, &recipe)?),
         many => Source::Pictures(Pictures::find(many, options, &network, &recipe)?),
     };
-    output.begin(recipe.model.classes, |class| recipe.class_name(class), options.top)?;
+    output.begin(recipe.model.classes, |class| recipe.class_name(class), options.top.unwrap_or(1))?;
     let failed = classify(&network, &rule, &source, options.batch.min(source.len()), &mut output)?;
     if let Source::Pictures(pictures) = &source {
         pictures.notes().iter().for_each(|text| note(format_args!("note: {text}")));

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cli::console::to_json;
 use crate::error::{Error, Result};
-use crate::files::{write_bytes, write_npy};
+use crate::files::{check_output_of, write_bytes, write_npy};
 
 /// The form of the results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -23,16 +23,20 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format that the ending of a file's name stands for.
-    fn of(path: &Path) -> Result<Self> {
-        let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-        match &*ending {
-            "" | "txt" => Ok(Self::Text),
-            "csv" => Ok(Self::Csv),
-            "json" => Ok(Self::Json),
-            "npy" => Ok(Self::Npy),
-            _ => Err(Error::file(path, "ends in none of .txt, .csv, .json and .npy; say which by --format")),
+    /// The endings of the names of its files.
+    fn endings(self) -> &'static [&'static str] {
+        match self {
+            Self::Text => &["txt", ""],
+            Self::Csv => &["csv"],
+            Self::Json => &["json"],
+            Self::Npy => &["npy"],
         }
+    }
+
+    /// The format that the ending of a file's name stands for, if it stands for one.
+    fn of(path: &Path) -> Option<Self> {
+        let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        [Self::Text, Self::Csv, Self::Json, Self::Npy].into_iter().find(|format| format.endings().contains(&&*ending))
     }
 }
 
@@ -75,12 +79,33 @@ impl Output {
                     "an array is not for the screen: name a file by --output",
                 ));
             }
-            (Some(format), _) => format,
-            (None, Some(path)) => Format::of(path)?,
+            (Some(format), Some(path)) => match Format::of(path) {
+                Some(other) if other != format && path.extension().is_some() => {
+                    return Err(Error::file(
+                        path,
+                        "has the ending of another format than --format says; change one of them",
+                    ));
+                }
+                _ => format,
+            },
+            (Some(format), None) => format,
+            (None, Some(path)) => Format::of(path).ok_or_else(|| {
+                Error::file(path, "ends in none of .txt, .csv, .json and .npy; say which by --format")
+            })?,
             (None, None) => Format::Text,
         };
         let (text, scores) = Default::default();
         Ok(Self { path: path.map(Path::to_owned), format, classes: Vec::new(), top: 1, images: 0, text, scores })
+    }
+
+    /// Finds out whether the file can be written.
+    pub(super) fn check(&self) -> Result<()> {
+        self.path.as_ref().map_or(Ok(()), |path| check_output_of(path, self.format.endings()))
+    }
+
+    /// Whether the results are the class scores.
+    pub(super) fn is_array(&self) -> bool {
+        self.format == Format::Npy
     }
 
     /// Begins with what comes before the first image; at most `top` classes are shown.
@@ -132,6 +157,8 @@ impl Output {
             }
             Format::Text | Format::Npy => {
                 let said = top.iter().map(|g| format!("{} {:.1} %", g.class, 100.0 * g.probability));
+                // A line is an image, whatever its name.
+                let name = name.replace(|c: char| c.is_control(), "\u{fffd}");
                 format!("{name}: {}\n", said.collect::<Vec<_>>().join(", "))
             }
         };

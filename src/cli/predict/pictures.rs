@@ -1,6 +1,6 @@
 //! Images in files of their own.
 
-use std::io::BufRead;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -127,23 +127,32 @@ fn add(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
         files.push(path.to_owned());
         return Ok(());
     }
-    let (images, others) = pictures_below(path)?;
-    if images.is_empty() {
+    let before = files.len();
+    let left_out = pictures_below(path, files)?;
+    if files.len() == before {
         return Err(Error::file(path, "holds no images (PNG, JPEG, WebP, BMP, GIF, TIFF)"));
     }
-    others.into_iter().for_each(|text| note(format_args!("note: {text}")));
-    files.extend(images);
+    left_out.into_iter().for_each(|text| note(format_args!("note: {text}")));
     Ok(())
 }
 
 /// The paths on standard input, one a line.
 fn listed() -> Result<Vec<PathBuf>> {
-    let lines = std::io::stdin().lock().lines().collect::<std::io::Result<Vec<_>>>();
-    let lines = lines.map_err(|e| Error::io("(standard input)", e))?;
-    Ok(lines
-        .iter()
-        .map(|line| line.trim_end_matches('\r'))
-        .filter(|line| !line.is_empty())
-        .map(PathBuf::from)
-        .collect())
+    let mut bytes = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut bytes).map_err(|e| Error::io("(standard input)", e))?;
+    // Some editors mark their texts as UTF-8.
+    let lines = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes).split(|byte| *byte == b'\n');
+    Ok(lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).filter(|line| !line.is_empty()).map(path).collect())
+}
+
+/// A path of any bytes, where the system has such.
+fn path(bytes: &[u8]) -> PathBuf {
+    #[cfg(unix)]
+    {
+        PathBuf::from(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes))
+    }
+    #[cfg(not(unix))]
+    {
+        PathBuf::from(String::from_utf8_lossy(bytes).into_owned())
+    }
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::error::Result;
-use crate::files::{check_output, write_bytes};
+use crate::files::{check_output_of, write_bytes};
 pub use files::{FIGURES, MISTAKES, REPORT_FILES, Tested, write_all, write_figures};
 use run::Run;
 
@@ -29,7 +29,7 @@ pub struct ReportArgs {
 pub fn run(options: &ReportArgs) -> Result<()> {
     let out = options.out.clone().unwrap_or_else(|| options.runs[0].join(REPORT));
     let runs = options.runs.iter().map(|folder| Run::read(folder)).collect::<Result<Vec<_>>>()?;
-    check_output(&out)?;
+    check_output_of(&out, &["html", "htm"])?;
     write_bytes(&out, page::page(&runs)?.as_bytes())?;
     say!(
         "report on {} to {}",

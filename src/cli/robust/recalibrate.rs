@@ -9,7 +9,7 @@ use crate::cli::args::{InputArgs, layers};
 use crate::cli::console::bar;
 use crate::data::{Augment, Split};
 use crate::error::Result;
-use crate::files::check_output;
+use crate::files::{check_output, check_output_of};
 use crate::layers::batch_norms;
 use crate::robust::Calibration;
 use crate::robust::recalibrate::{RecalibrateConfig, recalibrate};
@@ -46,7 +46,10 @@ pub struct RecalibrateArgs {
 pub fn run(options: &RecalibrateArgs) -> Result<()> {
     let (lambdas, input) = (options.grid.lambdas()?, &options.input);
     let out = options.out.as_ref().unwrap_or(&input.weights.path);
-    check_output(out)?;
+    match &options.out {
+        Some(out) => check_output_of(out, &["safetensors"])?,
+        None => check_output(out)?,
+    }
     let gpu = input.adapter.open()?;
     let (mut network, mut recipe) = input.weights.load(&gpu)?;
     network.set_lambda_layers(&layers(&options.layers).unwrap_or_default())?;

@@ -96,8 +96,8 @@ impl TrainArgs {
     /// [`Error::Argument`] for a body of its own learning rate where nothing has been trained before.
     pub fn config(&self, train: &Dataset, source: DataSource) -> Result<TrainConfig> {
         if let (Some(rate), None) = (self.body_rate(), &self.init) {
-            let flag = if self.freeze { "freeze" } else { "body-rate" };
-            return Err(Error::argument(flag, rate, "needs weights that were trained before: --init or --resume"));
+            let (flag, given) = if self.freeze { ("freeze", "given".into()) } else { ("body-rate", rate.to_string()) };
+            return Err(Error::argument(flag, given, "needs weights that were trained before: --init or --resume"));
         }
         let usual = TrainConfig {
             augment: (!self.no_augment).then(|| Augment::usual_for(train)),
@@ -117,20 +117,21 @@ impl TrainArgs {
     /// # Errors
     /// [`Error::Argument`] for a flag that cannot change on the way.
     pub fn resumed(&self, recorded: &TrainConfig) -> Result<TrainConfig> {
+        let given = |flag: bool| flag.then(|| "given".to_owned());
         let fixed = [
-            ("batch", self.batch.is_some_and(|batch| batch != recorded.batch), recorded.batch.to_string()),
-            ("seed", self.seed.is_some_and(|seed| seed != recorded.seed), recorded.seed.to_string()),
-            ("augment", self.augment && recorded.augment.is_none(), "--no-augment".into()),
-            ("no-augment", self.no_augment && recorded.augment.is_some(), "--augment".into()),
-            ("no-shuffle", self.no_shuffle && recorded.shuffle, "another order in each epoch".into()),
+            ("batch", self.batch.map(|batch| batch.to_string()), recorded.batch.to_string()),
+            ("seed", self.seed.map(|seed| seed.to_string()), recorded.seed.to_string()),
+            ("augment", given(self.augment && recorded.augment.is_none()), "--no-augment".into()),
+            ("no-augment", given(self.no_augment && recorded.augment.is_some()), "--augment".into()),
+            ("no-shuffle", given(self.no_shuffle && recorded.shuffle), "another order in each epoch".into()),
         ];
-        match fixed.into_iter().find(|(_, differs, _)| *differs) {
-            Some((flag, _, was)) => {
+        for (flag, given, was) in fixed {
+            if let Some(given) = given.filter(|given| *given != was) {
                 let reason = format!("the training was started with {was}, which cannot change; leave the flag out");
-                Err(Error::argument(flag, "given", reason))
+                return Err(Error::argument(flag, given, reason));
             }
-            None => Ok(self.applied_to(recorded.clone())),
         }
+        Ok(self.applied_to(recorded.clone()))
     }
 
     fn applied_to(&self, config: TrainConfig) -> TrainConfig {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::output::{FILES, TRAINING, files_in};
 use crate::error::{Error, Result};
-use crate::files::{check_output, create_dir};
+use crate::files::{check_folder, check_output, create_dir};
 
 /// Held as long as a program trains into the folder.
 const LOCK: &str = ".lock";
@@ -27,12 +27,14 @@ impl RunFolder {
     /// [`Error::Io`] for a folder that cannot be written.
     pub(super) fn create(path: &Path, overwrite: bool) -> Result<Self> {
         if !overwrite && let Some(found) = files_in(path).first() {
+            let resume = if path.join(TRAINING).exists() { "--resume continues it, " } else { "" };
             let reason = format!(
-                "holds a training already ({}): --resume continues it, --overwrite replaces it, or name another folder",
+                "holds a training already ({}): {resume}--overwrite replaces it, or name another folder",
                 found.file_name().unwrap_or_default().display()
             );
             return Err(Error::file(path, reason));
         }
+        check_folder(path, &[])?;
         let made = path.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists()).last();
         let mut folder = Self { path: path.to_owned(), made: made.map(Path::to_owned), lock: None, begun: false };
         create_dir(path)?;

@@ -20,14 +20,20 @@ use crate::data::{DataSource, Dataset, Normalization, Split};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{Kind, Model, ModelConfig, Network};
-use crate::train::{Event, Keep, Purpose, TrainConfig, Trainer, check_fit, largest_batch, largest_batch_by_buffer};
+use crate::train::{Event, Purpose, TrainConfig, Trainer, check_fit, largest_batch, largest_batch_by_buffer};
 use folder::RunFolder;
-use output::{write_epoch, write_pictures};
+use output::{weights_in, write_epoch, write_pictures};
 use screen::Screen;
 use stop::Stop;
 
 pub fn run(options: &TrainArgs) -> Result<ExitCode> {
     let gpu = options.adapter.open()?;
+    if !options.resume && options.data.source(None).would_hold(&options.out) {
+        return Err(Error::file(
+            &options.out,
+            "lies in the folder of the images, which a training must not change; name another",
+        ));
+    }
     let folder = if options.resume {
         RunFolder::resume(&options.out)?
     } else {
@@ -62,7 +68,8 @@ impl Images {
     fn check_sizes(&self) -> Result<()> {
         let [train, test] = [&self.train, &self.test].map(|data| [data.height, data.width]);
         if train != test {
-            let reason = "training and test images differ in size (height, width); bring them to one size, or have that done by --size";
+            let reason = "training and test images differ in size (height, width); bring them to one size (for folders of images, \
+                          --size does that)";
             return Err(Error::shape("train", reason, &[&train, &test]));
         }
         Ok(())
@@ -150,6 +157,20 @@ fn resume(options: &TrainArgs, gpu: &Gpu) -> Result<(Trainer, Images)> {
         return Err(Error::file(&options.out, "does not say which images it was started with: give --data"));
     }
     let source = options.data.source(recorded.source.as_ref());
+    if let Some(was) = &recorded.source {
+        let fixed = [
+            ("size", source.size == was.size),
+            ("background", source.background == was.background),
+            ("hold-out", source.hold_out == was.hold_out),
+        ];
+        if let Some((flag, _)) = fixed.iter().find(|(_, same)| !same) {
+            return Err(Error::argument(
+                flag,
+                "given",
+                "differs from what the training was started with; leave the flag out",
+            ));
+        }
+    }
     let data = Images::load(&source)?.in_classes(&recipe.class_names)?;
     let normalization = options.data.normalization(&data.train, recipe.normalization.clone())?;
     if recipe.normalization.as_ref().is_some_and(|known| *known != normalization) {
@@ -253,13 +274,9 @@ fn finish(options: &TrainArgs, trainer: &Trainer) -> Result<()> {
     if !options.json {
         let out = options.out.display();
         say!("test accuracy {:.2} % (best {:.2} %)", 100.0 * last.test_accuracy, 100.0 * best)?;
-        let weights = match trainer.config().keep {
-            Keep::Both => format!("{out}/best.safetensors and {out}/last.safetensors"),
-            Keep::Best => format!("{out}/best.safetensors"),
-            Keep::Last => format!("{out}/last.safetensors"),
-            Keep::All => format!("{out}/best.safetensors, {out}/last.safetensors and {out}/epoch-*.safetensors"),
-        };
-        say!("weights {weights}, figures {out}/metrics.jsonl")?;
+        let weights = weights_in(&options.out);
+        let shown = weights.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
+        say!("weights {}, figures {out}/metrics.jsonl", shown.join(", "))?;
         say!("report: sdnet report {out}")?;
         say!("pictures {out}/curves.svg, {out}/predictions.png{}", atoms_too(trainer, &options.out))?;
     }

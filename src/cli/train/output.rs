@@ -7,7 +7,7 @@ use crate::cli::console::to_json;
 use crate::cli::pictures::{self, EpochPoint, Tile, write_png, write_svg};
 use crate::cli::report::{FIGURES, MISTAKES, REPORT, Tested, write_figures};
 use crate::data::{Dataset, fill_batch};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::files::write_bytes;
 use crate::layers::sparse_layers;
 use crate::metrics::Judged;
@@ -38,6 +38,12 @@ const TILES: usize = 24;
 /// The weights of each epoch, where all are kept, begin and end like this.
 const EPOCH: [&str; 2] = ["epoch-", ".safetensors"];
 
+/// The weights that a training keeps in this folder.
+pub(super) fn weights_in(folder: &Path) -> Vec<PathBuf> {
+    let is_weights = |path: &PathBuf| path.extension().is_some_and(|e| e == "safetensors") && !path.ends_with(TRAINING);
+    files_in(folder).into_iter().filter(is_weights).collect()
+}
+
 /// The files of a training in this folder, as far as there are any.
 pub(super) fn files_in(folder: &Path) -> Vec<PathBuf> {
     let named = FILES.iter().map(|name| folder.join(name)).filter(|path| path.exists());
@@ -47,7 +53,9 @@ pub(super) fn files_in(folder: &Path) -> Vec<PathBuf> {
         number.is_some_and(|number| number.parse::<usize>().is_ok())
     };
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    named.chain(entries.filter(is_epoch)).collect()
+    let mut epochs = entries.filter(is_epoch).collect::<Vec<_>>();
+    epochs.sort();
+    named.chain(epochs).collect()
 }
 
 /// Writes weights, state, metrics, curves, and what the kept weights make of the test images, after an epoch.
@@ -61,6 +69,15 @@ pub(super) fn write_epoch(out: &Path, trainer: &Trainer, best: bool, test: &Data
     ];
     for (name, _) in weights.iter().filter(|(_, kept)| *kept) {
         checkpoint::save(&out.join(name), trainer.model(), trainer.recipe(), &Attachments::new())?;
+    }
+    // What an earlier choice has kept is out of date from here on.
+    let stale = match keep {
+        Keep::Best => Some("last.safetensors"),
+        Keep::Last => Some("best.safetensors"),
+        Keep::Both | Keep::All => None,
+    };
+    if let Some(path) = stale.map(|name| out.join(name)).filter(|path| path.exists()) {
+        std::fs::remove_file(&path).map_err(|e| Error::io(&path, e))?;
     }
     if best || keep == Keep::Last {
         let tested = Tested {

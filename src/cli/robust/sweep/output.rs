@@ -26,14 +26,18 @@ pub fn write_all(options: &SweepArgs, data: &Dataset, swept: &Swept) -> Result<(
     write_bytes(&out.join(FILES[1]), table::csv(&rows).as_bytes())?;
     let markdown = format!("{}\n{}", table::markdown(swept), table::gains(swept));
     write_bytes(&out.join(FILES[2]), markdown.as_bytes())?;
+    let mut pictures = Vec::new();
     for of in swept.noises() {
         let svg = chart_svg(&chart::accuracy_over_lambda(&of, swept));
-        write_svg(&out.join(format!("{}.svg", of.noise)), svg)?;
+        let picture = out.join(format!("{}.svg", of.noise));
+        write_svg(&picture, svg)?;
+        pictures.push(picture.display().to_string());
     }
     if options.samples {
         write_safetensors(&out.join(FILES[3]), &samples(swept))?;
     }
-    say!("{markdown}figures {0}/sweep.csv, {0}/sweep.json and {0}/table.md, pictures {0}/NOISE.svg", out.display())
+    say!("{markdown}figures {0}/sweep.csv, {0}/sweep.json and {0}/table.md", out.display())?;
+    say!("pictures {}", pictures.join(", "))
 }
 
 /// For each level and quantity a tensor `[rules, images]`, the rules in the order that the metadata give.
