@@ -48,6 +48,8 @@ pub(super) fn read_file(path: &Path, split: Split) -> Result<Dataset> {
     }
     let labels = path.with_file_name(LABELS);
     if !labels.is_file() {
+        // What is no array at all has no labels either, and is told so.
+        read_array(path)?;
         return Err(Error::file(path, format!("its labels are missing: there is no {}", labels.display())));
     }
     read(path, &labels)

@@ -65,7 +65,7 @@ fn folder_of(path: &Path) -> &Path {
 /// As [`write_atomic`].
 pub fn check_output(path: &Path) -> Result<()> {
     let Target::File(target) = target(path)? else { return Ok(()) };
-    remove_stale(folder_of(&target));
+    remove_left_over(folder_of(&target), STALE);
     like_any_new_file().tempfile_in(folder_of(&target)).map(drop).map_err(|e| Error::io(path, e))
 }
 
@@ -97,20 +97,26 @@ pub fn check_folder(path: &Path, names: &[&str]) -> Result<()> {
     if !there.is_dir() {
         return Err(Error::file(there, "is no folder; name another"));
     }
-    remove_stale(there);
+    remove_left_over(there, STALE);
     like_any_new_file().tempfile_in(there).map(drop).map_err(|e| Error::io(there, e))?;
     names.iter().map(|name| path.join(name)).filter(|file| file.exists()).try_for_each(|file| check_output(&file))
 }
 
-/// Removes temporary files that were not written to for a while. That some cannot be removed is no reason to stop.
-fn remove_stale(folder: &Path) {
-    let is_stale = |entry: &std::fs::DirEntry| {
+/// Removes the temporary files of killed programs from a folder that no other program writes into: of any age. That some cannot be
+/// removed is no reason to stop.
+pub(crate) fn remove_temporaries(folder: &Path) {
+    remove_left_over(folder, Duration::ZERO);
+}
+
+/// Removes temporary files that were not written to for so long.
+fn remove_left_over(folder: &Path, unchanged: Duration) {
+    let is_left_over = |entry: &std::fs::DirEntry| {
         let name = entry.file_name();
         let ours = name.to_str().is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX));
         let age = || entry.metadata().ok()?.modified().ok()?.elapsed().ok();
-        ours && age().is_some_and(|age| age > STALE)
+        ours && age().unwrap_or_default() >= unchanged
     };
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten().filter(is_stale) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten().filter(is_left_over) {
         let _ = std::fs::remove_file(entry.path());
     }
 }

@@ -6,6 +6,8 @@ mod atomic;
 mod npy;
 mod safetensors;
 
+#[cfg(feature = "cli")]
+pub(crate) use atomic::remove_temporaries;
 #[cfg(feature = "files")]
 pub use atomic::{check_folder, check_output, check_output_of, create_dir, write_atomic, write_bytes};
 #[cfg(feature = "files")]

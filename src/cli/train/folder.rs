@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::output::{FILES, TRAINING, files_in};
 use crate::error::{Error, Result};
-use crate::files::{check_folder, check_output, create_dir};
+use crate::files::{check_folder, check_output, create_dir, remove_temporaries};
 
 /// Held as long as a program trains into the folder.
 const LOCK: &str = ".lock";
@@ -65,6 +65,8 @@ impl RunFolder {
             }
             Err(TryLockError::Error(error)) => return Err(Error::io(&path, error)),
         }
+        // Nobody else writes here now.
+        remove_temporaries(&self.path);
         FILES.iter().try_for_each(|name| check_output(&self.path.join(name)))
     }
 
