@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::layers::Pass;
 use crate::models::Model;
 use crate::tape::Tape;
@@ -41,7 +41,8 @@ pub fn largest_batch<M: Model + ?Sized>(model: &M, image: [usize; 3], purpose: P
         let batch = (fits + fails) / 2;
         match sizes(model, image, batch, purpose) {
             Ok(_) => fits = batch,
-            Err(_) => fails = batch,
+            Err(Error::OutOfMemory { .. } | Error::Limit { .. }) => fails = batch,
+            Err(other) => return Err(other),
         }
     }
     model.gpu().release_idle();
