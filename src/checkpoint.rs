@@ -57,12 +57,35 @@ pub struct Recipe<C = ModelConfig> {
     /// The same of the images that it was tested on in training.
     #[serde(default)]
     pub tested: Option<String>,
+    /// Whether the file has no description, so that the model was told from the shapes of its tensors; what they do not say has its
+    /// default.
+    #[serde(skip)]
+    pub inferred: bool,
     /// Further metadata, by name.
     #[serde(default, alias = "notes")]
     pub metadata: BTreeMap<String, serde_json::Value>,
 }
 
 impl<C> Recipe<C> {
+    /// A model of which nothing else is known.
+    pub fn of(model: C) -> Self {
+        Self {
+            model,
+            normalization: None,
+            size: None,
+            resized: false,
+            background: None,
+            hold_out: None,
+            class_names: Vec::new(),
+            data: String::new(),
+            augment: None,
+            fingerprint: None,
+            tested: None,
+            inferred: false,
+            metadata: BTreeMap::new(),
+        }
+    }
+
     /// Demands that the description fits the model.
     fn check(&self, model: &dyn Model) -> Result<()> {
         let (classes, names) = (model.classes(), self.class_names.len());
@@ -184,7 +207,8 @@ impl<M: Architecture> Checkpoint<M> {
 /// The name of the attachment that holds an unfinished training.
 pub(crate) const TRAINING: &str = "training";
 
-/// Reads a model from a file. Files of other programs carry no description; `foreign` is the description for them.
+/// Reads a model from a file of safetensors or, with the feature `files`, of PyTorch's `torch.save`. Files of other programs carry
+/// no description; `foreign` is the description for them, and without it, they are told by the shapes of their tensors.
 ///
 /// # Errors
 /// [`Error::Io`]; [`Error::File`] for a saved training, whose weights are not meant for use; else as [`parse`].
@@ -242,26 +266,15 @@ pub fn parse<M: Architecture>(
     gpu: &Gpu,
     foreign: Option<&M::Config>,
 ) -> Result<Checkpoint<M>> {
-    let TensorFile { mut metadata, mut tensors } = parse_safetensors(path, bytes)?;
+    let TensorFile { mut metadata, mut tensors } = contents(path, bytes)?;
     let recipe = match (metadata.remove(RECIPE), foreign) {
-        (_, Some(model)) => Recipe {
-            model: model.clone(),
-            normalization: None,
-            size: None,
-            resized: false,
-            background: None,
-            hold_out: None,
-            class_names: Vec::new(),
-            data: String::new(),
-            augment: None,
-            fingerprint: None,
-            tested: None,
-            metadata: BTreeMap::new(),
-        },
+        (_, Some(model)) => Recipe::of(model.clone()),
         (Some(json), None) => from_json::<Recipe<M::Config>>(path, &json)?,
         (None, None) => {
-            let reason = "carries no description of its network: say what network it holds";
-            return Err(Error::file(path, reason));
+            let shapes = |name: &str| tensors.get(name).map(|(shape, _)| shape.clone());
+            refuse_prefix(path, &tensors)?;
+            let model = M::infer(&shapes).map_err(|e| Error::file(path, e.to_string()))?;
+            Recipe { inferred: true, ..Recipe::of(model) }
         }
     };
     let attachments = detach(metadata, &mut tensors);
@@ -280,6 +293,30 @@ pub fn parse<M: Architecture>(
         }
         None => Ok(Checkpoint { model, recipe, attachments }),
     }
+}
+
+/// The tensors of a file of safetensors, or of PyTorch.
+fn contents(path: &Path, bytes: &[u8]) -> Result<TensorFile> {
+    #[cfg(feature = "files")]
+    if crate::files::is_pytorch(bytes) {
+        let tensors = crate::files::parse_pytorch(path, bytes)?.tensors;
+        return Ok(TensorFile { tensors, ..TensorFile::default() });
+    }
+    parse_safetensors(path, bytes)
+}
+
+/// The description of the model in a file that carries none, from the shapes of its tensors; nothing where it carries one.
+///
+/// # Errors
+/// [`Error::Io`], [`Error::File`] for a file that is damaged, or whose tensors are of no model of this family.
+pub fn infer<M: Architecture>(path: &Path) -> Result<Option<M::Config>> {
+    let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+    let TensorFile { metadata, tensors } = contents(path, &bytes)?;
+    if metadata.contains_key(RECIPE) {
+        return Ok(None);
+    }
+    let shapes = |name: &str| tensors.get(name).map(|(shape, _)| shape.clone());
+    M::infer(&shapes).map(Some).map_err(|e| Error::file(path, e.to_string()))
 }
 
 /// Refuses tensors that a wrapper of PyTorch has renamed.

@@ -8,6 +8,7 @@ use super::adapters::{self, AdaptersArgs};
 use super::attack::{self, AttackArgs};
 use super::bench::{self, BenchArgs};
 use super::eval::{self, EvalArgs};
+use super::import::{self, ImportArgs};
 use super::predict::{self, PredictArgs};
 use super::report::{self, ReportArgs};
 use super::robust::{self, RobustCommand};
@@ -33,6 +34,8 @@ pub enum Command {
     Eval(EvalArgs),
     /// Classify images: files, folders, a list of them, or an array
     Predict(PredictArgs),
+    /// Make a weights file of a PyTorch checkpoint
+    Import(ImportArgs),
     /// Write a page on one training or several: curves, confusion, atoms, settings, times
     Report(ReportArgs),
     /// Choose lambda for the noise in the images, without training again
@@ -57,6 +60,7 @@ impl Command {
             Self::Predict(options) => return predict::run(options),
             Self::Adapters(options) => adapters::run(options),
             Self::Eval(options) => eval::run(options),
+            Self::Import(options) => import::run(options),
             Self::Report(options) => report::run(options),
             Self::Robust(command) => robust::run(command),
             Self::Attack(options) => attack::run(options),

@@ -4,6 +4,8 @@
 mod atomic;
 #[cfg(feature = "files")]
 mod npy;
+#[cfg(feature = "files")]
+mod pytorch;
 mod safetensors;
 
 #[cfg(feature = "cli")]
@@ -14,6 +16,8 @@ pub use atomic::{check_folder, check_output, check_output_of, create_dir, write_
 pub(crate) use npy::read_integers;
 #[cfg(feature = "files")]
 pub use npy::{Array, Values, read_array, read_npy, write_npy};
+#[cfg(feature = "files")]
+pub use pytorch::{PyTorchFile, is_pytorch, parse_pytorch};
 #[cfg(feature = "files")]
 pub use safetensors::write_safetensors;
 pub use safetensors::{NamedTensors, TensorFile, parse_safetensors, read_safetensors};

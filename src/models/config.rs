@@ -110,6 +110,42 @@ impl ModelConfig {
         }
     }
 
+    /// The network whose tensors have these shapes under the names of the published checkpoints; `shape` gives that of a name.
+    /// What shapes do not say (iterations, lambda, mu, solver) has its default.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] where the tensors are of no such network.
+    pub fn of_shapes(shape: &dyn Fn(&str) -> Option<Vec<usize>>) -> Result<Self> {
+        let missing = |what: &str| {
+            Error::argument("model", "unknown", format!("the tensors are not those of a published network: {what}"))
+        };
+        let has = |name: &str| shape(name).is_some();
+        let every = has("layer1.layers.0.conv1.dn.weight");
+        let (kind, stem) = match (shape("layer0.0.dn.weight"), shape("layer0.0.weight")) {
+            (Some(stem), _) => (if every { Kind::SdnetAll } else { Kind::Sdnet }, stem),
+            (None, Some(stem)) => (Kind::Resnet, stem),
+            (None, None) => return Err(missing("there is neither layer0.0.dn.weight nor layer0.0.weight")),
+        };
+        let &[width, in_channels, kernel, _] = &stem[..] else { return Err(missing("layer0.0 is no convolution")) };
+        let classes = shape("linear.bias").and_then(|shape| shape.first().copied());
+        let third = if every { "layer3.layers" } else { "layer3" };
+        let conv = if every { "conv1.dn.weight" } else { "conv1.weight" };
+        let blocks = (0..).take_while(|block| has(&format!("{third}.{block}.{conv}"))).count();
+        let depth = match blocks {
+            2 => 18,
+            6 => 34,
+            _ => return Err(missing(&format!("{third} has {blocks} blocks, not 2 (depth 18) or 6 (depth 34)"))),
+        };
+        let stem = match kernel {
+            3 => Stem::Cifar,
+            7 => Stem::Imagenet,
+            _ => return Err(missing(&format!("layer0.0 has a kernel of {kernel}, not 3 or 7 pixels"))),
+        };
+        let shortcut = !every || has("layer2.layers.0.shortcut.0.weight");
+        let classes = classes.ok_or_else(|| missing("there is no linear.bias"))?;
+        Ok(Self { kind, depth, width, in_channels, classes, stem, shortcut, ..Self::default() })
+    }
+
     /// Blocks of each of the four stages.
     ///
     /// # Errors
@@ -150,5 +186,20 @@ impl ModelConfig {
             solver: self.solver,
             ..CscConfig::default()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_tensors_are_refused_by_what_is_missing() {
+        let refusal = |shapes: &[(&str, &[usize])]| {
+            let shape = |name: &str| shapes.iter().find(|(n, _)| *n == name).map(|(_, shape)| shape.to_vec());
+            ModelConfig::of_shapes(&shape).unwrap_err().to_string()
+        };
+        assert!(refusal(&[]).contains("layer0.0"));
+        assert!(refusal(&[("layer0.0.weight", &[4, 3, 3, 3])]).contains("0 blocks"));
     }
 }

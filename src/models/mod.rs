@@ -83,6 +83,14 @@ pub trait Architecture: Model + Sized {
     /// Its description.
     fn config(&self) -> &Self::Config;
 
+    /// The description of the model whose tensors have these shapes, for files without one; `shape` gives that of a name.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] where shapes do not say it.
+    fn infer(_shape: &dyn Fn(&str) -> Option<Vec<usize>>) -> Result<Self::Config> {
+        Err(Error::argument("model", "unknown", "the file carries no description of it: say what it holds"))
+    }
+
     /// A model with values drawn from a seed. The same seed gives the same values everywhere.
     ///
     /// # Errors

@@ -219,6 +219,10 @@ impl Architecture for Network {
     fn config(&self) -> &ModelConfig {
         &self.config
     }
+
+    fn infer(shape: &dyn Fn(&str) -> Option<Vec<usize>>) -> Result<ModelConfig> {
+        ModelConfig::of_shapes(shape)
+    }
 }
 
 struct Builder<'a> {

@@ -5,6 +5,7 @@ mod basics;
 mod bench;
 mod field;
 mod harness;
+mod import;
 mod predict;
 mod report;
 mod robust;

@@ -264,3 +264,26 @@ fn a_new_head_keeps_the_body() -> Result<()> {
     assert!(checkpoint::tensors(&third)? == before);
     Ok(())
 }
+
+#[test]
+fn shapes_tell_every_network() -> Result<()> {
+    use sdnet::models::{Kind, Stem};
+    let kinds = [(Kind::Resnet, true), (Kind::Sdnet, true), (Kind::SdnetAll, true), (Kind::SdnetAll, false)];
+    for (kind, shortcut) in kinds {
+        for (depth, stem, in_channels) in [(18, Stem::Cifar, 1), (34, Stem::Imagenet, 3)] {
+            let config = ModelConfig {
+                kind,
+                shortcut,
+                depth,
+                stem,
+                in_channels,
+                width: 2,
+                classes: 5,
+                ..ModelConfig::default()
+            };
+            let tensors = checkpoint::tensors(&Network::new(gpu(), &config, 1)?)?;
+            assert_eq!(Network::infer(&|name| tensors.get(name).map(|(shape, _)| shape.clone()))?, config);
+        }
+    }
+    Ok(())
+}

@@ -10,7 +10,9 @@ use image::{ImageFormat, Rgb, RgbImage};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use sdnet::data::{DataSource, Picture, Split, load};
-use sdnet::files::{NamedTensors, TensorFile, parse_safetensors, read_npy, write_npy, write_safetensors};
+use sdnet::files::{
+    NamedTensors, TensorFile, parse_pytorch, parse_safetensors, read_npy, write_npy, write_safetensors,
+};
 
 use crate::allocation::most_allocated;
 use crate::setting::*;
@@ -75,6 +77,12 @@ fn readers(folder: &Path) -> Vec<Reader> {
         reader("cifar", &cifar.join("test_batch.bin"), source("cifar10".into(), Some(cifar.clone()))),
         reader("idx", &idx, source(data, None)),
     ];
+    let golden = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/pytorch").join(name);
+    std::fs::copy(golden("formats.pth"), at("m.pth")).unwrap();
+    let read = |path: &Path| parse_pytorch(path, &std::fs::read(path).unwrap()).is_ok();
+    let mut pytorch = reader("pytorch", &at("m.pth"), Box::new(read));
+    pytorch.whole.push(std::fs::read(golden("formats_old.pth")).unwrap());
+    all.push(pytorch);
     // Compressed and plain files are told apart by their content. A thousand times is what gzip can do.
     all[3].whole.push(zipped.finish().unwrap());
     all[3].most = |bytes| 1100 * bytes + (1 << 18);

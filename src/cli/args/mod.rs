@@ -16,4 +16,4 @@ pub use lambda::{AdaptArgs, LambdaArgs, layers, no_lambda, rule};
 pub use model::ModelArgs;
 pub use normalization::NormalizationArgs;
 pub use values::{fraction, not_negative, one_of};
-pub use weights::WeightsArgs;
+pub use weights::{WeightsArgs, taken_for};

@@ -1,24 +1,25 @@
 //! A trained network, from a file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::values::one_of;
-use crate::checkpoint::Recipe;
+use crate::checkpoint::{self, Recipe};
+use crate::cli::console::note;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::models::{ModelConfig, Network, Stem};
+use crate::models::{Kind, ModelConfig, Network, Stem};
 use crate::robust::Adapted;
 
 /// A weights file, and a description of its network for files that do not hold one.
 #[derive(Debug, Args)]
 pub struct WeightsArgs {
-    /// Weights file (safetensors)
+    /// Weights file: safetensors, or what PyTorch's torch.save has written (.pth, .pth.tar)
     #[arg(id = "weights", long, value_name = "FILE")]
     pub path: PathBuf,
     /// Name of the network, as in `sdnet train --model`; only for weights files of other programs, which do not say what
-    /// network they hold
+    /// network they hold [default: what the names and shapes of the tensors say]
     #[arg(long, requires = "classes")]
     pub model: Option<String>,
     /// With --model: channels of the first layer
@@ -41,35 +42,65 @@ pub struct WeightsArgs {
     /// With --model: the network has no shortcuts around its blocks
     #[arg(long, requires = "model")]
     pub no_shortcut: bool,
-    /// With --model: iterations of every sparse coding layer
-    #[arg(long, default_value_t = 2, requires = "model")]
-    pub iterations: usize,
+    /// Iterations of every sparse coding layer, for weights files that do not say it [default: 2]
+    #[arg(long, value_name = "N")]
+    pub iterations: Option<usize>,
 }
 
 impl WeightsArgs {
     /// # Errors
-    /// Those of [`Adapted::load`]; [`Error::Argument`] for an unknown network.
+    /// Those of [`Adapted::load`]; [`Error::Argument`] for an unknown network, or for iterations where the file has its own.
     pub fn load(&self, gpu: &Gpu) -> Result<(Adapted<Network>, Recipe)> {
-        Adapted::load(&self.path, gpu, self.described()?.as_ref()).map_err(|error| match error {
-            Error::File { path, reason } if self.model.is_none() && reason.contains("say what network") => {
-                let flags = "--model, --width, --in-channels, --classes, --stem and --no-shortcut";
-                Error::File { path, reason: format!("{reason} with {flags}") }
+        let described = match (self.described()?, self.iterations) {
+            (None, Some(iterations)) => {
+                let inferred = checkpoint::infer::<Network>(&self.path)?.ok_or_else(|| {
+                    Error::argument(
+                        "iterations",
+                        iterations,
+                        "is for weights files that do not say what network they hold",
+                    )
+                })?;
+                Some(ModelConfig { iterations, ..inferred })
             }
-            other => other,
-        })
+            (described, _) => described,
+        };
+        let (network, recipe) = Adapted::load(&self.path, gpu, described.as_ref())?;
+        if recipe.inferred {
+            note(format_args!("note: {}", taken_for(&self.path, &recipe.model)));
+        }
+        Ok((network, recipe))
     }
 
     /// The network that the flags describe, if they describe one.
     fn described(&self) -> Result<Option<ModelConfig>> {
         let (Some(model), Some(classes)) = (&self.model, self.classes) else { return Ok(None) };
+        let named = ModelConfig::named(model)?;
         Ok(Some(ModelConfig {
             width: self.width,
             in_channels: self.in_channels,
             classes,
             stem: self.stem,
             shortcut: !self.no_shortcut,
-            iterations: self.iterations,
-            ..ModelConfig::named(model)?
+            iterations: self.iterations.unwrap_or(named.iterations),
+            ..named
         }))
     }
+}
+
+/// What a file without a description is taken for.
+pub fn taken_for(path: &Path, model: &ModelConfig) -> String {
+    let shortcuts = if model.shortcut { "" } else { " without shortcuts" };
+    let sparse = match model.kind {
+        Kind::Resnet => String::new(),
+        _ => format!("; {} iterations at lambda {} are assumed, which no file says", model.iterations, model.lambda),
+    };
+    format!(
+        "{} is taken for a {}{shortcuts} of width {}, {} stem, {} channel(s) and {} classes, by the shapes of its tensors{sparse}",
+        path.display(),
+        model.name(),
+        model.width,
+        model.stem,
+        model.in_channels,
+        model.classes,
+    )
 }

@@ -1,0 +1,84 @@
+//! `sdnet import`
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::args::{AdapterArgs, NormalizationArgs, size, taken_for};
+use super::console::note;
+use crate::checkpoint::{self, Attachments, Checkpoint, Recipe};
+use crate::error::{Error, Result};
+use crate::files::{check_output_of, is_pytorch, parse_pytorch};
+use crate::models::{Kind, ModelConfig, Network};
+
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// File of PyTorch's torch.save (.pt, .pth, .pth.tar): a state dict, or a training checkpoint that holds one; or a safetensors
+    /// file of another program
+    file: PathBuf,
+    /// Weights file to write (safetensors)
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Iterations of every sparse coding layer [default: 2, as published]
+    #[arg(long, value_name = "N")]
+    iterations: Option<usize>,
+    /// Weight of the l1 term [default: 0.1, as published]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    lambda: Option<f32>,
+    #[command(flatten)]
+    normalize: NormalizationArgs,
+    /// Height and width of the images that it was trained on, N for squares or HEIGHTxWIDTH
+    #[arg(long, value_name = "N|HxW", value_parser = size)]
+    size: Option<[usize; 2]>,
+    /// Names of the classes, in the order of the network's scores
+    #[arg(long, value_name = "NAME[,..]", value_delimiter = ',')]
+    class_names: Vec<String>,
+    #[command(flatten)]
+    adapter: AdapterArgs,
+}
+
+pub fn run(options: &ImportArgs) -> Result<()> {
+    check_output_of(&options.out, &["safetensors"])?;
+    let bytes = std::fs::read(&options.file).map_err(|e| Error::io(&options.file, e))?;
+    let mut epoch = None;
+    if is_pytorch(&bytes) {
+        let file = parse_pytorch(&options.file, &bytes)?;
+        file.notes.iter().for_each(|text| note(format_args!("note: {text}")));
+        epoch = file.epoch;
+    }
+    let inferred = checkpoint::infer::<Network>(&options.file)?;
+    let inferred =
+        inferred.ok_or_else(|| Error::file(&options.file, "is a file of this program already, and needs no import"))?;
+    let given = options.iterations.is_some() || options.lambda.is_some();
+    if given && inferred.kind == Kind::Resnet {
+        let reason = format!("{} has no sparse coding layer", inferred.name());
+        return Err(Error::argument("iterations or lambda", "given", reason));
+    }
+    let model = ModelConfig {
+        iterations: options.iterations.unwrap_or(inferred.iterations),
+        lambda: options.lambda.unwrap_or(inferred.lambda),
+        ..inferred
+    };
+    if !options.class_names.is_empty() && options.class_names.len() != model.classes {
+        let reason = format!("the network has {} classes", model.classes);
+        return Err(Error::argument("class-names", options.class_names.len(), reason));
+    }
+    let gpu = options.adapter.open()?;
+    let Checkpoint { model: network, .. } = checkpoint::load::<Network>(&options.file, &gpu, Some(&model))?;
+    let normalization = options.normalize.of(None, model.in_channels)?;
+    if normalization.is_none() {
+        if let Some(flag) = options.normalize.first_given() {
+            return Err(Error::argument(flag, "given", "--mean and --std go together"));
+        }
+        note(format_args!("note: without --mean and --std, the file does not say how pixels are normalised"));
+    }
+    let recipe = Recipe {
+        normalization,
+        size: options.size,
+        class_names: options.class_names.clone(),
+        ..Recipe::of(model.clone())
+    };
+    checkpoint::save(&options.out, &network, &recipe, &Attachments::new())?;
+    let of_epoch = epoch.map_or(String::new(), |epoch| format!(" of epoch {epoch}"));
+    say!("{}{of_epoch}; written to {}", taken_for(&options.file, &model), options.out.display())
+}
