@@ -8,6 +8,7 @@ use super::adapters::{self, AdaptersArgs};
 use super::attack::{self, AttackArgs};
 use super::bench::{self, BenchArgs};
 use super::eval::{self, EvalArgs};
+use super::export::{self, ExportArgs};
 use super::import::{self, ImportArgs};
 use super::predict::{self, PredictArgs};
 use super::report::{self, ReportArgs};
@@ -36,6 +37,8 @@ pub enum Command {
     Predict(PredictArgs),
     /// Make a weights file of a PyTorch checkpoint
     Import(ImportArgs),
+    /// Make a PyTorch checkpoint of a weights file
+    Export(ExportArgs),
     /// Write a page on one training or several: curves, confusion, atoms, settings, times
     Report(ReportArgs),
     /// Choose lambda for the noise in the images, without training again
@@ -61,6 +64,7 @@ impl Command {
             Self::Adapters(options) => adapters::run(options),
             Self::Eval(options) => eval::run(options),
             Self::Import(options) => import::run(options),
+            Self::Export(options) => export::run(options),
             Self::Report(options) => report::run(options),
             Self::Robust(command) => robust::run(command),
             Self::Attack(options) => attack::run(options),

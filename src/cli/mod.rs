@@ -9,6 +9,7 @@ mod attack;
 mod bench;
 mod command;
 mod eval;
+mod export;
 mod import;
 pub mod pictures;
 mod predict;

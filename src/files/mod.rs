@@ -17,7 +17,7 @@ pub(crate) use npy::read_integers;
 #[cfg(feature = "files")]
 pub use npy::{Array, Values, read_array, read_npy, write_npy};
 #[cfg(feature = "files")]
-pub use pytorch::{PyTorchFile, is_pytorch, parse_pytorch};
+pub use pytorch::{PyTorchFile, is_pytorch, parse_pytorch, write_pytorch};
 #[cfg(feature = "files")]
 pub use safetensors::write_safetensors;
 pub use safetensors::{NamedTensors, TensorFile, parse_safetensors, read_safetensors};

@@ -3,6 +3,7 @@
 mod attack;
 mod basics;
 mod bench;
+mod export;
 mod field;
 mod harness;
 mod import;

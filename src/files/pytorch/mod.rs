@@ -9,6 +9,7 @@ mod archive;
 mod legacy;
 mod pickle;
 mod storage;
+mod write;
 
 use std::path::Path;
 
@@ -16,6 +17,7 @@ use super::NamedTensors;
 use crate::error::{Error, Result};
 use pickle::{Key, Objects, Value};
 use storage::Storages;
+pub use write::write_pytorch;
 
 /// What a file of `torch.save` holds, as far as it is a network's.
 #[derive(Clone, Debug, Default, PartialEq)]
