@@ -28,7 +28,13 @@ use command::Arguments;
 /// Runs the program. The exit code is 0 if all went well, 1 if it failed, 2 if it was called wrongly, 130 or 143 if an interrupt
 /// or a request to end stopped a training.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match train::recipe::expanded(std::env::args_os().collect()) {
+        Ok(all) => Arguments::parse_from(all),
+        Err(error) => {
+            console::note(format_args!("sdnet: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())

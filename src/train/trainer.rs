@@ -377,7 +377,7 @@ impl<M: Architecture> Trainer<M> {
     }
 
     fn learning_rate(&self, step: usize, steps_an_epoch: usize) -> f32 {
-        self.config.schedule.learning_rate(self.config.learning_rate, step, self.config.epochs * steps_an_epoch)
+        self.config.rate(step, steps_an_epoch)
     }
 
     fn normalization(&self, data: &Dataset) -> Normalization {

@@ -136,3 +136,26 @@ fn labels_out_of_range_are_refused_by_number() {
     let data = data.display().to_string();
     refuses(&[&["eval", "--weights", &weights, "--data", &data], &NARROW[..]].concat(), &["label 12", "10 classes"]);
 }
+
+#[test]
+fn a_runs_own_recipe_trains_the_same_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = tiny_data(folder.path());
+    let (first, second) = (at(folder.path(), "first"), at(folder.path(), "second"));
+    let recipe = at(folder.path(), "recipe.toml");
+    std::fs::write(&recipe, "model = \"resnet18\"\nwidth = 2\nbatch = 32\nepochs = 9\nlr = 0.02\nno-nesterov = true\n")
+        .unwrap();
+    let flags = ["train", "--recipe", &recipe, "--data", &data, "--epochs", "2", "--out", &first];
+    let more = ["--schedule", "multistep", "--milestones", "1", "--least-area", "0.5", "--warmup", "1", "--seed", "4"];
+    succeeds(&[&flags[..], &more].concat());
+    let written = std::fs::read_to_string(Path::new(&first).join("recipe.toml")).unwrap();
+    for line in ["epochs = 2", "milestones = [1]", "least-area = 0.5", "no-nesterov = true", "lr = 0.02", "seed = 4"] {
+        assert!(written.lines().any(|found| found == line), "{line}: {written}");
+    }
+    succeeds(&["train", "--recipe", &at(Path::new(&first), "recipe.toml"), "--out", &second]);
+    assert_same_end(&first, &second);
+    std::fs::write(&recipe, "epoch = 9").unwrap();
+    refuses(&["train", "--recipe", &recipe, "--out", &at(folder.path(), "never")], &["recipe.toml", "epoch", "epochs"]);
+    let both = ["train", "--data", &data, "--out", &at(folder.path(), "never"), "--milestones", "1"];
+    refuses(&both, &["milestones", "multistep"]);
+}

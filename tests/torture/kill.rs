@@ -25,6 +25,7 @@ fn checked(run: &Path) -> Option<usize> {
             Some("safetensors") => read_safetensors(&path).is_ok(),
             Some("png") => image::open(&path).is_ok(),
             Some("svg") => std::fs::read_to_string(&path).unwrap().trim_end().ends_with("</svg>"),
+            Some("toml") => std::fs::read_to_string(&path).unwrap().parse::<toml::Table>().is_ok(),
             Some("json" | "jsonl") => {
                 let text = std::fs::read_to_string(&path).unwrap();
                 text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok())

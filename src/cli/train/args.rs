@@ -18,6 +18,9 @@ pub struct TrainArgs {
     pub data: DataArgs,
     #[command(flatten)]
     pub adapter: AdapterArgs,
+    /// File of flags, one `key = value` a line (TOML); flags given here override it. A run's folder holds its own, recipe.toml
+    #[arg(long, value_name = "FILE.toml", conflicts_with = "resume")]
+    pub recipe: Option<PathBuf>,
     /// Folder for weights, metrics and pictures
     #[arg(long, value_name = "FOLDER")]
     pub out: PathBuf,
@@ -30,13 +33,26 @@ pub struct TrainArgs {
     /// Learning rate in the first step [default: 0.1]
     #[arg(long, value_name = "X", value_parser = not_negative, allow_negative_numbers = true)]
     pub lr: Option<f32>,
-    /// How the learning rate falls: cosine lowers it to zero along half a cosine, step divides it by ten after one half
-    /// and again after three quarters of the training [default: cosine]
+    /// How the learning rate falls with each step: cosine lowers it to --final-lr along half a cosine, step divides it by ten
+    /// after one half and again after three quarters of the training, multistep does so after each of --milestones, constant
+    /// leaves it as it is [default: cosine]
     #[arg(long, value_parser = one_of::<RateSchedule>(RateSchedule::ALL.map(RateSchedule::name)))]
     pub schedule: Option<RateSchedule>,
-    /// Share of the velocity that a step keeps, less than 1 (Nesterov momentum) [default: 0.9]
+    /// With --schedule multistep: epochs after which the learning rate is divided by ten
+    #[arg(long, value_name = "N[,N..]", value_delimiter = ',')]
+    pub milestones: Vec<usize>,
+    /// With --schedule cosine: where the learning rate ends [default: 0]
+    #[arg(long, value_name = "X", value_parser = not_negative, allow_negative_numbers = true)]
+    pub final_lr: Option<f32>,
+    /// Epochs in which the learning rate first rises to --lr, step by step [default: 0]
+    #[arg(long, value_name = "N")]
+    pub warmup: Option<usize>,
+    /// Share of the velocity that a step keeps, less than 1 [default: 0.9]
     #[arg(long, value_name = "X", value_parser = not_negative, allow_negative_numbers = true)]
     pub momentum: Option<f32>,
+    /// Use plain momentum, not Nesterov's
+    #[arg(long)]
+    pub no_nesterov: bool,
     /// Weight decay [default: 0.0005]
     #[arg(long, value_name = "X", value_parser = not_negative, allow_negative_numbers = true)]
     pub weight_decay: Option<f32>,
@@ -50,6 +66,10 @@ pub struct TrainArgs {
     /// Train on the images as they are
     #[arg(long)]
     pub no_augment: bool,
+    /// Crop this share of the image's area or more at random, and resize it, in place of crops with padding [default: 0.25 with
+    /// --size]
+    #[arg(long, value_name = "X", conflicts_with = "no_augment")]
+    pub least_area: Option<f32>,
     /// Keep the same order of images in every epoch
     #[arg(long)]
     pub no_shuffle: bool,
@@ -99,8 +119,15 @@ impl TrainArgs {
             let (flag, given) = if self.freeze { ("freeze", "given".into()) } else { ("body-rate", rate.to_string()) };
             return Err(Error::argument(flag, given, "needs weights that were trained before: --init or --resume"));
         }
+        if let Some(least) = self.least_area.filter(|least| !(*least > 0.0 && *least <= 1.0)) {
+            return Err(Error::argument("least-area", least, "must be more than 0 and at most 1"));
+        }
+        let augment = |usual: Augment| match self.least_area {
+            Some(_) => Augment { pad: 0, least_area: self.least_area, ..usual },
+            None => usual,
+        };
         let usual = TrainConfig {
-            augment: (!self.no_augment).then(|| Augment::usual_for(train)),
+            augment: (!self.no_augment).then(|| augment(Augment::usual_for(train))),
             shuffle: !self.no_shuffle,
             source: Some(source),
             ..TrainConfig::default()
@@ -123,6 +150,11 @@ impl TrainArgs {
             ("seed", self.seed.map(|seed| seed.to_string()), recorded.seed.to_string()),
             ("augment", given(self.augment && recorded.augment.is_none()), "--no-augment".into()),
             ("no-augment", given(self.no_augment && recorded.augment.is_some()), "--augment".into()),
+            (
+                "least-area",
+                self.least_area.map(|x| x.to_string()),
+                recorded.augment.and_then(|a| a.least_area).map_or_else(|| "none".into(), |x| x.to_string()),
+            ),
             ("no-shuffle", given(self.no_shuffle && recorded.shuffle), "another order in each epoch".into()),
         ];
         for (flag, given, was) in fixed {
@@ -140,6 +172,10 @@ impl TrainArgs {
             batch: self.batch.unwrap_or(config.batch),
             learning_rate: self.lr.unwrap_or(config.learning_rate),
             schedule: self.schedule.unwrap_or(config.schedule),
+            milestones: if self.milestones.is_empty() { config.milestones } else { self.milestones.clone() },
+            final_rate: self.final_lr.unwrap_or(config.final_rate),
+            warmup: self.warmup.unwrap_or(config.warmup),
+            nesterov: config.nesterov && !self.no_nesterov,
             momentum: self.momentum.unwrap_or(config.momentum),
             weight_decay: self.weight_decay.unwrap_or(config.weight_decay),
             seed: self.seed.unwrap_or(config.seed),

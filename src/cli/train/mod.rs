@@ -3,6 +3,7 @@
 mod args;
 mod folder;
 mod output;
+pub mod recipe;
 mod screen;
 mod stop;
 

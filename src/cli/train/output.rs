@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::recipe::{self, RECIPE};
 use crate::checkpoint::{self, Attachments};
 use crate::cli::console::to_json;
 use crate::cli::pictures::{self, EpochPoint, Tile, write_png, write_svg};
@@ -19,7 +20,7 @@ use crate::train::{Keep, Trainer};
 pub const TRAINING: &str = "training.safetensors";
 
 /// The files of a training.
-pub(super) const FILES: [&str; 10] = [
+pub(super) const FILES: [&str; 11] = [
     TRAINING,
     "best.safetensors",
     "last.safetensors",
@@ -30,6 +31,7 @@ pub(super) const FILES: [&str; 10] = [
     FIGURES,
     MISTAKES,
     REPORT,
+    RECIPE,
 ];
 
 /// Number of test images in the picture of predictions.
@@ -90,6 +92,7 @@ pub(super) fn write_epoch(out: &Path, trainer: &Trainer, best: bool, test: &Data
         write_figures(out, &tested, test, judged)?;
     }
     trainer.save(&out.join(TRAINING))?;
+    recipe::write(out, trainer)?;
     let history = &trainer.progress().history;
     let lines = history.iter().map(to_json).collect::<Result<Vec<_>>>()?;
     write_bytes(&out.join("metrics.jsonl"), format!("{}\n", lines.join("\n")).as_bytes())?;
