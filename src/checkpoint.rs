@@ -270,12 +270,7 @@ pub fn parse<M: Architecture>(
     let recipe = match (metadata.remove(RECIPE), foreign) {
         (_, Some(model)) => Recipe::of(model.clone()),
         (Some(json), None) => from_json::<Recipe<M::Config>>(path, &json)?,
-        (None, None) => {
-            let shapes = |name: &str| tensors.get(name).map(|(shape, _)| shape.clone());
-            refuse_prefix(path, &tensors)?;
-            let model = M::infer(&shapes).map_err(|e| Error::file(path, e.to_string()))?;
-            Recipe { inferred: true, ..Recipe::of(model) }
-        }
+        (None, None) => Recipe { inferred: true, ..Recipe::of(inferred::<M>(path, &tensors)?) },
     };
     let attachments = detach(metadata, &mut tensors);
     refuse_prefix(path, &tensors)?;
@@ -315,8 +310,13 @@ pub fn infer<M: Architecture>(path: &Path) -> Result<Option<M::Config>> {
     if metadata.contains_key(RECIPE) {
         return Ok(None);
     }
+    inferred::<M>(path, &tensors).map(Some)
+}
+
+fn inferred<M: Architecture>(path: &Path, tensors: &NamedTensors) -> Result<M::Config> {
+    refuse_prefix(path, tensors)?;
     let shapes = |name: &str| tensors.get(name).map(|(shape, _)| shape.clone());
-    M::infer(&shapes).map(Some).map_err(|e| Error::file(path, e.to_string()))
+    M::infer(&shapes).map_err(|e| Error::file(path, e.to_string()))
 }
 
 /// Refuses tensors that a wrapper of PyTorch has renamed.

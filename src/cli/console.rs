@@ -20,7 +20,16 @@ macro_rules! say {
 /// # Errors
 /// [`Error::Io`] if the line cannot be written, as on a full disk.
 pub fn say(line: Arguments) -> Result<()> {
-    match writeln!(std::io::stdout(), "{line}") {
+    print(format_args!("{line}\n"))
+}
+
+/// Prints text at once, whole lines or not; as [`say`].
+///
+/// # Errors
+/// As [`say`].
+pub fn print(text: Arguments) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_fmt(text).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::io("(standard output)", error)),
         _ => Ok(()),
     }
@@ -37,6 +46,18 @@ pub fn note(line: Arguments) {
 /// [`Error::File`] if a value has no form in JSON.
 pub fn to_json<T: Serialize>(value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(|e| Error::file("(standard output)", e.to_string()))
+}
+
+/// Rows of fields as CSV.
+///
+/// # Errors
+/// [`Error::File`] if they have no form in CSV.
+pub fn to_csv(rows: &[Vec<String>]) -> Result<String> {
+    let broken = |e: String| Error::file("(CSV)", e);
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    rows.iter().try_for_each(|row| writer.write_record(row)).map_err(|e| broken(e.to_string()))?;
+    let bytes = writer.into_inner().map_err(|e| broken(e.to_string()))?;
+    String::from_utf8(bytes).map_err(|e| broken(e.to_string()))
 }
 
 /// Bytes as MiB.

@@ -46,9 +46,12 @@ pub fn run(options: &ImportArgs) -> Result<()> {
         file.notes.iter().for_each(|text| note(format_args!("note: {text}")));
         epoch = file.epoch;
     }
-    let inferred = checkpoint::infer::<Network>(&options.file)?;
-    let inferred =
-        inferred.ok_or_else(|| Error::file(&options.file, "is a file of this program already, and needs no import"))?;
+    let gpu = options.adapter.open()?;
+    let Checkpoint { model: network, recipe: told, .. } = checkpoint::load::<Network>(&options.file, &gpu, None)?;
+    if !told.inferred {
+        return Err(Error::file(&options.file, "is a file of this program already, and needs no import"));
+    }
+    let inferred = told.model;
     let given = options.iterations.is_some() || options.lambda.is_some();
     if given && inferred.kind == Kind::Resnet {
         let reason = format!("{} has no sparse coding layer", inferred.name());
@@ -63,8 +66,7 @@ pub fn run(options: &ImportArgs) -> Result<()> {
         let reason = format!("the network has {} classes", model.classes);
         return Err(Error::argument("class-names", options.class_names.len(), reason));
     }
-    let gpu = options.adapter.open()?;
-    let Checkpoint { model: network, .. } = checkpoint::load::<Network>(&options.file, &gpu, Some(&model))?;
+    let network = checkpoint::rebuilt(&network, &model)?;
     let normalization = options.normalize.of(None, model.in_channels)?;
     if normalization.is_none() {
         if let Some(flag) = options.normalize.first_given() {

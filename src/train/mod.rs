@@ -19,4 +19,4 @@ pub use step::TrainStep;
 pub use trainer::{Event, State, Trainer};
 
 /// Steps that may be in flight before the loop waits for the first of them.
-const STEPS_IN_FLIGHT: usize = 3;
+pub(crate) const STEPS_IN_FLIGHT: usize = 3;

@@ -8,6 +8,7 @@ use super::values::one_of;
 use crate::checkpoint::{self, Recipe};
 use crate::cli::console::note;
 use crate::error::{Error, Result};
+use crate::files::{check_output, check_output_of};
 use crate::gpu::Gpu;
 use crate::models::{Kind, ModelConfig, Network, Stem};
 use crate::robust::Adapted;
@@ -69,6 +70,18 @@ impl WeightsArgs {
             note(format_args!("note: {}", taken_for(&self.path, &recipe.model)));
         }
         Ok((network, recipe))
+    }
+
+    /// The file to write a changed network to: another one, or the one that is read. It can be written.
+    ///
+    /// # Errors
+    /// Those of [`check_output_of`].
+    pub fn output<'a>(&'a self, other: Option<&'a Path>) -> Result<&'a Path> {
+        match other {
+            Some(other) => check_output_of(other, &["safetensors"])?,
+            None => check_output(&self.path)?,
+        }
+        Ok(other.unwrap_or(&self.path))
     }
 
     /// The network that the flags describe, if they describe one.

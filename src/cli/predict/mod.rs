@@ -22,12 +22,10 @@ use crate::models::{Model, Network};
 use crate::robust::{Adapted, Classifier, LambdaRule};
 use crate::tape::Tape;
 use crate::tensor::Tensor;
+use crate::train::STEPS_IN_FLIGHT;
 use array::Array;
 use output::{Format, Output};
 use pictures::Pictures;
-
-/// Passes that may be in flight before the loop waits for the first of them.
-const IN_FLIGHT: usize = 3;
 
 #[derive(Debug, Args)]
 pub struct PredictArgs {
@@ -182,7 +180,7 @@ fn classify(
             if !read.names.is_empty() {
                 flight.push_back((scores(network, rule, &read, batch)?, read.names));
             }
-            while flight.len() > IN_FLIGHT {
+            while flight.len() > STEPS_IN_FLIGHT {
                 land(&mut flight, network, output)?;
             }
         }

@@ -1,11 +1,10 @@
 //! Results as text, CSV, JSON, or an array of scores.
 
-use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::cli::console::to_json;
+use crate::cli::console::{print, to_csv, to_json};
 use crate::error::{Error, Result};
 use crate::files::{check_output_of, write_bytes, write_npy};
 
@@ -184,11 +183,7 @@ impl Output {
             self.text.extend(text.as_bytes());
             return Ok(());
         }
-        let mut out = std::io::stdout().lock();
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::io("(standard output)", error)),
-            _ => Ok(()),
-        }
+        print(format_args!("{text}"))
     }
 }
 
@@ -203,11 +198,7 @@ fn best(scores: &[f32], count: usize) -> Vec<(usize, f64)> {
 }
 
 fn csv_line(fields: impl Iterator<Item = String>) -> Result<String> {
-    let broken = |e: String| Error::file("(CSV)", e);
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(fields.collect::<Vec<_>>()).map_err(|e| broken(e.to_string()))?;
-    let bytes = writer.into_inner().map_err(|e| broken(e.to_string()))?;
-    String::from_utf8(bytes).map_err(|e| broken(e.to_string()))
+    to_csv(&[fields.collect()])
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cli::console::to_json;
+use crate::cli::console::{to_csv, to_json};
 use crate::cli::pictures::{confusion_svg, mistakes, reliability_svg, write_png, write_svg};
 use crate::data::Dataset;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::files::{create_dir, write_bytes};
 use crate::metrics::{Figures, Judged};
 
@@ -57,8 +57,8 @@ pub fn write_all(folder: &Path, tested: &Tested, data: &Dataset, judged: &Judged
     create_dir(folder)?;
     write_figures(folder, tested, data, judged)?;
     let names = REPORT_FILES;
-    write_bytes(&folder.join(names[2]), &csv(confusion_rows(tested))?)?;
-    write_bytes(&folder.join(names[3]), &csv(class_rows(tested))?)?;
+    write_bytes(&folder.join(names[2]), to_csv(&confusion_rows(tested))?.as_bytes())?;
+    write_bytes(&folder.join(names[3]), to_csv(&class_rows(tested))?.as_bytes())?;
     write_svg(&folder.join(names[4]), confusion_svg(&tested.figures.confusion, &tested.class_names))?;
     write_svg(&folder.join(names[5]), reliability_svg(&tested.figures.calibration))
 }
@@ -86,13 +86,6 @@ fn class_rows(tested: &Tested) -> Vec<Vec<String>> {
     std::iter::once(head).chain(tested.figures.classes.iter().enumerate().map(row)).collect()
 }
 
-fn csv(rows: Vec<Vec<String>>) -> Result<Vec<u8>> {
-    let broken = |e: String| Error::file("(CSV)", e);
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    rows.iter().try_for_each(|row| writer.write_record(row)).map_err(|e| broken(e.to_string()))?;
-    writer.into_inner().map_err(|e| broken(e.to_string()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,7 +96,7 @@ mod tests {
         let class_names = ["cat", "a \"dog\", big"].map(str::to_owned).to_vec();
         let [weights, data, adapter] = Default::default();
         let tested = Tested { weights, data, adapter, class_names, figures: judged.figures() };
-        let text = |rows| String::from_utf8(csv(rows).unwrap()).unwrap();
+        let text = |rows: Vec<_>| to_csv(&rows).unwrap();
         let head = "class \\ taken for,cat,\"a \"\"dog\"\", big\",2\n";
         assert_eq!(text(confusion_rows(&tested)), format!("{head}cat,1,1,0\n\"a \"\"dog\"\", big\",1,0,0\n2,0,0,0\n"));
         let rows = text(class_rows(&tested));

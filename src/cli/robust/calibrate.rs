@@ -11,7 +11,6 @@ use crate::cli::args::{AdaptArgs, InputArgs, one_of};
 use crate::cli::console::bar;
 use crate::data::Split;
 use crate::error::{Error, Result};
-use crate::files::{check_output, check_output_of};
 use crate::robust::sweep::{SweepConfig, sweep};
 use crate::robust::{Calibration, Classifier, Fit, LambdaRule, Point, Residual};
 
@@ -51,11 +50,7 @@ fn shown_residuals() -> [PossibleValue; 2] {
 pub fn run(options: &CalibrateArgs) -> Result<()> {
     let (corruptions, lambdas) = (options.noise.corruptions()?, options.grid.lambdas()?);
     let input = &options.input;
-    let out = options.out.as_ref().unwrap_or(&input.weights.path);
-    match &options.out {
-        Some(out) => check_output_of(out, &["safetensors"])?,
-        None => check_output(out)?,
-    }
+    let out = input.weights.output(options.out.as_deref())?;
     let gpu = input.adapter.open()?;
     let (network, mut recipe) = options.adapt.load(&input.weights, &gpu)?;
     let adaptation = network.adaptation().ok_or_else(|| {

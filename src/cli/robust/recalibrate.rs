@@ -9,7 +9,6 @@ use crate::cli::args::{InputArgs, layers};
 use crate::cli::console::bar;
 use crate::data::{Augment, Split};
 use crate::error::Result;
-use crate::files::{check_output, check_output_of};
 use crate::layers::batch_norms;
 use crate::robust::Calibration;
 use crate::robust::recalibrate::{RecalibrateConfig, recalibrate};
@@ -45,11 +44,7 @@ pub struct RecalibrateArgs {
 
 pub fn run(options: &RecalibrateArgs) -> Result<()> {
     let (lambdas, input) = (options.grid.lambdas()?, &options.input);
-    let out = options.out.as_ref().unwrap_or(&input.weights.path);
-    match &options.out {
-        Some(out) => check_output_of(out, &["safetensors"])?,
-        None => check_output(out)?,
-    }
+    let out = input.weights.output(options.out.as_deref())?;
     let gpu = input.adapter.open()?;
     let (mut network, mut recipe) = input.weights.load(&gpu)?;
     network.set_lambda_layers(&layers(&options.layers).unwrap_or_default())?;

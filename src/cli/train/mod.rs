@@ -93,15 +93,13 @@ fn start(options: &TrainArgs, gpu: &Gpu) -> Result<(Trainer, Images)> {
     let data = Images::load(&source)?;
     let config = options.config(&data.train, source.absolute()?)?;
     let changed = options.model.applied_to_weights(&recorded.model)?;
-    if options.new_head {
+    let (model, changed, data) = if options.new_head {
         let changed = ModelConfig { classes: data.train.classes, ..changed };
-        let model = checkpoint::with_new_head(&model, &changed, config.seed)?;
-        check_fit(&model, &data.train)?;
-        let recipe = recipe(options, &config, &data.train, changed, recorded.normalization)?;
-        return Ok((Trainer::with_model(model, recipe, config)?, data));
-    }
-    let model = if changed == recorded.model { model } else { checkpoint::rebuilt(&model, &changed)? };
-    let data = data.in_classes(&recorded.class_names).map_err(or_new_head)?;
+        (checkpoint::with_new_head(&model, &changed, config.seed)?, changed, data)
+    } else {
+        let model = if changed == recorded.model { model } else { checkpoint::rebuilt(&model, &changed)? };
+        (model, changed, data.in_classes(&recorded.class_names).map_err(or_new_head)?)
+    };
     check_fit(&model, &data.train).map_err(or_new_head)?;
     let mut recipe = recipe(options, &config, &data.train, changed, recorded.normalization)?;
     if recipe.class_names.len() != recipe.model.classes {

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::storage::{Element, Tensor};
 
-/// Values on the stack, entries of the memo, and elements of containers that are allowed, beyond one for each byte.
+/// Entries of the memo that are allowed: a byte can make one, which takes some forty.
 const MOST_MEMO: usize = 1 << 22;
 
 /// A value.
@@ -55,18 +55,21 @@ pub(super) enum Class {
 impl Class {
     fn named(module: &str, name: &str) -> Result<Self, String> {
         match (module, name) {
+            ("torch", "Size") => Ok(Self::List),
             ("collections", "OrderedDict" | "Counter") | ("builtins" | "__builtin__", "dict") => Ok(Self::Dict),
             ("collections", "defaultdict") => Ok(Self::DefaultDict),
-            ("builtins" | "__builtin__", "list" | "set" | "frozenset" | "tuple") | ("torch", "Size") => Ok(Self::List),
+            ("builtins" | "__builtin__", "list" | "set" | "frozenset" | "tuple") => Ok(Self::List),
             ("torch._utils", "_rebuild_tensor_v2" | "_rebuild_tensor") => Ok(Self::Tensor),
             ("torch._utils", "_rebuild_parameter") => Ok(Self::Parameter),
-            ("torch", storage) if Element::of_storage(storage).is_some() => {
-                Element::of_storage(storage).map(Self::Storage).ok_or_else(String::new)
+            _ => {
+                let storage = (module == "torch").then(|| Element::of_storage(name)).flatten();
+                storage.map(Self::Storage).ok_or_else(|| {
+                    format!(
+                        "holds {module}.{name}, which is neither a tensor nor a container, so that it is not read: save \
+                         model.state_dict() instead"
+                    )
+                })
             }
-            _ => Err(format!(
-                "holds {module}.{name}, which is neither a tensor nor a container, so that it is not read: save \
-                 model.state_dict() instead"
-            )),
         }
     }
 }
@@ -133,9 +136,9 @@ struct Machine<'a> {
     stack: Vec<Value>,
     /// Heights of the stack where marks were set.
     marks: Vec<usize>,
-    memo: HashMap<u32, Value>,
+    memo: HashMap<usize, Value>,
     /// The place in the memo that an opcode without one takes.
-    next: u32,
+    next: usize,
     objects: &'a mut Objects,
 }
 
@@ -169,12 +172,10 @@ impl Machine<'_> {
                     self.take(8)?;
                     self.stack.push(Value::Float);
                 }
-                b'X' => self.text::<4>()?,
-                0x8c => self.text::<1>()?,
+                // Text, and the strings of Python 2.
+                0x8c | b'U' => self.text::<1>()?,
+                b'X' | b'T' => self.text::<4>()?,
                 0x8d => self.text::<8>()?,
-                // Strings of Python 2.
-                b'U' => self.text::<1>()?,
-                b'T' => self.text::<4>()?,
                 b'C' => self.skip::<1>()?,
                 b'B' => self.skip::<4>()?,
                 0x8e | 0x96 => self.skip::<8>()?,
@@ -213,23 +214,11 @@ impl Machine<'_> {
                     let items = self.marked()?;
                     self.insert(items)?;
                 }
-                b'q' => {
-                    let place = u32::from(self.byte()?);
-                    self.remember(place)?;
-                }
-                b'r' => {
-                    let place = u32::from_le_bytes(self.array()?);
-                    self.remember(place)?;
-                }
+                b'q' => self.length::<1>().and_then(|place| self.remember(place))?,
+                b'r' => self.length::<4>().and_then(|place| self.remember(place))?,
                 0x94 => self.remember(self.next)?,
-                b'h' => {
-                    let place = u32::from(self.byte()?);
-                    self.recall(place)?;
-                }
-                b'j' => {
-                    let place = u32::from_le_bytes(self.array()?);
-                    self.recall(place)?;
-                }
+                b'h' => self.length::<1>().and_then(|place| self.recall(place))?,
+                b'j' => self.length::<4>().and_then(|place| self.recall(place))?,
                 b'c' => {
                     let (module, name) = (self.line()?, self.line()?);
                     self.stack.push(Value::Class(Class::named(&module, &name)?));
@@ -268,7 +257,7 @@ impl Machine<'_> {
         Ok(found)
     }
 
-    /// An unsigned length of so many bytes, little-endian.
+    /// An unsigned length or place of so many bytes, little-endian.
     fn length<const N: usize>(&mut self) -> Result<usize, String> {
         let bytes = self.array::<N>()?;
         let length = bytes.iter().rev().fold(0_u64, |length, byte| (length << 8) | u64::from(*byte));
@@ -359,17 +348,17 @@ impl Machine<'_> {
         Ok(())
     }
 
-    fn remember(&mut self, place: u32) -> Result<(), String> {
+    fn remember(&mut self, place: usize) -> Result<(), String> {
         let top = self.stack.last().ok_or(DAMAGED)?.clone();
         if self.memo.len() >= MOST_MEMO {
             return Err("has a pickle of too many objects".into());
         }
         self.memo.insert(place, top);
-        self.next = place.wrapping_add(1);
+        self.next = place + 1;
         Ok(())
     }
 
-    fn recall(&mut self, place: u32) -> Result<(), String> {
+    fn recall(&mut self, place: usize) -> Result<(), String> {
         let value = self.memo.get(&place).ok_or(DAMAGED)?.clone();
         self.stack.push(value);
         Ok(())
