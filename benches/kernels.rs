@@ -9,7 +9,7 @@ use sdnet::gpu::{Gpu, GpuOptions};
 use sdnet::layers::{BatchNorm, Csc, CscConfig, Pass};
 use sdnet::ops::{self, Factor, Prox, ProxStep, RunningStatistics, SgdRule, Window};
 use sdnet::reference::sequence::sequence;
-use sdnet::shape::{ConvShape, Geometry};
+use sdnet::shape::{ConvShape, Geometry, PaddingMode};
 use sdnet::solver::{Convolution, PowerIteration};
 use sdnet::tape::{Tape, Var};
 use sdnet::tensor::Tensor;
@@ -88,7 +88,12 @@ fn sparse_coding(bench: &mut Bench) {
     let mut csc = Csc::new(weight.clone(), CscConfig::default()).expect("a layer");
     csc.set_step(0.1).expect("a step size");
     bench.time_taped("csc", &MAP, |tape, x| csc.forward(&Pass::eval(tape), x));
-    let operator = Convolution { weight, geometry: Geometry::square(1, 1), size: [MAP[1], MAP[2]] };
+    let operator = Convolution {
+        weight,
+        geometry: Geometry::square(1, 1),
+        padding_mode: PaddingMode::Zero,
+        size: [MAP[1], MAP[2]],
+    };
     let mut power = PowerIteration::new(bench.tensor(&[1, MAP[1], MAP[2], 64]));
     bench.time("power iteration/3 rounds", Throughput::Elements(3), || power.run(&operator, 3));
 }
@@ -104,7 +109,9 @@ fn maps(bench: &mut Bench) {
     bench.time_taped("relu", &MAP, |tape, x| tape.relu(x));
     bench.time_taped("add and relu", &MAP, |tape, x| tape.add_relu(x, x));
     bench.time("momentum/forward", bytes, || ops::momentum(&u, &u, 0.3));
-    bench.time_taped("max pool", &MAP, |tape, x| tape.max_pool(x, Window { size: 3, stride: 2, padding: 1 }));
+    bench.time_taped("max pool", &MAP, |tape, x| {
+        tape.max_pool(x, Window { size: 3, stride: 2, padding: 1, ceil: false })
+    });
     bench.time_taped("global average pool", &MAP, |tape, x| tape.global_average_pool(x));
     let channel = || bench.tensor(&[MAP[3]]);
     let running = RunningStatistics { mean: bench.tensor(&[MAP[3]]), variance: bench.tensor(&[MAP[3]]) };

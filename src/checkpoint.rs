@@ -12,7 +12,7 @@ use crate::data::{Augment, HoldOut, Normalization};
 use crate::error::{Error, Result};
 use crate::files::{NamedTensors, TensorFile, parse_safetensors};
 use crate::gpu::Gpu;
-use crate::layers::{Csc, Part, Path as Place, Walk};
+use crate::layers::{Csc, Part, Path as Place, Walk, sparse_layers};
 use crate::models::{Architecture, Model, ModelConfig, Network};
 use crate::tensor::{Tensor, nchw_to_nhwc, nhwc_to_nchw};
 
@@ -237,8 +237,21 @@ pub(crate) fn read<M: Architecture>(path: &Path, gpu: &Gpu, foreign: Option<&M::
 #[cfg(not(target_arch = "wasm32"))]
 pub fn rebuilt<M: Architecture>(model: &M, config: &M::Config) -> Result<M> {
     let changed = M::build(model.gpu(), config)?;
-    restore(&changed, &mut tensors(model)?)?;
+    restore(&changed, &mut tensors_for(&changed, model)?)?;
     Ok(changed)
+}
+
+/// The tensors of a model for another one, without the step sizes of layers that it convolves differently.
+#[cfg(not(target_arch = "wasm32"))]
+fn tensors_for<M: Architecture>(changed: &M, model: &M) -> Result<NamedTensors> {
+    let mut all = tensors(model)?;
+    let of = |csc: &Csc| (csc.config().geometry, csc.config().padding_mode);
+    for ((name, before), (_, after)) in sparse_layers(model).into_iter().zip(sparse_layers(changed)) {
+        if of(before) != of(after) {
+            all.remove(&format!("{name}.{STEP_SIZE}"));
+        }
+    }
+    Ok(all)
 }
 
 /// A model of another description, such as one of other classes: its head is drawn from a seed, all else is as in `model`.
@@ -249,7 +262,7 @@ pub fn rebuilt<M: Architecture>(model: &M, config: &M::Config) -> Result<M> {
 pub fn with_new_head<M: Architecture>(model: &M, config: &M::Config, seed: u64) -> Result<M> {
     let changed = M::new(model.gpu(), config, seed)?;
     let mut all = tensors(&changed)?;
-    all.extend(tensors(model)?.into_iter().filter(|(name, _)| !model.is_head(name)));
+    all.extend(tensors_for(&changed, model)?.into_iter().filter(|(name, _)| !model.is_head(name)));
     restore(&changed, &mut all)?;
     Ok(changed)
 }

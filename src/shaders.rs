@@ -44,6 +44,8 @@ kernels! {
     CLIP_RESIDUAL_GRADIENT = "clip_residual_gradient" over EACH;
     CROSS_ENTROPY = "cross_entropy" over EACH;
     CROSS_ENTROPY_MEAN = "cross_entropy_mean" over EACH_GROUP;
+    DICTIONARY_LOSS = "dictionary_loss" over EACH_GROUP;
+    DICTIONARY_LOSS_GRADIENT = "dictionary_loss_gradient" over EACH;
     FILL = "fill" over EACH;
     FOLD = "fold" over EACH, "common/sizes";
     GLOBAL_AVERAGE_POOL = "global_average_pool" over EACH;
@@ -54,6 +56,8 @@ kernels! {
     MAX_POOL_GRADIENT = "max_pool_gradient" over EACH;
     MOMENTUM = "momentum" over EACH;
     NORMALIZE_ATOMS = "normalize_atoms" over EACH_GROUP;
+    PAD = "pad" over EACH;
+    PAD_ADJOINT = "pad_adjoint" over EACH;
     RECONSTRUCTION_SCALE = "reconstruction_scale" over EACH_GROUP;
     RELU = "relu" over EACH;
     RELU_GRADIENT = "relu_gradient" over EACH;

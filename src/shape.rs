@@ -1,13 +1,66 @@
 //! All size arithmetic of the crate: how a convolution changes sizes, and the related checks.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result};
+use crate::named::named;
+
+/// What continues a signal beyond its border, as PyTorch's `torch.nn.functional.pad` has it: `abcd` between two values each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PaddingMode {
+    /// Zeros: `00 abcd 00`.
+    #[default]
+    Zero,
+    /// The signal mirrored at its last value: `cb abcd cb`. The padding must be smaller than the signal.
+    Reflect,
+    /// The last value: `aa abcd dd`.
+    Replicate,
+    /// The signal from its other end: `cd abcd ab`. The padding must be no larger than the signal.
+    Circular,
+}
+
+named!(PaddingMode as "padding-mode" {
+    Zero = "zero", Reflect = "reflect", Replicate = "replicate", Circular = "circular"
+});
+
+impl PaddingMode {
+    /// How many places of a padded axis show one and the same value at most, for signals of any size.
+    pub(crate) fn most_copies(self, padding: usize) -> usize {
+        match self {
+            _ if padding == 0 => 1,
+            Self::Zero => 1,
+            Self::Reflect | Self::Circular => 3,
+            Self::Replicate => 2 * padding + 1,
+        }
+    }
+
+    /// # Errors
+    /// [`Error::Shape`] for maps `[n, height, width, channels]` that are too small for this padding.
+    pub(crate) fn check(self, op: &'static str, map: &[usize], padding: [usize; 2]) -> Result<[usize; 4]> {
+        let &[n, height, width, channels] = map else {
+            return Err(Error::shape(op, "a map is [n, height, width, channels]", &[map]));
+        };
+        let spare = match self {
+            Self::Zero | Self::Replicate => return Ok([n, height, width, channels]),
+            Self::Reflect => 1,
+            Self::Circular => 0,
+        };
+        if (0..2).any(|axis| padding[axis] + spare > [height, width][axis]) {
+            let reason = format!("a map of {height}x{width} is too small for {self} padding by {padding:?}");
+            return Err(Error::shape(op, reason, &[map]));
+        }
+        Ok([n, height, width, channels])
+    }
+}
 
 /// Stride and padding of a convolution, each (vertical, horizontal).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Geometry {
     /// Pixels of the signal from one code to the next, down and across, each 1 to 16.
     pub stride: [usize; 2],
-    /// Zeros above and below, and left and right of the signal, each less than the kernel on its axis.
+    /// Values above and below, and left and right of the signal, each less than the kernel on its axis; zeros, unless a
+    /// [`PaddingMode`] says otherwise.
     pub padding: [usize; 2],
 }
 
@@ -125,6 +178,13 @@ impl ConvShape {
         let codes: usize = self.codes().iter().product();
         (codes * self.taps() * self.channels) as u64
     }
+}
+
+/// The side of a map of windows of which the last may hang over the end, `ceil((size + 2 padding - window) / stride) + 1`, but
+/// none lies wholly beyond the signal (PyTorch's `ceil_mode`).
+pub fn pooled_whole(size: usize, window: usize, stride: usize, padding: usize) -> usize {
+    let windows = (size + 2 * padding - window).div_ceil(stride) + 1;
+    if (windows - 1) * stride >= size + padding { windows - 1 } else { windows }
 }
 
 /// The side of a map of windows: `floor((size + 2 padding - window) / stride) + 1`, for pooling and for codes alike.

@@ -99,20 +99,61 @@ fn robust_recognises_more_at_lambdas_of_its_own_and_writes_pictures() {
     }
 }
 
-/// The commands of docs/first-hour.md: indented lines that begin with the program's name.
+/// Runs the commands of a page, indented lines that begin with the program's name, in a folder.
+fn run_page(page: &str, folder: &Path, at_least: usize) {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
+    let commands = page.lines().filter_map(|line| line.strip_prefix("    sdnet ")).collect::<Vec<_>>();
+    assert!(commands.len() >= at_least, "{commands:?}");
+    for command in commands {
+        let mut program = Command::new(assert_cmd::cargo::cargo_bin("sdnet"));
+        let output = program.args(command.split(' ')).current_dir(folder).output().unwrap();
+        assert!(output.status.success(), "sdnet {command}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+/// The values of an array of the golden files.
+fn array(path: &Path) -> Vec<f64> {
+    let file = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let array = npyz::NpyFile::new(&file[..]).unwrap();
+    match array.dtype() {
+        npyz::DType::Plain(ty) if ty.to_string().ends_with("f4'") => {
+            array.into_vec::<f32>().unwrap().into_iter().map(f64::from).collect()
+        }
+        _ => array.into_vec::<f64>().unwrap(),
+    }
+}
+
+#[test]
+fn a_network_comes_from_pytorch_to_the_same_scores_and_losses() {
+    let folder = tempfile::tempdir().unwrap();
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/moving");
+    for name in ["model.pth.tar", "x_train.npy", "y_train.npy", "x_test.npy", "y_test.npy"] {
+        std::fs::copy(golden.join(name), folder.path().join(name)).unwrap();
+    }
+    run_page("docs/from-pytorch.md", folder.path(), 5);
+    let (got, want) = (array(&folder.path().join("scores.npy")), array(&golden.join("scores.npy")));
+    let largest = want.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
+    assert_eq!(got.len(), 48);
+    for (got, want) in got.iter().zip(&want) {
+        assert!((got - want).abs() <= 1e-4 * largest, "{got} is not {want}");
+    }
+    let records = std::fs::read_to_string(folder.path().join("more/metrics.jsonl")).unwrap();
+    let record = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["train_loss"].as_f64().unwrap();
+    let (got, want) = (records.lines().map(record).collect::<Vec<_>>(), array(&golden.join("losses.npy")));
+    assert!(want.len() == 10 && want[9] < 0.8 * want[0], "{want:?}");
+    assert_eq!(got.len(), 10);
+    for (got, want) in got.iter().zip(&want) {
+        assert!((got / want - 1.0).abs() <= 1e-3, "{got} is not {want}");
+    }
+    assert!(folder.path().join("more.pth").metadata().unwrap().len() > 100_000);
+}
+
 #[test]
 fn every_command_of_the_first_hour_works_on_clothes_as_files() {
     let folder = tempfile::tempdir().unwrap();
     let said = run("clothes_as_files", &[folder.path(), Path::new("20")]);
     assert!(said.contains("200 pictures"), "{said}");
-    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/first-hour.md")).unwrap();
-    let commands = page.lines().filter_map(|line| line.strip_prefix("    sdnet ")).collect::<Vec<_>>();
-    assert!(commands.len() >= 11, "{commands:?}");
-    for command in commands {
-        let mut program = Command::new(assert_cmd::cargo::cargo_bin("sdnet"));
-        let output = program.args(command.split(' ')).current_dir(folder.path()).output().unwrap();
-        assert!(output.status.success(), "sdnet {command}: {}", String::from_utf8_lossy(&output.stderr));
-    }
+    run_page("docs/first-hour.md", folder.path(), 11);
     for file in ["runs/clothes/report.html", "runs/clothes/noise/gaussian.svg", "predictions.csv", "bags.json"] {
         assert!(folder.path().join(file).metadata().unwrap().len() > 500, "{file}");
     }

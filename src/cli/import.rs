@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::{AdapterArgs, NormalizationArgs, size, taken_for};
+use super::args::{AdapterArgs, LayerArgs, NormalizationArgs, size, taken_for};
 use super::console::note;
 use crate::checkpoint::{self, Attachments, Checkpoint, Recipe};
 use crate::error::{Error, Result};
@@ -19,12 +19,11 @@ pub struct ImportArgs {
     /// Weights file to write (safetensors)
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Iterations of every sparse coding layer [default: 2, as published]
-    #[arg(long, value_name = "N")]
-    iterations: Option<usize>,
     /// Weight of the l1 term [default: 0.1, as published]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     lambda: Option<f32>,
+    #[command(flatten)]
+    layers: LayerArgs,
     #[command(flatten)]
     normalize: NormalizationArgs,
     /// Height and width of the images that it was trained on, N for squares or HEIGHTxWIDTH
@@ -52,16 +51,7 @@ pub fn run(options: &ImportArgs) -> Result<()> {
         return Err(Error::file(&options.file, "is a file of this program already, and needs no import"));
     }
     let inferred = told.model;
-    let given = options.iterations.is_some() || options.lambda.is_some();
-    if given && inferred.kind == Kind::Resnet {
-        let reason = format!("{} has no sparse coding layer", inferred.name());
-        return Err(Error::argument("iterations or lambda", "given", reason));
-    }
-    let model = ModelConfig {
-        iterations: options.iterations.unwrap_or(inferred.iterations),
-        lambda: options.lambda.unwrap_or(inferred.lambda),
-        ..inferred
-    };
+    let model = described(options, inferred)?;
     if !options.class_names.is_empty() && options.class_names.len() != model.classes {
         let reason = format!("the network has {} classes", model.classes);
         return Err(Error::argument("class-names", options.class_names.len(), reason));
@@ -83,4 +73,22 @@ pub fn run(options: &ImportArgs) -> Result<()> {
     checkpoint::save(&options.out, &network, &recipe, &Attachments::new())?;
     let of_epoch = epoch.map_or(String::new(), |epoch| format!(" of epoch {epoch}"));
     say!("{}{of_epoch}; written to {}", taken_for(&options.file, &model), options.out.display())
+}
+
+/// The network by what its tensors say and the flags add.
+fn described(options: &ImportArgs, inferred: ModelConfig) -> Result<ModelConfig> {
+    if let Some(lambda) = options.lambda.filter(|_| inferred.kind == Kind::Resnet) {
+        return Err(Error::argument("lambda", lambda, format!("{} has no sparse coding layer", inferred.name())));
+    }
+    let (channels, found) = (inferred.in_channels * inferred.dictionaries, inferred.dictionaries);
+    let model = options.layers.applied_to(inferred)?;
+    let lambda = options.lambda.unwrap_or(model.lambda);
+    let copies = model.dictionaries;
+    if copies == 0 || !channels.is_multiple_of(copies) || (model.kind == Kind::SdnetAll && copies != found) {
+        let reason = format!(
+            "the dictionaries have room for {found} copies of their input, the first one of {channels} channels"
+        );
+        return Err(Error::argument("n-dict", copies, reason));
+    }
+    Ok(ModelConfig { lambda, in_channels: channels / copies, ..model })
 }

@@ -5,9 +5,9 @@ use std::sync::OnceLock;
 use super::{Init, Part, PartMut, Pass, Path, PowerVectors, Walk};
 use crate::checks::check_not_negative;
 use crate::error::{Error, Result};
-use crate::ops::{self, Prox, normalize_atoms, step_size, sum_of_magnitudes, sum_of_squares};
-use crate::shape::{ConvShape, Geometry};
-use crate::solver::{Convolution, Problem, SAFETY, Solver, step_bound};
+use crate::ops::{Factor, LossWeights, Prox, normalize_atoms, scale, step_size, sum_of_magnitudes, sum_of_squares};
+use crate::shape::{ConvShape, Geometry, PaddingMode};
+use crate::solver::{Convolution, LinearOperator, Problem, SAFETY, Solver, step_bound};
 use crate::tape::{Tape, Var};
 use crate::tensor::Tensor;
 
@@ -16,6 +16,8 @@ use crate::tensor::Tensor;
 pub struct CscConfig {
     /// Stride and padding of the analysis.
     pub geometry: Geometry,
+    /// What the padding consists of.
+    pub padding_mode: PaddingMode,
     /// Iterations `K >= 1`.
     pub iterations: usize,
     /// Weight of the l1 term.
@@ -29,7 +31,7 @@ pub struct CscConfig {
     /// The data term is `|x - A z|`, not squared: from the second iteration on the residual of each sample enters
     /// divided by twice its norm, which is held constant.
     pub root_noise: bool,
-    /// Multiplies lambda by `dim(x) / dim(z)`.
+    /// Multiplies lambda by `dim(x) / dim(z)`, `x` not repeated.
     pub normalize_lambda: bool,
     /// Number of copies of the signal along its channels (`n_dict`).
     pub dictionaries: usize,
@@ -40,6 +42,7 @@ impl Default for CscConfig {
     fn default() -> Self {
         Self {
             geometry: Geometry::square(1, 1),
+            padding_mode: PaddingMode::default(),
             iterations: 2,
             lambda: 0.1,
             mu: 0.0,
@@ -72,7 +75,9 @@ impl CscConfig {
 /// `[n, code_h, code_w, atoms]`. The size of the input may change from call to call.
 ///
 /// The step size is part of the layer: a training pass finds it by power iteration, and evaluation uses it at any size.
-/// A layer that has got none from training or a file computes 0.9 / L once, from the bound of [`step_bound`].
+/// A layer that has got none from training or a file computes 0.9 / L once, from the bound of [`step_bound`]. With another
+/// padding mode than zeros that bound grows by how often a value is repeated in the padding, and the step is a small one; with
+/// circular padding at stride 1 it is exact.
 #[derive(Debug)]
 pub struct Csc {
     weight: Tensor,
@@ -119,7 +124,7 @@ impl Csc {
     /// As [`Csc::new`].
     pub fn set_config(&mut self, config: CscConfig) -> Result<()> {
         config.check()?;
-        let of = |c: &CscConfig| (c.geometry, c.dictionaries);
+        let of = |c: &CscConfig| (c.geometry, c.padding_mode, c.dictionaries);
         if of(&config) != of(&self.config) && !self.fixed {
             self.step = OnceLock::new();
         }
@@ -163,7 +168,17 @@ impl Csc {
             return Err(Error::shape("csc", "a dictionary is [atoms, kh, kw, channels]", &[self.weight.shape()]));
         };
         let bound = step_bound([atoms, height, width, channels], values, self.config.geometry.stride);
-        self.put_step((f64::from(SAFETY) / bound.max(1e-12)) as f32)
+        self.put_step((f64::from(SAFETY) / (bound * self.most_copies()).max(1e-12)) as f32)
+    }
+
+    /// The largest eigenvalue of `P^T P` for the padding `P`, by which that of `A^T A` may exceed the one without padding. A
+    /// circular correlation of stride 1 has the eigenvalues that the bound is made of.
+    fn most_copies(&self) -> f64 {
+        let CscConfig { geometry, padding_mode, .. } = self.config;
+        if padding_mode == PaddingMode::Circular && geometry.stride == [1, 1] {
+            return 1.0;
+        }
+        geometry.padding.map(|padding| padding_mode.most_copies(padding)).iter().product::<usize>() as f64
     }
 
     /// Sets the step size, in place where there is one.
@@ -223,8 +238,17 @@ impl Csc {
         let weight = pass.parameter(&self.weight);
         let shape = self.shape(x.value())?;
         let step = if pass.is_training() { self.train(pass, &shape)? } else { self.step()? };
-        let lambda = pass.lambda(self)?.map_or_else(|| self.lambda(&shape, 1.0), Ok)?;
-        let codes = self.solve(pass.tape(), x, &weight, step, lambda)?;
+        let lambda = match pass.lambda(self)? {
+            Some(lambda) if self.config.normalize_lambda => scale(&lambda, self.lambda_ratio(&shape))?,
+            Some(lambda) => lambda,
+            None => self.lambda(&shape, 1.0)?,
+        };
+        let codes = self.solve(pass.tape(), x, &weight, step, lambda.clone())?;
+        if let Some(factor) = pass.dictionary_loss() {
+            let weights = LossWeights { factor, dictionaries: self.config.dictionaries, mu: self.config.mu };
+            let operator = self.operator(weight.value(), &shape);
+            pass.add_loss(pass.tape().dictionary_loss(operator, [x, &codes, &weight], lambda, weights)?)?;
+        }
         pass.show(self, x.value(), codes.value())?;
         Ok(codes)
     }
@@ -269,7 +293,8 @@ impl Csc {
     }
 
     fn operator(&self, weight: &Tensor, shape: &ConvShape) -> Convolution {
-        Convolution { weight: weight.clone(), geometry: self.config.geometry, size: [shape.height, shape.width] }
+        let CscConfig { geometry, padding_mode, .. } = self.config;
+        Convolution { weight: weight.clone(), geometry, padding_mode, size: [shape.height, shape.width] }
     }
 
     /// `x - A z`, `x` being repeated first.
@@ -277,7 +302,13 @@ impl Csc {
     /// # Errors
     /// [`Error::Shape`], [`Error::OutOfMemory`].
     pub fn residual(&self, tape: &Tape, x: &Var, codes: &Var) -> Result<Var> {
-        tape.residual(&self.repeat(tape, x)?, codes, &tape.constant(&self.weight), self.config.geometry)
+        self.residual_of_repeated(tape, &self.repeat(tape, x)?, codes)
+    }
+
+    /// [`Csc::residual`] of a signal that has already been repeated.
+    pub(super) fn residual_of_repeated(&self, tape: &Tape, x: &Var, codes: &Var) -> Result<Var> {
+        let operator = self.operator(&self.weight, &self.shape(x.value())?);
+        tape.residual(operator, x, codes, &tape.constant(&self.weight))
     }
 
     /// `1/2 |x - A z|^2 + lambda |z|_1 + mu/2 |z|^2` of each sample.
@@ -301,7 +332,8 @@ impl Csc {
     /// # Errors
     /// [`Error::Shape`], [`Error::OutOfMemory`].
     pub fn reconstruct(&self, codes: &Tensor, size: [usize; 2]) -> Result<Tensor> {
-        ops::synthesis(codes, &self.weight, self.config.geometry, size)
+        let CscConfig { geometry, padding_mode, .. } = self.config;
+        Convolution { weight: self.weight.clone(), geometry, padding_mode, size }.apply(Factor::ONE, codes)
     }
 
     /// `x` repeated `n_dict` times along its channels: a 1x1 correlation with stacked identities.
@@ -321,11 +353,18 @@ impl Csc {
         ConvShape::new("csc", x.shape(), self.weight.shape(), self.config.geometry)
     }
 
-    /// Lambda after the optional normalisation by `dim(x) / dim(z)`.
+    /// Lambda after the optional normalisation.
     fn effective_lambda(&self, shape: &ConvShape) -> f32 {
+        self.config.lambda * self.lambda_ratio(shape)
+    }
+
+    /// `dim(x) / dim(z)` of a sample, if lambda is normalised by it.
+    fn lambda_ratio(&self, shape: &ConvShape) -> f32 {
+        if !self.config.normalize_lambda {
+            return 1.0;
+        }
         let size = |dims: [usize; 4]| dims[1..].iter().product::<usize>() as f32;
-        let ratio = if self.config.normalize_lambda { size(shape.signal()) / size(shape.codes()) } else { 1.0 };
-        self.config.lambda * ratio
+        size(shape.signal()) / self.config.dictionaries as f32 / size(shape.codes())
     }
 
     fn lambda(&self, shape: &ConvShape, factor: f32) -> Result<Tensor> {

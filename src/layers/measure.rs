@@ -24,18 +24,13 @@ pub struct Measures {
 }
 
 impl Measures {
-    /// The measures of codes `z` of `x`, and `x - A z`.
+    /// The measures of codes `z` of `x` (already repeated, where the layer does so), and `x - A z`.
     ///
     /// # Errors
     /// [`crate::error::Error::Shape`], [`crate::error::Error::OutOfMemory`].
     pub fn take(layer: &Csc, x: &Tensor, z: &Tensor) -> Result<(Self, Tensor)> {
         let tape = Tape::idle();
-        let left = tape.residual(
-            &tape.constant(x),
-            &tape.constant(z),
-            &tape.constant(layer.weight()),
-            layer.config().geometry,
-        )?;
+        let left = layer.residual_of_repeated(&tape, &tape.constant(x), &tape.constant(z))?;
         let sample = |t: &Tensor| t.shape()[1..].iter().product();
         let measures = Self {
             signal: sum_of_squares(x)?,

@@ -15,7 +15,7 @@ const MOMENTUM: f32 = 0.1;
 
 /// A hook into a pass. Each method is called at the layer that it gets, and changes nothing by default.
 pub trait Hook {
-    /// One lambda per sample, `[n]`, in place of the layer's own.
+    /// One lambda per sample, `[n]`, in place of the layer's own, and normalised as that is.
     ///
     /// # Errors
     /// Whatever the hook reports.
@@ -48,6 +48,8 @@ pub struct Pass<'t> {
     frozen: bool,
     hooks: Vec<Rc<dyn Hook>>,
     powers: Option<&'t PowerVectors>,
+    dictionary_loss: Option<f32>,
+    loss: RefCell<Option<Var>>,
     leaves: RefCell<Leaves>,
 }
 
@@ -67,6 +69,8 @@ impl<'t> Pass<'t> {
             frozen: false,
             hooks: Vec::new(),
             powers: None,
+            dictionary_loss: None,
+            loss: RefCell::default(),
             leaves: RefCell::default(),
         }
     }
@@ -81,6 +85,12 @@ impl<'t> Pass<'t> {
     /// pass starts from scratch, which takes more rounds.
     pub fn with_power_vectors(self, powers: &'t PowerVectors) -> Self {
         Self { powers: Some(powers), ..self }
+    }
+
+    /// Every sparse coding layer adds this multiple of its dictionary loss ([`crate::ops::dictionary_loss`]) to
+    /// [`Pass::loss`].
+    pub fn with_dictionary_loss(self, factor: f32) -> Self {
+        Self { dictionary_loss: Some(factor), ..self }
     }
 
     /// Batch norm uses the batch's statistics, and the running ones move towards them by `momentum`.
@@ -133,6 +143,26 @@ impl<'t> Pass<'t> {
     /// Passes the codes `z` of `x` that a layer has computed to the hooks.
     pub(super) fn show(&self, layer: &Csc, x: &Tensor, z: &Tensor) -> Result<()> {
         self.hooks.iter().try_for_each(|hook| hook.coded(layer, x, z))
+    }
+
+    pub(super) fn dictionary_loss(&self) -> Option<f32> {
+        self.dictionary_loss
+    }
+
+    /// Adds a layer's loss to that of the pass.
+    pub(super) fn add_loss(&self, more: Var) -> Result<()> {
+        let so_far = self.loss.borrow_mut().take();
+        let sum = match so_far {
+            Some(so_far) => self.tape.add(&so_far, &more)?,
+            None => more,
+        };
+        *self.loss.borrow_mut() = Some(sum);
+        Ok(())
+    }
+
+    /// The sum of the layers' dictionary losses, one value, if they were asked for and there are any.
+    pub fn loss(&self) -> Option<Var> {
+        self.loss.borrow().clone()
     }
 
     pub(super) fn powers(&self) -> Option<&'t PowerVectors> {

@@ -1,11 +1,13 @@
 //! The configuration of a network, which a weights file holds as JSON.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::layers::CscConfig;
 use crate::named::named;
-use crate::shape::Geometry;
+use crate::shape::{Geometry, PaddingMode};
 use crate::solver::Solver;
 
 /// Which convolutions are sparse coding layers.
@@ -58,6 +60,24 @@ pub struct ModelConfig {
     pub mu: f32,
     /// The solver.
     pub solver: Solver,
+    /// Whether codes are kept non-negative.
+    pub non_negative: bool,
+    /// Whether the data term is `|x - A z|`, not squared ([`CscConfig::root_noise`]).
+    pub root_noise: bool,
+    /// Whether lambda is multiplied by `dim(x) / dim(z)`.
+    pub normalize_lambda: bool,
+    /// Copies of the signal along its channels, `n_dict`; dictionaries have as many times the channels.
+    pub dictionaries: usize,
+    /// What sparse coding layers take for what lies beyond the border. Convolutions take zeros.
+    pub padding_mode: PaddingMode,
+    /// Whether sparse coding layers of stride 2 have stride 1 and are followed by max-pooling of 2 x 2. Only `SdnetAll` has them
+    /// everywhere.
+    pub max_pool: bool,
+    /// Another lambda for some layers: for each whose name begins with these parts, such as `layer2` or
+    /// `layer1.layers.0.conv1`. The longest name counts.
+    pub layer_lambda: BTreeMap<String, f32>,
+    /// Other iterations for some layers, in the same way.
+    pub layer_iterations: BTreeMap<String, usize>,
 }
 
 impl Default for ModelConfig {
@@ -76,6 +96,14 @@ impl Default for ModelConfig {
             lambda: csc.lambda,
             mu: csc.mu,
             solver: csc.solver,
+            non_negative: csc.non_negative,
+            root_noise: csc.root_noise,
+            normalize_lambda: csc.normalize_lambda,
+            dictionaries: csc.dictionaries,
+            padding_mode: csc.padding_mode,
+            max_pool: false,
+            layer_lambda: BTreeMap::new(),
+            layer_iterations: BTreeMap::new(),
         }
     }
 }
@@ -111,7 +139,8 @@ impl ModelConfig {
     }
 
     /// The network whose tensors have these shapes under the names of the published checkpoints; `shape` gives that of a name.
-    /// What shapes do not say (iterations, lambda, mu, solver) has its default.
+    /// What shapes do not say has its default: iterations, lambda and the other options of sparse coding, and where only the
+    /// first layer is one, that it does not repeat its signal.
     ///
     /// # Errors
     /// [`Error::Argument`] where the tensors are of no such network.
@@ -126,7 +155,15 @@ impl ModelConfig {
             (None, Some(stem)) => (Kind::Resnet, stem),
             (None, None) => return Err(missing("there is neither layer0.0.dn.weight nor layer0.0.weight")),
         };
-        let &[width, in_channels, kernel, _] = &stem[..] else { return Err(missing("layer0.0 is no convolution")) };
+        let &[width, channels, kernel, _] = &stem[..] else { return Err(missing("layer0.0 is no convolution")) };
+        // The first layer of the first stage has `width` channels, repeated.
+        let repeated =
+            shape("layer1.layers.0.conv1.dn.weight").and_then(|shape| shape.get(1).copied()).unwrap_or(width);
+        let dictionaries = repeated / width.max(1);
+        if dictionaries == 0 || dictionaries * width != repeated || !channels.is_multiple_of(dictionaries) {
+            return Err(missing("the layers do not repeat their signals equally often"));
+        }
+        let in_channels = channels / dictionaries;
         let classes = shape("linear.bias").and_then(|shape| shape.first().copied());
         let third = if every { "layer3.layers" } else { "layer3" };
         let conv = if every { "conv1.dn.weight" } else { "conv1.weight" };
@@ -143,7 +180,7 @@ impl ModelConfig {
         };
         let shortcut = !every || has("layer2.layers.0.shortcut.0.weight");
         let classes = classes.ok_or_else(|| missing("there is no linear.bias"))?;
-        Ok(Self { kind, depth, width, in_channels, classes, stem, shortcut, ..Self::default() })
+        Ok(Self { kind, depth, width, in_channels, classes, stem, shortcut, dictionaries, ..Self::default() })
     }
 
     /// Blocks of each of the four stages.
@@ -167,8 +204,16 @@ impl ModelConfig {
                 return Err(Error::argument(name, value, "must be 1 to 65536"));
             }
         }
-        if self.iterations > 10_000 {
-            return Err(Error::argument("iterations", self.iterations, "must be 1 to 10000"));
+        for iterations in self.layer_iterations.values().chain([&self.iterations]) {
+            if !(1..=10_000).contains(iterations) {
+                return Err(Error::argument("iterations", iterations, "must be 1 to 10000"));
+            }
+        }
+        if !(1..=64).contains(&self.dictionaries) {
+            return Err(Error::argument("n-dict", self.dictionaries, "must be 1 to 64"));
+        }
+        if self.max_pool && self.kind != Kind::SdnetAll {
+            return Err(Error::argument("max-pool", true, "is for sdnet-all networks"));
         }
         if !self.shortcut && self.kind != Kind::SdnetAll {
             return Err(Error::argument("shortcut", false, "only sdnet-all networks can lack shortcuts"));
@@ -176,17 +221,49 @@ impl ModelConfig {
         Ok(())
     }
 
-    /// The sparse coding layer of this stride and padding.
-    pub(super) fn csc(&self, geometry: Geometry) -> CscConfig {
+    /// The sparse coding layer of this name, with this stride and padding.
+    pub(super) fn csc(&self, name: &str, geometry: Geometry) -> CscConfig {
         CscConfig {
             geometry,
-            iterations: self.iterations,
-            lambda: self.lambda,
+            padding_mode: self.padding_mode,
+            iterations: of_layer(&self.layer_iterations, name).unwrap_or(self.iterations),
+            lambda: of_layer(&self.layer_lambda, name).unwrap_or(self.lambda),
             mu: self.mu,
+            non_negative: self.non_negative,
             solver: self.solver,
-            ..CscConfig::default()
+            root_noise: self.root_noise,
+            normalize_lambda: self.normalize_lambda,
+            dictionaries: self.dictionaries,
         }
     }
+
+    /// # Errors
+    /// [`Error::Argument`] for values of a layer that is not among these.
+    pub(super) fn check_layers(&self, names: &[String]) -> Result<()> {
+        let keys = self.layer_lambda.keys().map(|key| ("layer-lambda", key));
+        let mut keys = keys.chain(self.layer_iterations.keys().map(|key| ("layer-iterations", key)));
+        match keys.find(|(_, key)| !names.iter().any(|name| covers(key, name))) {
+            Some((flag, key)) if names.is_empty() => {
+                Err(Error::argument(flag, key, format!("{} has no sparse coding layer", self.name())))
+            }
+            Some((flag, key)) => {
+                let reason = format!("no sparse coding layer is called so; there are {}", names.join(", "));
+                Err(Error::argument(flag, key, reason))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether a layer is the one of this name, or lies in what is called so.
+fn covers(key: &str, name: &str) -> bool {
+    name.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// The value of the longest key that covers a layer.
+fn of_layer<T: Copy>(values: &BTreeMap<String, T>, name: &str) -> Option<T> {
+    let covering = values.iter().filter(|(key, _)| covers(key, name));
+    covering.max_by_key(|(key, _)| key.len()).map(|(_, value)| *value)
 }
 
 #[cfg(test)]
@@ -201,5 +278,26 @@ mod tests {
         };
         assert!(refusal(&[]).contains("layer0.0"));
         assert!(refusal(&[("layer0.0.weight", &[4, 3, 3, 3])]).contains("0 blocks"));
+    }
+
+    #[test]
+    fn the_longest_name_counts() {
+        let config = ModelConfig {
+            layer_lambda: [("layer1".into(), 0.2), ("layer1.layers.0".into(), 0.3)].into(),
+            layer_iterations: [("layer1.layers.1.conv2".into(), 5)].into(),
+            ..ModelConfig::default()
+        };
+        let of = |name: &str| {
+            let csc = config.csc(name, Geometry::square(1, 1));
+            (csc.lambda, csc.iterations)
+        };
+        assert_eq!(of("layer0.0"), (0.1, 2));
+        assert_eq!(of("layer1.layers.0.conv2"), (0.3, 2));
+        assert_eq!(of("layer1.layers.1.conv2"), (0.2, 5));
+        assert_eq!(of("layer10.layers.1.conv2"), (0.1, 2));
+        let names = ["layer0.0", "layer1.layers.0.conv1", "layer1.layers.1.conv2"].map(String::from);
+        config.check_layers(&names).unwrap();
+        let refusal = config.check_layers(&names[..1]).unwrap_err().to_string();
+        assert!(refusal.contains("layer-lambda = layer1") && refusal.contains("layer0.0"), "{refusal}");
     }
 }

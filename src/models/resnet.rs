@@ -4,24 +4,28 @@ use super::config::{Kind, ModelConfig, Stem};
 use super::{Architecture, Model, check_images};
 use crate::error::Result;
 use crate::gpu::Gpu;
-use crate::layers::{BatchNorm, Conv, Csc, Linear, Part, PartMut, Pass, Path, Walk};
+use crate::layers::{BatchNorm, Conv, Csc, Linear, Part, PartMut, Pass, Path, Walk, sparse_layers};
 use crate::ops::Window;
 use crate::shape::Geometry;
 use crate::tape::Var;
 use crate::tensor::Tensor;
 
-/// A convolution, or the sparse coding layer in its place.
+/// A convolution, or the sparse coding layer in its place, with pooling behind it where that takes the place of a stride.
 #[derive(Debug)]
 enum Site {
     Conv(Conv),
-    Csc(Box<Csc>),
+    Csc(Box<Csc>, Option<Window>),
 }
+
+/// Halves a map. The authors' code leaves out the last row and column of an odd map, which its shortcuts do not.
+const POOL: Window = Window { size: 2, stride: 2, padding: 0, ceil: true };
 
 impl Site {
     fn forward(&self, pass: &Pass, x: &Var) -> Result<Var> {
         match self {
             Site::Conv(conv) => conv.forward(pass, x),
-            Site::Csc(csc) => csc.forward(pass, x),
+            Site::Csc(csc, None) => csc.forward(pass, x),
+            Site::Csc(csc, Some(window)) => pass.tape().max_pool(&csc.forward(pass, x)?, *window),
         }
     }
 
@@ -30,7 +34,7 @@ impl Site {
         let h = self.forward(pass, x)?;
         match self {
             Site::Conv(_) => bn.forward_relu(pass, &h),
-            Site::Csc(_) => bn.forward(pass, &h),
+            Site::Csc(..) => bn.forward(pass, &h),
         }
     }
 }
@@ -39,14 +43,14 @@ impl Walk for Site {
     fn visit<'a>(&'a self, path: &Path, meet: &mut dyn FnMut(&Path, Part<'a>)) {
         match self {
             Site::Conv(conv) => conv.visit(path, meet),
-            Site::Csc(csc) => csc.visit(path, meet),
+            Site::Csc(csc, _) => csc.visit(path, meet),
         }
     }
 
     fn visit_mut(&mut self, path: &Path, meet: &mut dyn FnMut(&Path, PartMut)) {
         match self {
             Site::Conv(conv) => conv.visit_mut(path, meet),
-            Site::Csc(csc) => csc.visit_mut(path, meet),
+            Site::Csc(csc, _) => csc.visit_mut(path, meet),
         }
     }
 }
@@ -114,7 +118,7 @@ pub struct Network {
     stem: Site,
     stem_bn: BatchNorm,
     /// In place of the pooling of a large stem, where every 3x3 layer is sparse.
-    stem_csc: Option<Box<Csc>>,
+    stem_csc: Option<Site>,
     /// The blocks of each stage.
     stages: Vec<Vec<Block>>,
     linear: Linear,
@@ -185,7 +189,7 @@ impl Model for Network {
         if let Some(csc) = &self.stem_csc {
             x = csc.forward(pass, &x)?;
         } else if self.config.stem == Stem::Imagenet {
-            x = tape.max_pool(&x, Window { size: 3, stride: 2, padding: 1 })?;
+            x = tape.max_pool(&x, Window { size: 3, stride: 2, padding: 1, ceil: false })?;
         }
         for block in self.stages.iter().flatten() {
             x = block.forward(pass, &x)?;
@@ -203,7 +207,7 @@ impl Model for Network {
 
     fn first_sparse_layer(&self) -> Option<&Csc> {
         match &self.stem {
-            Site::Csc(csc) => Some(csc),
+            Site::Csc(csc, _) => Some(csc),
             Site::Conv(_) => None,
         }
     }
@@ -239,7 +243,9 @@ impl Builder<'_> {
             Stem::Cifar => (3, Geometry::square(1, 1)),
         };
         let stem_csc = match (stem, kind) {
-            (Stem::Imagenet, Kind::SdnetAll) => Some(Box::new(self.csc([width, 3, 3, width], Geometry::square(2, 1))?)),
+            (Stem::Imagenet, Kind::SdnetAll) => {
+                Some(self.site("layer0.2", [width, 3, 3, width], Geometry::square(2, 1), true)?)
+            }
             _ => None,
         };
         let mut stages = Vec::new();
@@ -249,22 +255,26 @@ impl Builder<'_> {
             let mut blocks = Vec::new();
             for b in 0..count {
                 let stride = if stage > 0 && b == 0 { 2 } else { 1 };
-                blocks.push(self.block(channels, planes, stride)?);
+                let folder = if kind == Kind::SdnetAll { "layers." } else { "" };
+                blocks.push(self.block(&format!("layer{}.{folder}{b}", stage + 1), channels, planes, stride)?);
                 channels = planes;
             }
             stages.push(blocks);
         }
-        Ok(Network {
+        let network = Network {
             config: self.config.clone(),
-            stem: self.site([width, kernel, kernel, in_channels], geometry, kind != Kind::Resnet)?,
+            stem: self.site("layer0.0", [width, kernel, kernel, in_channels], geometry, kind != Kind::Resnet)?,
             stem_bn: BatchNorm::new(self.gpu, width)?,
             stem_csc,
             stages,
             linear: Linear::new(self.gpu, channels, classes)?,
-        })
+        };
+        let names = sparse_layers(&network).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        self.config.check_layers(&names)?;
+        Ok(network)
     }
 
-    fn block(&self, channels: usize, planes: usize, stride: usize) -> Result<Block> {
+    fn block(&self, name: &str, channels: usize, planes: usize, stride: usize) -> Result<Block> {
         let sparse = self.config.kind == Kind::SdnetAll;
         let shortcut = if !self.config.shortcut {
             Shortcut::Nothing
@@ -275,25 +285,29 @@ impl Builder<'_> {
             Shortcut::Projection(Box::new((conv, BatchNorm::new(self.gpu, planes)?)))
         };
         Ok(Block {
-            conv1: self.site([planes, 3, 3, channels], Geometry::square(stride, 1), sparse)?,
+            conv1: self.site(
+                &format!("{name}.conv1"),
+                [planes, 3, 3, channels],
+                Geometry::square(stride, 1),
+                sparse,
+            )?,
             bn1: BatchNorm::new(self.gpu, planes)?,
-            conv2: self.site([planes, 3, 3, planes], Geometry::square(1, 1), sparse)?,
+            conv2: self.site(&format!("{name}.conv2"), [planes, 3, 3, planes], Geometry::square(1, 1), sparse)?,
             bn2: BatchNorm::new(self.gpu, planes)?,
             shortcut,
         })
     }
 
-    fn site(&self, shape: [usize; 4], geometry: Geometry, sparse: bool) -> Result<Site> {
-        if sparse {
-            Ok(Site::Csc(Box::new(self.csc(shape, geometry)?)))
-        } else {
-            Ok(Site::Conv(self.conv(shape, geometry)?))
+    fn site(&self, name: &str, shape: [usize; 4], geometry: Geometry, sparse: bool) -> Result<Site> {
+        if !sparse {
+            return Ok(Site::Conv(self.conv(shape, geometry)?));
         }
-    }
-
-    fn csc(&self, shape: [usize; 4], geometry: Geometry) -> Result<Csc> {
+        let pool = (self.config.max_pool && geometry.stride == [2, 2]).then_some(POOL);
+        let geometry = if pool.is_some() { Geometry { stride: [1, 1], ..geometry } } else { geometry };
+        let [atoms, height, width, channels] = shape;
+        let shape = [atoms, height, width, channels * self.config.dictionaries];
         let weight = Tensor::uninitialized(self.gpu, "a dictionary", &shape)?;
-        Csc::new(weight, self.config.csc(geometry))
+        Ok(Site::Csc(Box::new(Csc::new(weight, self.config.csc(name, geometry))?), pool))
     }
 
     fn conv(&self, shape: [usize; 4], geometry: Geometry) -> Result<Conv> {

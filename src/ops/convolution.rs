@@ -178,22 +178,6 @@ impl Tape {
             Ok(vec![z_bar.transpose()?, w_bar.transpose()?])
         })
     }
-
-    /// `x - A codes`; see [`residual`].
-    ///
-    /// # Errors
-    /// As [`residual`].
-    pub fn residual(&self, x: &Var, codes: &Var, weight: &Var, geometry: Geometry) -> Result<Var> {
-        let value = residual(x.value(), codes.value(), weight.value(), geometry)?;
-        let shape = ConvShape::new("residual", value.shape(), weight.value().shape(), geometry)?;
-        let (codes_kept, weight_kept, x_tracked) = (codes.clone(), weight.clone(), x.tracked());
-        self.record(value, &[x, codes, weight], move |g| {
-            let (minus, w) = (Factor::from(-1.0), weight_kept.value());
-            let z_bar = codes_kept.tracked().then(|| correlation_times(minus, g, w, geometry));
-            let w_bar = weight_kept.tracked().then(|| weight_gradient(minus, &shape, codes_kept.value(), g));
-            Ok(vec![x_tracked.then(|| g.clone()), z_bar.transpose()?, w_bar.transpose()?])
-        })
-    }
 }
 
 /// The sizes of a synthesis from its codes, its weights and the size of its signal.

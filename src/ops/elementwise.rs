@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::shaders;
+use crate::tape::{Tape, Var};
 use crate::tensor::{Call, Tensor, same_shape};
 
 /// `factor * a`.
@@ -37,4 +38,15 @@ pub fn momentum(z: &Tensor, previous: &Tensor, beta: f32) -> Result<Tensor> {
     let out = Tensor::uninitialized(z.gpu(), "momentum", z.shape())?;
     Call::on(&[z, previous, &out]).numbers(&[beta]).each_four(&shaders::MOMENTUM, z.len())?;
     Ok(out)
+}
+
+impl Tape {
+    /// `a + b`, elementwise.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the shapes differ, [`Error::OutOfMemory`].
+    pub fn add(&self, a: &Var, b: &Var) -> Result<Var> {
+        let sum = a.value().add(b.value())?;
+        self.record(sum, &[a, b], |g| Ok(vec![Some(g.clone()), Some(g.clone())]))
+    }
 }

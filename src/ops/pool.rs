@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::shaders;
-use crate::shape::pooled;
+use crate::shape::{pooled, pooled_whole};
 use crate::tape::{Tape, Var};
 use crate::tensor::{Call, Tensor};
 
@@ -15,16 +15,27 @@ pub struct Window {
     pub stride: usize,
     /// Padding, which never wins; at most half the side.
     pub padding: usize,
+    /// Whether windows at the end may hang over, so that no value is left out (PyTorch's `ceil_mode`).
+    pub ceil: bool,
+}
+
+impl Window {
+    /// The side of the result for a side of the map.
+    pub fn pooled(&self, size: usize) -> usize {
+        let of = if self.ceil { pooled_whole } else { pooled };
+        of(size, self.size, self.stride, self.padding)
+    }
 }
 
 impl Tape {
-    /// The largest value of each window: `[n, h, w, c]` to `[n, h', w', c]`, `h' = floor((h + 2p - size) / s) + 1`.
+    /// The largest value of each window: `[n, h, w, c]` to `[n, h', w', c]`, `h' = floor((h + 2p - size) / s) + 1`,
+    /// rounded up where the window says so.
     /// The gradient goes to the first of equal values, row by row.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::OutOfMemory`].
     pub fn max_pool(&self, x: &Var, window: Window) -> Result<Var> {
-        let Window { size, stride, padding } = window;
+        let Window { size, stride, padding, .. } = window;
         let input = x.value().shape().to_vec();
         let &[n, h, w, c] = &input[..] else {
             return Err(Error::shape("max_pool", "a map is [n, height, width, channels]", &[&input]));
@@ -32,7 +43,7 @@ impl Tape {
         if size == 0 || stride == 0 || 2 * padding > size || h.min(w) + 2 * padding < size {
             return Err(Error::shape("max_pool", format!("{window:?} does not fit"), &[&input]));
         }
-        let output = [n, pooled(h, size, stride, padding), pooled(w, size, stride, padding), c];
+        let output = [n, window.pooled(h), window.pooled(w), c];
         let gpu = x.value().gpu();
         let out = Tensor::uninitialized(gpu, "max_pool", &output)?;
         let place = Tensor::uninitialized(gpu, "max_pool", &output)?;

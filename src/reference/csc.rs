@@ -4,6 +4,7 @@ use super::{
     correlation::correlation,
     fista_step::fista_step,
     momentum::{momentum, momentum_coefficients},
+    pad::{pad, pad_adjoint},
     residual::residual,
     scale_samples::{scale_by_norm, scale_by_norm_gradient},
     soft_threshold::{ProxTwin, soft_threshold_gradient},
@@ -12,7 +13,7 @@ use super::{
     weight_gradient::weight_gradient,
     zip,
 };
-use crate::shape::ConvShape;
+use crate::shape::{ConvShape, Geometry, PaddingMode};
 
 /// An unrolled solver of `minimise 1/2 |x - A z|^2 + lambda |z|_1 + mu/2 |z|^2` (`z >= 0` if non-negative).
 ///
@@ -35,6 +36,8 @@ pub struct CscTwin {
     /// Whether the data term is `|x - A z|`, not squared: from the second iteration on, the residual is scaled to norm
     /// 1/2 per sample, the norm held constant in the backward pass. The first iteration is always the plain one.
     pub root_noise: bool,
+    /// What the padding of the operator consists of.
+    pub padding_mode: PaddingMode,
 }
 
 /// What one iteration keeps for the backward pass.
@@ -99,11 +102,12 @@ impl CscTwin {
             let v = soft_threshold_gradient(&iteration.code, &z_bar, self.step, self.prox);
             let q = self.residual_gradient(s, w, k, iteration, &v);
             add_scaled(&mut grad_x, 1.0, &q);
-            add_scaled(&mut grad_w, self.step, &weight_gradient(s, &v, &iteration.scaled_residual));
-            add_scaled(&mut grad_w, -1.0, &weight_gradient(s, &iteration.point, &q));
+            add_scaled(&mut grad_w, self.step, &self.weight_gradient(s, &v, &iteration.scaled_residual));
+            add_scaled(&mut grad_w, -1.0, &self.weight_gradient(s, &iteration.point, &q));
 
             let beta = self.beta(k);
-            let point_bar: Vec<f64> = correlation(s, &q, w).iter().map(|v| -v).collect();
+            let point_bar: Vec<f64> =
+                correlation(&inner(s, self.padding_mode), &self.padded(s, &q), w).iter().map(|v| -v).collect();
             let y_bar = if self.gradient_at_code { v } else { zip(&v, &point_bar, |v, p| v + p) };
             let mut before_previous_bar = vec![0.0; codes];
             add_scaled(&mut previous_bar, 1.0 + beta, &y_bar);
@@ -119,7 +123,7 @@ impl CscTwin {
     /// `q`, the gradient on the unscaled residual of iteration `k` (from 0) for the gradient `v` on the argument of its
     /// prox.
     fn residual_gradient(&self, s: &ConvShape, w: &[f64], k: usize, iteration: &IterationTwin, v: &[f64]) -> Vec<f64> {
-        let q: Vec<f64> = synthesis(s, v, w).iter().map(|a| self.step * a).collect();
+        let q: Vec<f64> = self.synthesis(s, v, w).iter().map(|a| self.step * a).collect();
         if self.is_scaled(k) { scale_by_norm_gradient(&iteration.residual, &q, s.n) } else { q }
     }
 
@@ -133,13 +137,35 @@ impl CscTwin {
         for k in 0..self.iterations {
             let y = momentum(&z, &previous, self.beta(k));
             let point = if self.gradient_at_code { z.clone() } else { y.clone() };
-            let residual = residual(s, x, &point, w);
+            let residual = zip(x, &self.synthesis(s, &point, w), |x, a| x - a);
             let scaled_residual = scaled(k, &residual);
-            let code = fista_step(s, Some(&y), &scaled_residual, w, self.step, &self.lambda, self.prox);
+            let (inner, padded) = (inner(s, self.padding_mode), self.padded(s, &scaled_residual));
+            let code = fista_step(&inner, Some(&y), &padded, w, self.step, &self.lambda, self.prox);
             previous = std::mem::replace(&mut z, code.clone());
             iterations.push(IterationTwin { point, residual, scaled_residual, code });
         }
         Trace { iterations }
+    }
+
+    /// `P x`, as far as the padding is not left to the correlation.
+    fn padded(&self, s: &ConvShape, x: &[f64]) -> Vec<f64> {
+        match self.padding_mode {
+            PaddingMode::Zero => x.to_vec(),
+            mode => pad(s.signal(), s.geometry.padding, mode, x),
+        }
+    }
+
+    /// `A z = P^T C^T z`.
+    fn synthesis(&self, s: &ConvShape, z: &[f64], w: &[f64]) -> Vec<f64> {
+        let signal = synthesis(&inner(s, self.padding_mode), z, w);
+        match self.padding_mode {
+            PaddingMode::Zero => signal,
+            mode => pad_adjoint(s.signal(), s.geometry.padding, mode, &signal),
+        }
+    }
+
+    fn weight_gradient(&self, s: &ConvShape, z: &[f64], x: &[f64]) -> Vec<f64> {
+        weight_gradient(&inner(s, self.padding_mode), z, &self.padded(s, x))
     }
 
     /// The momentum of iteration `k`, counted from 0.
@@ -150,6 +176,20 @@ impl CscTwin {
     /// Whether iteration `k`, counted from 0, scales its residual.
     fn is_scaled(&self, k: usize) -> bool {
         self.root_noise && k > 0
+    }
+}
+
+/// The sizes of the correlation `C` that is applied to a padded signal.
+fn inner(s: &ConvShape, mode: PaddingMode) -> ConvShape {
+    let padding = s.geometry.padding;
+    match mode {
+        PaddingMode::Zero => *s,
+        _ => ConvShape {
+            height: s.height + 2 * padding[0],
+            width: s.width + 2 * padding[1],
+            geometry: Geometry { padding: [0; 2], ..s.geometry },
+            ..*s
+        },
     }
 }
 
@@ -184,7 +224,6 @@ mod tests {
         assert_close, central_difference, dot, normalize_atoms::normalize_atoms, power_iteration::power_iteration,
         sequence::sequence,
     };
-    use crate::shape::Geometry;
 
     struct Case {
         s: ConvShape,
@@ -205,8 +244,16 @@ mod tests {
         let v0 = sequence(s.codes().iter().product::<usize>() / s.n, 77, 1.0);
         let (_, lipschitz) = power_iteration(&ConvShape { n: 1, ..s }, &w, &v0, 300);
         let (step, lambda) = (0.9 / lipschitz, vec![0.1, 0.2]);
-        let csc =
-            CscTwin { iterations, step, lambda, prox, momentum: true, gradient_at_code: false, root_noise: false };
+        let csc = CscTwin {
+            iterations,
+            step,
+            lambda,
+            prox,
+            momentum: true,
+            gradient_at_code: false,
+            root_noise: false,
+            padding_mode: PaddingMode::Zero,
+        };
         Case { s, x, w, csc }
     }
 
@@ -222,7 +269,8 @@ mod tests {
         let mut nearest = f64::INFINITY;
         for (k, iteration) in trace.iterations.iter().enumerate() {
             let y = momentum(z, previous, csc.beta(k));
-            let u = fista_step(s, Some(&y), &iteration.scaled_residual, w, csc.step, &[0.0; 2], identity);
+            let (inner, padded) = (inner(s, csc.padding_mode), csc.padded(s, &iteration.scaled_residual));
+            let u = fista_step(&inner, Some(&y), &padded, w, csc.step, &[0.0; 2], identity);
             for (i, u) in u.iter().enumerate() {
                 let u = if csc.prox.non_negative { *u } else { u.abs() };
                 nearest = nearest.min((u - csc.step * csc.lambda[i / (zero.len() / s.n)]).abs());
@@ -267,6 +315,17 @@ mod tests {
         assert_gradients(&of([1, 5], [1, 1], [0, 2]));
         assert_gradients(&of([5, 1], [2, 1], [2, 0]));
         assert_gradients(&of([3, 4], [1, 3], [0, 2]));
+    }
+
+    #[test]
+    fn gradients_match_central_differences_in_every_padding_mode() {
+        for padding_mode in PaddingMode::ALL {
+            let mut case = case(3, 2, 1, 3, SIGNED_ELASTIC);
+            case.csc.padding_mode = padding_mode;
+            // A step for the copies in the padding.
+            case.csc.step /= 2.0;
+            assert_gradients(&case);
+        }
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The largest value of every window.
 
-use crate::shape::pooled;
+use crate::shape::{pooled, pooled_whole};
 
 /// The sizes of max-pooling with square windows over maps `[n, height, width, channels]`; the result is
-/// `[n, pooled_height, pooled_width, channels]`, `pooled = floor((size + 2 padding - window) / stride) + 1`.
+/// `[n, pooled_height, pooled_width, channels]`, `pooled = floor((size + 2 padding - window) / stride) + 1`, rounded up with
+/// `ceil`, where a window lies wholly beyond the map otherwise.
 /// Padding never wins. Source: PyTorch's `torch.nn.MaxPool2d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MaxPool {
@@ -21,12 +22,15 @@ pub struct MaxPool {
     pub stride: usize,
     /// Padding on every side, at most half the window.
     pub padding: usize,
+    /// Whether windows at the end may hang over.
+    pub ceil: bool,
 }
 
 impl MaxPool {
     /// `[n, pooled_height, pooled_width, channels]`, the shape of the result. Source: PyTorch's `torch.nn.MaxPool2d`.
     pub fn output(&self) -> [usize; 4] {
-        let side = |size| pooled(size, self.window, self.stride, self.padding);
+        let of = if self.ceil { pooled_whole } else { pooled };
+        let side = |size| of(size, self.window, self.stride, self.padding);
         [self.n, side(self.height), side(self.width), self.channels]
     }
 
@@ -95,13 +99,33 @@ mod tests {
     use super::*;
     use crate::reference::{assert_close, central_difference, dot, sequence::sequence};
 
-    const SMALL: MaxPool = MaxPool { n: 1, height: 3, width: 3, channels: 1, window: 3, stride: 2, padding: 1 };
+    const SMALL: MaxPool =
+        MaxPool { n: 1, height: 3, width: 3, channels: 1, window: 3, stride: 2, padding: 1, ceil: false };
 
     #[test]
     fn a_worked_example_comes_out_as_on_paper() {
         let x: Vec<f64> = (1..=9).map(f64::from).collect();
         assert_eq!(max_pool(&SMALL, &x), [5.0, 6.0, 8.0, 9.0]);
         assert_eq!(max_pool_gradient(&SMALL, &x, &[1.0, 2.0, 3.0, 4.0]), [0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 0.0, 3.0, 4.0]);
+    }
+
+    #[test]
+    fn windows_that_hang_over_leave_nothing_out() {
+        let pool = |height, width, window, stride, padding| MaxPool {
+            n: 1,
+            height,
+            width,
+            channels: 1,
+            window,
+            stride,
+            padding,
+            ceil: true,
+        };
+        let x: Vec<f64> = (1..=9).map(f64::from).collect();
+        assert_eq!(max_pool(&pool(3, 3, 2, 2, 0), &x), [5.0, 6.0, 8.0, 9.0]);
+        // The last window of a row would begin beyond it, as PyTorch has it.
+        assert_eq!(pool(4, 5, 2, 3, 1).output(), [1, 2, 2, 1]);
+        assert_eq!(pool(6, 8, 2, 2, 0).output(), [1, 3, 4, 1]);
     }
 
     #[test]
@@ -117,8 +141,10 @@ mod tests {
 
     #[test]
     fn the_gradient_matches_central_differences_for_overlapping_windows_and_odd_sizes() {
-        for (window, stride, padding) in [(3, 2, 1), (2, 2, 0), (3, 1, 1), (2, 3, 1)] {
-            let pool = MaxPool { n: 2, height: 7, width: 5, channels: 3, window, stride, padding };
+        for (window, stride, padding, ceil) in
+            [(3, 2, 1, false), (2, 2, 0, false), (2, 2, 0, true), (3, 1, 1, false), (2, 3, 1, true)]
+        {
+            let pool = MaxPool { n: 2, height: 7, width: 5, channels: 3, window, stride, padding, ceil };
             let x = sequence(2 * 7 * 5 * 3, 1, 1.0);
             let mut sorted = x.clone();
             sorted.sort_by(f64::total_cmp);

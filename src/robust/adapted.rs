@@ -183,9 +183,31 @@ impl<M: Model> Adapted<M> {
         Ok(())
     }
 
-    /// The lambda that its first sparse coding layer was trained with.
+    /// The lambda that the layers which take another one were trained with, by the first of them.
     pub fn trained_lambda(&self) -> Option<f32> {
-        sparse_layers(&self.model).first().map(|(_, csc)| csc.config().lambda)
+        self.trained_lambdas().first().copied()
+    }
+
+    fn trained_lambdas(&self) -> Vec<f32> {
+        let taking =
+            sparse_layers(&self.model).into_iter().filter(|(_, csc)| self.layer_ids.contains(&csc.weight().id()));
+        taking.map(|(_, csc)| csc.config().lambda).collect()
+    }
+
+    /// # Errors
+    /// [`Error::Argument`] where the layers that are to take another lambda have different ones of their own.
+    pub fn check_one_lambda(&self) -> Result<()> {
+        let own = self.trained_lambdas();
+        match own.iter().find(|lambda| **lambda != own[0]) {
+            Some(other) => {
+                let reason = format!(
+                    "the layers were trained with lambdas of their own, {} and {other} among them: choose layers of one lambda",
+                    own[0]
+                );
+                Err(Error::argument("layers", self.layers.join(","), reason))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Which statistics it is to use at other lambdas, where it has been recalibrated.

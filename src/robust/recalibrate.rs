@@ -85,6 +85,7 @@ pub fn recalibrate<M: Model>(
     config: &RecalibrateConfig,
     watch: &mut dyn FnMut(),
 ) -> Result<Recalibration> {
+    network.check_one_lambda()?;
     if data.is_empty() || config.images == 0 || config.batch == 0 {
         return Err(Error::argument("images", data.len().min(config.images), "at least one image is needed"));
     }

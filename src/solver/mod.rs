@@ -4,11 +4,13 @@
 //! |---|---|
 //! | the operator `A`, the solver's whole view of a dictionary | [`LinearOperator`]; [`Convolution`] is one |
 //! | the iterations, and the gradients through them | [`Problem`], [`Tape::solve`](crate::tape::Tape::solve) |
+//! | what codes leave of a signal, and as a loss | [`Tape::residual`](crate::tape::Tape::residual), [`Tape::dictionary_loss`](crate::tape::Tape::dictionary_loss) |
 //! | the momentum from one iterate to the next | [`Momentum`], [`Solver`] |
 //! | the proximal operator | [`Prox`](crate::ops::Prox) |
 //! | the step size | [`PowerIteration`], [`step_bound`] |
 
 mod bound;
+mod explained;
 mod gradient;
 mod iterate;
 mod momentum;

@@ -46,6 +46,10 @@ pub struct TrainConfig {
     /// The learning rate of all but the last layer, as a multiple of the full one; 0 keeps them as they are.
     #[serde(default = "one")]
     pub body_rate: f32,
+    /// The multiple of every sparse coding layer's dictionary loss that is added to the cross-entropy:
+    /// `|x - A z|^2 / n_dict + lambda |z|_1 + mu/2 |z|^2`, summed over the batch, as in the authors' code.
+    #[serde(default)]
+    pub dictionary_loss: f32,
     /// Stop after this many steps in all.
     pub steps: Option<usize>,
     /// Where the images come from, for programs that continue the training. The trainer itself is given the images.
@@ -101,6 +105,7 @@ impl Default for TrainConfig {
             augment: None,
             shuffle: true,
             body_rate: 1.0,
+            dictionary_loss: 0.0,
             steps: None,
             source: None,
             save_every: None,
@@ -118,6 +123,11 @@ impl TrainConfig {
             return Err(Error::argument(name, 0, "must be at least 1"));
         }
         check_not_negative("body-rate", self.body_rate)?;
+        check_not_negative("dictionary-loss", self.dictionary_loss)?;
+        if self.dictionary_loss > 0.0 && self.body_rate == 0.0 {
+            let reason = "changes nothing where all but the last layer stays as it is";
+            return Err(Error::argument("dictionary-loss", self.dictionary_loss, reason));
+        }
         if self.batch == 0 {
             return Err(Error::argument("batch", 0, "at least one image a step is needed"));
         }

@@ -94,7 +94,12 @@ impl<M: Architecture> Trainer<M> {
     /// As [`Trainer::new`].
     pub fn with_model(model: M, recipe: Recipe<M::Config>, config: TrainConfig) -> Result<Self> {
         config.check()?;
-        let step = TrainStep { body_rate: config.body_rate, ..TrainStep::new(config.rule(), &model)? };
+        check_dictionaries(&model, &config)?;
+        let step = TrainStep {
+            body_rate: config.body_rate,
+            dictionary_loss: config.dictionary_loss,
+            ..TrainStep::new(config.rule(), &model)?
+        };
         Ok(Self { model, recipe, config, step, progress: Progress::default() })
     }
 
@@ -153,6 +158,7 @@ impl<M: Architecture> Trainer<M> {
     /// seed, the augmentation and the order of the images.
     pub fn set_config(&mut self, config: TrainConfig) -> Result<()> {
         config.check()?;
+        check_dictionaries(&self.model, &config)?;
         let (old, new) = (&self.config, &config);
         let fixed = [
             ("batch", old.batch == new.batch),
@@ -165,6 +171,7 @@ impl<M: Architecture> Trainer<M> {
         }
         self.step.optimizer.set_rule(config.rule());
         self.step.body_rate = config.body_rate;
+        self.step.dictionary_loss = config.dictionary_loss;
         self.config = config;
         Ok(())
     }
@@ -383,4 +390,14 @@ impl<M: Architecture> Trainer<M> {
     fn normalization(&self, data: &Dataset) -> Normalization {
         self.recipe.normalization.clone().unwrap_or_else(|| Normalization::default_for(&data.name, data.channels))
     }
+}
+
+/// # Errors
+/// [`Error::Argument`] for a loss of dictionaries where there are none.
+fn check_dictionaries<M: Architecture>(model: &M, config: &TrainConfig) -> Result<()> {
+    if config.dictionary_loss > 0.0 && sparse_layers(model).is_empty() {
+        let reason = format!("{} has no sparse coding layer", model.name());
+        return Err(Error::argument("dictionary-loss", config.dictionary_loss, reason));
+    }
+    Ok(())
 }

@@ -6,7 +6,7 @@ use sdnet::gpu::{Gpu, GpuOptions};
 use sdnet::layers::{Csc, CscConfig, Hook, Pass};
 use sdnet::ops::{self, BatchNormInputs, Factor, Prox, ProxStep, RunningStatistics, Window};
 use sdnet::reference as twin;
-use sdnet::shape::{ConvShape, Geometry};
+use sdnet::shape::{ConvShape, Geometry, PaddingMode};
 use sdnet::solver::{Convolution, LinearOperator, Problem, Solver};
 use sdnet::tape::{Tape, Var};
 use sdnet::tensor::Tensor;
@@ -70,7 +70,7 @@ fn residual(gpu: &Gpu, s: &ConvShape) -> Named {
     let g = filled(&s.signal(), 4);
     let leaf = |shape: &[usize], v: &[f64]| tape.leaf(&tensor(gpu, shape, v));
     let (tx, tz, tw) = (leaf(&s.signal(), &x), leaf(&s.codes(), &z), leaf(&s.weight(), &w));
-    let r = tape.residual(&tx, &tz, &tw, s.geometry).unwrap();
+    let r = tape.residual(operator(gpu, s, &w), &tx, &tz, &tw).unwrap();
     let got = gradients(tape, &r, &g, &[&tx, &tz, &tw]);
     let x_bar = Row::exact(&got[0], g.clone());
     vec![("x", x_bar), ("codes", analysis(s, &got[1], &g, &w, -1.0)), ("weight", outer(s, &got[2], &z, &g, -1.0))]
@@ -78,7 +78,12 @@ fn residual(gpu: &Gpu, s: &ConvShape) -> Named {
 
 /// The operator of a shape.
 fn operator(gpu: &Gpu, s: &ConvShape, w: &[f64]) -> Convolution {
-    Convolution { weight: tensor(gpu, &s.weight(), w), geometry: s.geometry, size: [s.height, s.width] }
+    Convolution {
+        weight: tensor(gpu, &s.weight(), w),
+        geometry: s.geometry,
+        padding_mode: PaddingMode::Zero,
+        size: [s.height, s.width],
+    }
 }
 
 /// One iteration from zero: `x_bar = t A v` and `W_bar = t corr(v, x)`, with `v` the masked gradient.
@@ -221,9 +226,19 @@ impl Layer {
                 CscConfig { dictionaries: 2, iterations: 3, ..base },
             ),
             Self::new("samples in uneven parts", [5, 6, 5, 3, 4, 3, 1, 1], CscConfig { iterations: 4, ..base }),
-            Self::new("normalised lambda", plain, CscConfig { normalize_lambda: true, iterations: 3, ..base }),
+            Self::new(
+                "normalised lambda",
+                [2, 7, 6, 4, 5, 3, 1, 1],
+                CscConfig { normalize_lambda: true, dictionaries: 2, iterations: 3, ..base },
+            ),
             Self::new("stride 3 on even", [1, 10, 8, 1, 3, 5, 3, 2], CscConfig { iterations: 3, ..base }),
         ]);
+        all.extend(PaddingMode::ALL.map(|padding_mode| {
+            let config = CscConfig { padding_mode, iterations: 3, mu: 0.1, ..base };
+            Self::new(&format!("{padding_mode} padding"), [2, 7, 6, 3, 5, 5, 2, 2], config)
+        }));
+        let long = CscConfig { padding_mode: PaddingMode::Reflect, iterations: 5, dictionaries: 2, ..base };
+        all.push(Self::new("reflect padding, two dictionaries", [3, 6, 6, 4, 5, 3, 1, 1], long));
         all
     }
 
@@ -241,7 +256,8 @@ impl Layer {
     fn twin(&self) -> twin::csc::CscTwin {
         let (s, config) = (self.shape(), &self.config);
         let sizes = [s.signal(), s.codes()].map(|dims| dims[1..].iter().product::<usize>() as f64);
-        let ratio = if config.normalize_lambda { sizes[0] / sizes[1] } else { 1.0 };
+        let signal = sizes[0] / config.dictionaries as f64;
+        let ratio = if config.normalize_lambda { signal / sizes[1] } else { 1.0 };
         twin::csc::CscTwin {
             iterations: config.iterations,
             step: f64::from(STEP),
@@ -250,6 +266,7 @@ impl Layer {
             momentum: config.solver != Solver::Ista,
             gradient_at_code: config.solver == Solver::Published,
             root_noise: config.root_noise,
+            padding_mode: config.padding_mode,
         }
     }
 
@@ -617,7 +634,7 @@ fn plain_ops_refuse_shapes_that_do_not_fit() {
     refused(tape.linear(&six, &constant(&[5, 3]), &constant(&[4])));
     refused(tape.linear(&map, &constant(&[5, 3]), &constant(&[5])));
     refused(tape.global_average_pool(&six));
-    let window = |size, stride, padding| Window { size, stride, padding };
+    let window = |size, stride, padding| Window { size, stride, padding, ceil: false };
     refused(tape.max_pool(&six, window(2, 2, 0)));
     for wrong in [window(5, 1, 0), window(0, 1, 0), window(2, 0, 0), window(2, 1, 2), window(3, 2, 2)] {
         refused(tape.max_pool(&map, wrong));

@@ -6,6 +6,7 @@ mod determinism;
 mod embedding;
 mod golden_csc;
 mod golden_networks;
+mod golden_options;
 mod golden_robust;
 mod golden_trajectory;
 mod gradients;

@@ -6,7 +6,7 @@ use sdnet::gpu::Gpu;
 use sdnet::layers::{Csc, CscConfig, Pass, PowerVectors};
 use sdnet::ops::{self, BatchNormInputs, Prox, ProxStep, RunningStatistics, SgdRule, Window};
 use sdnet::reference as twin;
-use sdnet::shape::{ConvShape, Geometry};
+use sdnet::shape::{ConvShape, Geometry, PaddingMode};
 use sdnet::solver::{Convolution, PowerIteration};
 use sdnet::tape::{Tape, Var};
 use sdnet::tensor::Tensor;
@@ -24,7 +24,7 @@ const CONVOLUTIONS: [(&str, OverShape); 5] = [
     ("weight_gradient", weight_gradient),
 ];
 
-const PLAIN: [(&str, Plain); 36] = [
+const PLAIN: [(&str, Plain); 40] = [
     ("fill", fill),
     ("add", add),
     ("add_bias", add_bias),
@@ -59,6 +59,10 @@ const PLAIN: [(&str, Plain); 36] = [
     ("cross_entropy_mean", cross_entropy_mean),
     ("unfold", unfold),
     ("fold", fold),
+    ("pad", pad),
+    ("pad_adjoint", pad_adjoint),
+    ("dictionary_loss", dictionary_loss),
+    ("dictionary_loss_gradient", dictionary_loss_gradient),
     ("ceiling_multiply_add", ceiling_multiply_add),
     ("ceiling_copy", ceiling_copy),
 ];
@@ -255,6 +259,75 @@ fn fold(gpu: &Gpu) -> Vec<Row> {
         ]
     };
     PATCHES.map(shape).iter().flat_map(one).collect()
+}
+
+/// Maps and their padding on each axis, the largest that each mode allows among them.
+const PADDED: [([usize; 4], [usize; 2]); 5] = [
+    ([2, 5, 4, 3], [1, 1]),
+    ([1, 4, 6, 1], [3, 2]),
+    ([1, 1, 9, 5], [0, 3]),
+    ([2, 3, 3, 4], [2, 2]),
+    ([1, 7, 2, 70], [2, 1]),
+];
+
+fn over_paddings(f: impl Fn([usize; 4], [usize; 2], PaddingMode) -> Row) -> Vec<Row> {
+    let all = PaddingMode::ALL.into_iter().flat_map(|mode| PADDED.map(|(map, padding)| (map, padding, mode)));
+    all.map(|(map, padding, mode)| f(map, padding, mode)).collect()
+}
+
+fn pad(gpu: &Gpu) -> Vec<Row> {
+    over_paddings(|map, padding, mode| {
+        let x = filled(&map, 1);
+        Row::exact(&ops::pad(&tensor(gpu, &map, &x), padding, mode).unwrap(), twin::pad::pad(map, padding, mode, &x))
+    })
+}
+
+fn pad_adjoint(gpu: &Gpu) -> Vec<Row> {
+    over_paddings(|map, padding, mode| {
+        let [n, height, width, channels] = map;
+        let padded = [n, height + 2 * padding[0], width + 2 * padding[1], channels];
+        let g = filled(&padded, 1);
+        let adjoint = |g: &[f64]| twin::pad::pad_adjoint(map, padding, mode, g);
+        let terms = (2 * padding[0] + 1) * (2 * padding[1] + 1);
+        let got = ops::pad_adjoint(&tensor(gpu, &padded, &g), padding, mode).unwrap();
+        Row::within(&got, adjoint(&g), adjoint(&abs(&g)), terms)
+    })
+}
+
+const CODES: [(usize, usize, usize); 3] = [(1, 5, 7), (3, 300, 130), (2, 4100, 9001)];
+
+fn dictionary_loss(gpu: &Gpu) -> Vec<Row> {
+    CODES
+        .map(|(n, signal, codes)| {
+            let (r, z, lambda) = (values(n * signal, 1), values(n * codes, 2), values(n, 3));
+            let weights = twin::dictionary_loss::LossTwin { factor: 0.375, dictionaries: 2, mu: 0.25 };
+            let on_device = ops::LossWeights { factor: 0.375, dictionaries: 2, mu: 0.25 };
+            let [tr, tz] = [tensor(gpu, &[n, signal], &r), tensor(gpu, &[n, codes], &z)];
+            let got = ops::dictionary_loss(&tr, &tz, &tensor(gpu, &[n], &lambda), on_device).unwrap();
+            let loss = |lambda: &[f64]| vec![twin::dictionary_loss::dictionary_loss(&r, &z, lambda, weights)];
+            // As sum_samples counts them, then three products, three sums and the samples.
+            let terms = codes.min(8192).div_ceil(64) + 6 + codes / 4096 + 8 + n;
+            Row::within(&got, loss(&lambda), loss(&abs(&lambda)), terms)
+        })
+        .into()
+}
+
+fn dictionary_loss_gradient(gpu: &Gpu) -> Vec<Row> {
+    CODES
+        .map(|(n, _, codes)| {
+            let (mut z, lambda, g) = (values(n * codes, 2), values(n, 3), [-0.75]);
+            z.iter_mut().step_by(3).for_each(|v| *v = 0.0);
+            let weights = twin::dictionary_loss::LossTwin { factor: 0.375, dictionaries: 2, mu: 0.25 };
+            let on_device = ops::LossWeights { factor: 0.375, dictionaries: 2, mu: 0.25 };
+            let [tz, tl] = [tensor(gpu, &[n, codes], &z), tensor(gpu, &[n], &lambda)];
+            let got = ops::dictionary_loss_gradient(&tz, &tl, on_device, &tensor(gpu, &[1], &g)).unwrap();
+            let gradient = |z: &[f64], lambda: &[f64], g: f64| {
+                twin::dictionary_loss::dictionary_loss_gradient(z, lambda, weights, g)
+            };
+            let magnitude = gradient(&abs(&z), &abs(&lambda), 0.75);
+            Row::within(&got, gradient(&z, &lambda, g[0]), magnitude, 4)
+        })
+        .into()
 }
 
 // Elementwise kernels, at lengths that are no multiple of the four values of a thread or the 256 of a workgroup.
@@ -501,7 +574,8 @@ fn inverse_norm(gpu: &Gpu) -> Vec<Row> {
     let s = shape([1, 7, 6, 3, 5, 3, 2, 1]);
     let (v, w) = (filled(&s.codes(), 1), filled(&s.weight(), 2));
     let weight = tensor(gpu, &s.weight(), &w);
-    let operator = Convolution { weight, geometry: s.geometry, size: [s.height, s.width] };
+    let operator =
+        Convolution { weight, geometry: s.geometry, padding_mode: PaddingMode::Zero, size: [s.height, s.width] };
     let run = |rounds, bound| {
         let mut power = PowerIteration::new(tensor(gpu, &s.codes(), &v));
         let want = twin::power_iteration::power_iteration(&s, &w, &v, rounds).1;
@@ -545,19 +619,21 @@ fn normalize_atoms(gpu: &Gpu) -> Vec<Row> {
 
 // Pooling.
 
-const POOLS: [twin::max_pool::MaxPool; 5] = [
+const POOLS: [twin::max_pool::MaxPool; 7] = [
     pool([2, 7, 6, 3], [3, 2, 1]),
     pool([1, 8, 9, 5], [2, 2, 0]),
     pool([2, 5, 5, 4], [3, 1, 1]),
     pool([1, 7, 10, 1], [2, 3, 1]), // pixels that no window covers
     pool([1, 4, 4, 2], [4, 1, 2]),
+    twin::max_pool::MaxPool { ceil: true, ..pool([2, 7, 6, 3], [2, 2, 0]) },
+    twin::max_pool::MaxPool { ceil: true, ..pool([1, 4, 5, 2], [2, 3, 1]) },
 ];
 
 const fn pool(
     [n, height, width, channels]: [usize; 4],
     [window, stride, padding]: [usize; 3],
 ) -> twin::max_pool::MaxPool {
-    twin::max_pool::MaxPool { n, height, width, channels, window, stride, padding }
+    twin::max_pool::MaxPool { n, height, width, channels, window, stride, padding, ceil: false }
 }
 
 fn over_pools(gpu: &Gpu, f: impl Fn(&twin::max_pool::MaxPool, &Tensor, &[f64], Window) -> Row) -> Vec<Row> {
@@ -565,7 +641,7 @@ fn over_pools(gpu: &Gpu, f: impl Fn(&twin::max_pool::MaxPool, &Tensor, &[f64], W
         let shape = [p.n, p.height, p.width, p.channels];
         // Few levels, so that values tie, and all below zero, the value of the padding.
         let x = filled(&shape, 1).iter().map(|v| (v * 2.0).round() / 2.0 - 2.0).collect::<Vec<_>>();
-        let window = Window { size: p.window, stride: p.stride, padding: p.padding };
+        let window = Window { size: p.window, stride: p.stride, padding: p.padding, ceil: p.ceil };
         f(p, &tensor(gpu, &shape, &x), &x, window)
     };
     POOLS.iter().map(one).collect()

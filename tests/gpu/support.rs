@@ -47,6 +47,15 @@ pub fn set_steps(network: &mut Network, step: f32) {
     });
 }
 
+/// Gives one sparse coding layer a step size that training keeps.
+pub fn set_step_of(network: &mut Network, name: &str, step: f32) {
+    network.visit_mut(&Path::root(), &mut |path, part| {
+        if let (PartMut::Sparse(csc), true) = (part, path.to_string() == name) {
+            csc.fix_step(step).unwrap();
+        }
+    });
+}
+
 /// A golden file: tensors as stored, and metadata.
 pub struct Golden {
     pub tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,

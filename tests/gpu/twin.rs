@@ -20,7 +20,7 @@ use sdnet::reference::sgd::{SgdTwin, sgd};
 use sdnet::reference::soft_threshold::ProxTwin;
 use sdnet::reference::synthesis::synthesis;
 use sdnet::reference::weight_gradient::weight_gradient;
-use sdnet::shape::{ConvShape, Geometry};
+use sdnet::shape::{ConvShape, Geometry, PaddingMode};
 
 /// Side of the images, which have one channel.
 pub const SIZE: usize = 28;
@@ -268,6 +268,7 @@ impl<'a> Chain<'a> {
             momentum: true,
             gradient_at_code: false,
             root_noise: false,
+            padding_mode: PaddingMode::Zero,
         };
         let trace = csc.forward(&s, &self.x.values, &weight.values);
         let codes = trace.codes().to_vec();

@@ -127,10 +127,9 @@ impl LambdaArgs {
 /// # Errors
 /// [`Error::Argument`] for a text that is neither a number nor a rule, or a rule that the file has no fit for.
 pub fn rule(text: &str, network: &Adapted<Network>, recipe: &Recipe) -> Result<LambdaRule> {
-    if network.trained_lambda().is_none() {
-        return Err(no_lambda(network, "lambda", text));
-    }
-    let free = LambdaRule::label_free(recipe.model.lambda);
+    let Some(trained) = network.trained_lambda() else { return Err(no_lambda(network, "lambda", text)) };
+    network.check_one_lambda()?;
+    let free = LambdaRule::label_free(trained);
     let calibration = || Calibration::of(recipe);
     let rule = match (text, text.strip_prefix("auto-"), text.parse::<f32>()) {
         ("auto", ..) => calibration()?.map_or(Ok(free), |c| c.rule(None)),

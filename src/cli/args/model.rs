@@ -2,10 +2,10 @@
 
 use clap::Args;
 
+use super::layers::LayerArgs;
 use super::values::one_of;
 use crate::error::{Error, Result};
 use crate::models::{Kind, ModelConfig, Stem};
-use crate::solver::Solver;
 
 /// A network to be made.
 #[derive(Debug, Args)]
@@ -22,18 +22,11 @@ pub struct ModelArgs {
     /// Leave out the shortcuts around blocks (sdnet-all networks only)
     #[arg(long)]
     pub no_shortcut: bool,
-    /// Iterations of every sparse coding layer [default: 2]
-    #[arg(long, value_name = "N")]
-    pub iterations: Option<usize>,
     /// Weight of the l1 term [default: 0.1]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub lambda: Option<f32>,
-    /// Weight of the elastic-net term [default: 0]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
-    pub mu: Option<f32>,
-    /// Solver of the sparse coding layers [default: fista]
-    #[arg(long, value_parser = one_of::<Solver>(Solver::ALL.map(Solver::name)))]
-    pub solver: Option<Solver>,
+    #[command(flatten)]
+    pub layers: LayerArgs,
 }
 
 impl ModelArgs {
@@ -46,7 +39,7 @@ impl ModelArgs {
         self.applied_to(ModelConfig { in_channels, classes, ..named })
     }
 
-    /// A network from a file, with another lambda and other iterations where the flags say so.
+    /// A network from a file, with other options of its sparse coding layers where the flags say so.
     ///
     /// # Errors
     /// [`Error::Argument`] for a flag that contradicts the weights, such as another width.
@@ -57,6 +50,7 @@ impl ModelArgs {
             ("model", model, recorded.name()),
             ("width", self.width.map(|width| width.to_string()), recorded.width.to_string()),
             ("stem", self.stem.map(|stem| stem.to_string()), recorded.stem.to_string()),
+            ("n-dict", self.layers.n_dict.map(|n| n.to_string()), recorded.dictionaries.to_string()),
             ("no-shortcut", self.no_shortcut.then(|| shortcut(false).into()), shortcut(recorded.shortcut).into()),
         ];
         for (flag, given, found) in structure {
@@ -70,25 +64,15 @@ impl ModelArgs {
 
     /// The configuration with what the flags say of it; the name is left as it is.
     fn applied_to(&self, config: ModelConfig) -> Result<ModelConfig> {
-        let given = [
-            ("iterations", self.iterations.map(|n| n.to_string())),
-            ("lambda", self.lambda.map(|x| x.to_string())),
-            ("mu", self.mu.map(|x| x.to_string())),
-            ("solver", self.solver.map(|s| s.to_string())),
-        ];
-        if config.kind == Kind::Resnet
-            && let Some((flag, Some(value))) = given.into_iter().find(|(_, value)| value.is_some())
-        {
-            return Err(Error::argument(flag, value, format!("{} has no sparse coding layer", config.name())));
+        if let Some(lambda) = self.lambda.filter(|_| config.kind == Kind::Resnet) {
+            return Err(Error::argument("lambda", lambda, format!("{} has no sparse coding layer", config.name())));
         }
+        let config = self.layers.applied_to(config)?;
         Ok(ModelConfig {
             width: self.width.unwrap_or(config.width),
             stem: self.stem.unwrap_or(config.stem),
             shortcut: config.shortcut && !self.no_shortcut,
-            iterations: self.iterations.unwrap_or(config.iterations),
             lambda: self.lambda.unwrap_or(config.lambda),
-            mu: self.mu.unwrap_or(config.mu),
-            solver: self.solver.unwrap_or(config.solver),
             ..config
         })
     }

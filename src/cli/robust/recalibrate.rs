@@ -57,7 +57,8 @@ pub fn run(options: &RecalibrateArgs) -> Result<()> {
     };
     let config =
         RecalibrateConfig { lambdas, images: options.images, batch: options.batch, augment, seed: options.seed };
-    let bar = bar(config.passes(data.len(), recipe.model.lambda));
+    let trained = network.trained_lambda().unwrap_or(recipe.model.lambda);
+    let bar = bar(config.passes(data.len(), trained));
     let found = recalibrate(&mut network, &data, &normalization, &config, &mut || bar.inc(1))?;
     bar.finish_and_clear();
     recipe.normalization = Some(normalization);

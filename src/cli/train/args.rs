@@ -56,6 +56,10 @@ pub struct TrainArgs {
     /// Weight decay [default: 0.0005]
     #[arg(long, value_name = "X", value_parser = not_negative, allow_negative_numbers = true)]
     pub weight_decay: Option<f32>,
+    /// Add this multiple of every sparse coding layer's |x - A z|^2 / n_dict + lambda |z|_1 + mu/2 |z|^2, summed over the batch,
+    /// to the loss that is minimised; the loss that is shown stays the cross-entropy [default: 0]
+    #[arg(long, value_name = "X", value_parser = not_negative, allow_negative_numbers = true)]
+    pub dictionary_loss: Option<f32>,
     /// Seed of the initial weights, the order of images and the augmentation [default: 0]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -83,8 +87,8 @@ pub struct TrainArgs {
     /// (those of every epoch besides, epoch-0001.safetensors and so on) [default: both]
     #[arg(long, value_parser = one_of::<Keep>(Keep::ALL.map(Keep::name)))]
     pub keep: Option<Keep>,
-    /// Start from the weights in this file, with its classes and its normalisation; --lambda, --mu, --iterations and --solver
-    /// may differ from the file's
+    /// Start from the weights in this file, with its classes and its normalisation; the options of sparse coding layers may
+    /// differ from the file's, but for --n-dict
     #[arg(long, value_name = "FILE")]
     pub init: Option<PathBuf>,
     /// With --init: make the last layer anew, for the classes of the images, whatever those of the file are
@@ -97,7 +101,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "X", value_parser = not_negative, allow_negative_numbers = true)]
     pub body_rate: Option<f32>,
     /// Continue the training in the output folder, with the flags and the images that it was started with. --epochs, --lr,
-    /// --schedule, --momentum, --weight-decay, --body-rate, --freeze, --save-every, --keep and --steps may differ and count from
+    /// --schedule, --momentum, --weight-decay, --dictionary-loss, --body-rate, --freeze, --save-every, --keep and --steps may differ and count from
     /// here on
     #[arg(long, conflicts_with_all = ["init", "overwrite"])]
     pub resume: bool,
@@ -178,6 +182,7 @@ impl TrainArgs {
             nesterov: config.nesterov && !self.no_nesterov,
             momentum: self.momentum.unwrap_or(config.momentum),
             weight_decay: self.weight_decay.unwrap_or(config.weight_decay),
+            dictionary_loss: self.dictionary_loss.unwrap_or(config.dictionary_loss),
             seed: self.seed.unwrap_or(config.seed),
             body_rate: self.body_rate().unwrap_or(config.body_rate),
             steps: self.steps,

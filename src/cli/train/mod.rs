@@ -150,7 +150,7 @@ fn resume(options: &TrainArgs, gpu: &Gpu) -> Result<(Trainer, Images)> {
     let (recorded, recipe) = (trainer.config().clone(), trainer.recipe().clone());
     if options.model.applied_to_weights(&recipe.model)? != recipe.model {
         let reason = "differs from what the training was started with; to change it, start anew with --init";
-        return Err(Error::argument("lambda, mu, iterations or solver", "given", reason));
+        return Err(Error::argument("an option of sparse coding layers", "given", reason));
     }
     if recorded.source.is_none() && options.data.data.is_none() {
         return Err(Error::file(&options.out, "does not say which images it was started with: give --data"));

@@ -117,6 +117,7 @@ pub fn write(folder: &Path, trainer: &Trainer) -> Result<()> {
     put("momentum", float(config.momentum));
     put("no-nesterov", (!config.nesterov).into());
     put("weight-decay", float(config.weight_decay));
+    put("dictionary-loss", float(config.dictionary_loss));
     // Seeds beyond what TOML can hold are text.
     put("seed", i64::try_from(config.seed).map_or_else(|_| config.seed.to_string().into(), Value::from));
     put("no-augment", config.augment.is_none().into());
@@ -137,6 +138,21 @@ fn model(model: &ModelConfig, put: &mut dyn FnMut(&str, Value)) {
         put("lambda", float(model.lambda));
         put("mu", float(model.mu));
         put("solver", model.solver.name().into());
+        put("signed-codes", (!model.non_negative).into());
+        put("root-noise", model.root_noise.into());
+        put("normalize-lambda", model.normalize_lambda.into());
+        put("n-dict", (model.dictionaries as i64).into());
+        put("padding-mode", model.padding_mode.name().into());
+        put("max-pool", model.max_pool.into());
+        let lambda = model.layer_lambda.iter().map(|(name, lambda)| format!("{name}={lambda}").into());
+        let iterations = model.layer_iterations.iter().map(|(name, count)| format!("{name}={count}").into());
+        for (key, values) in
+            [("layer-lambda", lambda.collect::<Vec<Value>>()), ("layer-iterations", iterations.collect())]
+        {
+            if !values.is_empty() {
+                put(key, values.into());
+            }
+        }
     }
 }
 

@@ -53,15 +53,16 @@ impl Swept {
     /// The columns for this network, without any level yet.
     ///
     /// # Errors
-    /// Those of [`Calibration::of`].
+    /// Those of [`Calibration::of`] and [`Adapted::check_one_lambda`].
     pub fn new(network: &Adapted<Network>, recipe: &Recipe, lambdas: &[f32]) -> Result<Self> {
+        network.check_one_lambda()?;
         let fixed = |lambda: &f32| FixedColumn {
             lambda: *lambda,
             column: Column::new(lambda.to_string(), LambdaRule::Fixed(*lambda)),
         };
         Ok(Self {
             levels: Vec::new(),
-            trained_lambda: recipe.model.lambda,
+            trained_lambda: network.trained_lambda().unwrap_or(recipe.model.lambda),
             trained: Column::new("trained", LambdaRule::Trained),
             fixed: lambdas.iter().map(fixed).collect(),
             chosen: chosen(network, recipe)?,
@@ -129,7 +130,8 @@ fn chosen(network: &Adapted<Network>, recipe: &Recipe) -> Result<Vec<Column>> {
     if network.recalibration().is_none() {
         return Ok(Vec::new());
     }
-    let mut columns = vec![Column::new("auto-free", LambdaRule::label_free(recipe.model.lambda))];
+    let mut columns =
+        vec![Column::new("auto-free", LambdaRule::label_free(network.trained_lambda().unwrap_or(recipe.model.lambda)))];
     if let Some(calibration) = Calibration::of(recipe)? {
         columns.push(Column::new("auto", calibration.rule(None)?));
         for noise in calibration.by_noise.keys() {
