@@ -28,7 +28,7 @@ impl ParameterGradients {
     }
 
     /// In the order of the parameters; none of a parameter that is not trained.
-    pub(super) fn iter(&self) -> impl Iterator<Item = Option<&Tensor>> {
+    pub fn iter(&self) -> impl Iterator<Item = Option<&Tensor>> {
         self.0.iter().map(Option::as_ref)
     }
 

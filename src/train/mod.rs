@@ -12,6 +12,7 @@ mod progress;
 mod state;
 mod step;
 mod trainer;
+mod words;
 
 pub use config::{Keep, TrainConfig};
 pub(crate) use evaluate::filled_batch;

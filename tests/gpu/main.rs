@@ -16,4 +16,5 @@ mod parity;
 mod profile;
 mod robust;
 mod support;
+mod training;
 mod twin;
