@@ -30,9 +30,11 @@ macro_rules! kernels {
 }
 
 kernels! {
+    ADAMW = "adamw" over EACH;
     ADD = "add" over EACH;
     ADD_BIAS = "add_bias" over EACH;
     ADD_RELU = "add_relu" over EACH;
+    AVERAGE = "average" over EACH;
     BATCH_NORM = "batch_norm" over EACH, "common/rows";
     BATCH_NORM_GRADIENT = "batch_norm_gradient" over EACH, "common/rows";
     BATCH_NORM_GRADIENT_SUMS = "batch_norm_gradient_sums" over EACH, "common/rows";
@@ -40,6 +42,7 @@ kernels! {
     BATCH_NORM_STATISTICS = "batch_norm_statistics" over EACH;
     CEILING_COPY = "ceiling_copy" over EACH;
     CEILING_MULTIPLY_ADD = "ceiling_multiply_add" over EACH;
+    CLIP_NORM = "clip_norm" over EACH;
     CLIP_RESIDUAL = "clip_residual" over EACH;
     CLIP_RESIDUAL_GRADIENT = "clip_residual_gradient" over EACH;
     CROSS_ENTROPY = "cross_entropy" over EACH;

@@ -14,11 +14,15 @@ mod classes;
 mod crop;
 #[cfg(feature = "files")]
 mod decode;
+#[cfg(feature = "train")]
+mod erase;
 mod fingerprint;
 #[cfg(feature = "files")]
 mod folder;
 #[cfg(feature = "files")]
 mod idx;
+#[cfg(feature = "train")]
+mod mix;
 mod normalization;
 #[cfg(feature = "files")]
 mod parallel;
@@ -34,8 +38,12 @@ pub use augment::Augment;
 pub use batches::{epoch_order, fill_batch};
 #[cfg(feature = "files")]
 pub use bundled::bundled;
+#[cfg(feature = "train")]
+pub use erase::erase;
 #[cfg(feature = "cli")]
 pub(crate) use folder::TESTED_ON;
+#[cfg(feature = "train")]
+pub use mix::Mixing;
 pub use normalization::Normalization;
 pub use picture::Picture;
 #[cfg(feature = "files")]

@@ -16,6 +16,12 @@ pub(crate) enum Purpose {
     /// An attack on a sample.
     #[cfg(feature = "train")]
     Attack = 4,
+    /// The erased rectangle of a sample.
+    #[cfg(feature = "train")]
+    Erase = 5,
+    /// The mixing of a batch.
+    #[cfg(feature = "train")]
+    Mix = 6,
 }
 
 /// The stream of `purpose` for (`seed`, `part`, `index`), the part being an epoch, a kind of noise or a restart.

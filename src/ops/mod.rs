@@ -3,8 +3,11 @@
 //! of a type is called like it, with `Twin` behind.
 
 mod activation;
+mod adamw;
+mod average;
 mod batch_norm;
 mod ceiling;
+mod clip_norm;
 mod clip_residual;
 mod convolution;
 mod cross_entropy;
@@ -21,10 +24,13 @@ mod soft_threshold;
 mod step_size;
 mod sum_samples;
 
+pub use adamw::{AdamWRule, adamw};
+pub use average::average;
 pub use batch_norm::{BatchNormInputs, RunningStatistics};
 pub use ceiling::{ceiling_copy, ceiling_multiply_add, chain_operations};
+pub use clip_norm::clip_norm;
 pub use convolution::{Factor, correlation, correlation_times, residual, synthesis, synthesis_times, weight_gradient};
-pub use cross_entropy::{CrossEntropy, check_labels};
+pub use cross_entropy::{CrossEntropy, Target, check_labels};
 pub use dictionary_loss::{LossWeights, dictionary_loss, dictionary_loss_gradient};
 pub use elementwise::{momentum, scale, scale_samples};
 pub use fista_step::fista_step;

@@ -10,10 +10,13 @@
 //!
 //! The networks are those of SDNet, arXiv 2210.12945.
 
+pub mod adamw;
 pub mod add;
 pub mod add_bias;
+pub mod average;
 pub mod batch_norm;
 pub mod ceiling;
+pub mod clip_norm;
 pub mod clip_residual;
 pub mod correlation;
 pub mod cross_entropy;

@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::checks::check_not_negative;
-use crate::data::{Augment, DataSource};
+use crate::data::{Augment, DataSource, Mixing};
 use crate::error::{Error, Result};
 use crate::named::named;
-use crate::ops::SgdRule;
-use crate::optim::RateSchedule;
+use crate::ops::{AdamWRule, SgdRule};
+use crate::optim::{OptimizerKind, RateSchedule, Rule};
 
 /// How to train.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,13 +30,47 @@ pub struct TrainConfig {
     /// Epochs in which the learning rate first rises to the full one, by the same amount at each step.
     #[serde(default)]
     pub warmup: usize,
-    /// Share of the velocity that is kept at each step.
+    /// How parameters follow their gradients.
+    #[serde(default)]
+    pub optimizer: OptimizerKind,
+    /// [`OptimizerKind::Sgd`]: share of the velocity that is kept at each step.
     pub momentum: f32,
-    /// Whether momentum is Nesterov's.
+    /// [`OptimizerKind::Sgd`]: whether momentum is Nesterov's.
     #[serde(default = "yes")]
     pub nesterov: bool,
-    /// Weight decay: this multiple of each parameter is added to its gradient.
+    /// [`OptimizerKind::AdamW`]: share of the first moment that is kept at each step.
+    #[serde(default = "beta1")]
+    pub beta1: f64,
+    /// [`OptimizerKind::AdamW`]: share of the second moment that is kept at each step.
+    #[serde(default = "beta2")]
+    pub beta2: f64,
+    /// Weight decay: this multiple of each parameter is added to its gradient, or, with [`OptimizerKind::AdamW`], subtracted from
+    /// it times the learning rate.
     pub weight_decay: f32,
+    /// Largest l2 norm of the gradients of all trained parameters together, after accumulation; larger ones are scaled down.
+    #[serde(default)]
+    pub clip_norm: Option<f32>,
+    /// Batches per step, which follows the mean of their gradients. Steps, not batches, are what schedules, `steps` and `save_every`
+    /// count. The last step of an epoch takes the batches that are left, and their mean. Batch norm takes the statistics of each
+    /// batch alone.
+    #[serde(default = "one_batch")]
+    pub accumulate: usize,
+    /// Decay of an exponential moving average of the parameters and the running statistics over the steps. The averaged network
+    /// is the one that is tested and saved as weights.
+    #[serde(default)]
+    pub ema: Option<f64>,
+    /// Share of every target that is spread evenly over all classes. Test losses are without.
+    #[serde(default)]
+    pub label_smoothing: f32,
+    /// Alpha of mixup ([`Mixing`]).
+    #[serde(default)]
+    pub mixup: Option<f32>,
+    /// Alpha of CutMix ([`Mixing`]).
+    #[serde(default)]
+    pub cutmix: Option<f32>,
+    /// Probability that a rectangle of a sample is erased ([`crate::data::erase`]).
+    #[serde(default)]
+    pub erase: f32,
     /// Seed of the initial values, the order of images and their augmentation.
     pub seed: u64,
     /// Random crops and flips.
@@ -88,6 +122,18 @@ fn yes() -> bool {
     true
 }
 
+fn one_batch() -> usize {
+    1
+}
+
+fn beta1() -> f64 {
+    0.9
+}
+
+fn beta2() -> f64 {
+    0.999
+}
+
 impl Default for TrainConfig {
     fn default() -> Self {
         Self {
@@ -98,9 +144,19 @@ impl Default for TrainConfig {
             milestones: Vec::new(),
             final_rate: 0.0,
             warmup: 0,
+            optimizer: OptimizerKind::Sgd,
             momentum: 0.9,
             nesterov: true,
+            beta1: beta1(),
+            beta2: beta2(),
             weight_decay: 5e-4,
+            clip_norm: None,
+            accumulate: one_batch(),
+            ema: None,
+            label_smoothing: 0.0,
+            mixup: None,
+            cutmix: None,
+            erase: 0.0,
             seed: 0,
             augment: None,
             shuffle: true,
@@ -115,10 +171,24 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
+    /// The defaults of an optimizer: for [`OptimizerKind::AdamW`], those of PyTorch.
+    pub fn of(optimizer: OptimizerKind) -> Self {
+        let usual = Self { optimizer, ..Self::default() };
+        match optimizer {
+            OptimizerKind::Sgd => usual,
+            OptimizerKind::AdamW => Self { learning_rate: 1e-3, weight_decay: 1e-2, ..usual },
+        }
+    }
+
     /// # Errors
     /// [`Error::Argument`] names the value that is outside its range.
     pub(super) fn check(&self) -> Result<()> {
-        let counts = [("epochs", Some(self.epochs)), ("steps", self.steps), ("save-every", self.save_every)];
+        let counts = [
+            ("epochs", Some(self.epochs)),
+            ("steps", self.steps),
+            ("save-every", self.save_every),
+            ("accumulate", Some(self.accumulate)),
+        ];
         if let Some((name, _)) = counts.iter().find(|(_, count)| *count == Some(0)) {
             return Err(Error::argument(name, 0, "must be at least 1"));
         }
@@ -132,12 +202,41 @@ impl TrainConfig {
             return Err(Error::argument("batch", 0, "at least one image a step is needed"));
         }
         check_not_negative("learning_rate", self.learning_rate)?;
+        self.check_schedule()?;
+        check_not_negative("weight_decay", self.weight_decay)?;
+        self.check_shares()?;
+        if let Some(most) = self.clip_norm.filter(|most| !(most.is_finite() && *most > 0.0)) {
+            return Err(Error::argument("clip-norm", most, "must be a finite positive number, or nothing is learnt"));
+        }
+        if self.ema.is_some() && self.body_rate == 0.0 {
+            return Err(Error::argument("ema", "given", "cannot be had with --freeze: there is nothing to average"));
+        }
+        self.mixing().map(drop)
+    }
+
+    /// Demands shares that are shares.
+    fn check_shares(&self) -> Result<()> {
         check_not_negative("momentum", self.momentum)?;
         if self.momentum >= 1.0 {
             return Err(Error::argument("momentum", self.momentum, "must be less than 1, or velocities never fall"));
         }
-        self.check_schedule()?;
-        check_not_negative("weight_decay", self.weight_decay)
+        for (name, share) in [("beta1", Some(self.beta1)), ("beta2", Some(self.beta2)), ("ema", self.ema)] {
+            if let Some(share) = share.filter(|share| !(0.0..1.0).contains(share)) {
+                return Err(Error::argument(
+                    name,
+                    share,
+                    "must be at least 0 and less than 1, or the past never fades",
+                ));
+            }
+        }
+        if !(0.0..1.0).contains(&self.label_smoothing) {
+            let reason = "must be at least 0 and less than 1, or nothing is left of the labels";
+            return Err(Error::argument("label-smoothing", self.label_smoothing, reason));
+        }
+        if !(0.0..=1.0).contains(&self.erase) {
+            return Err(Error::argument("erase", self.erase, "is a probability, from 0 to 1"));
+        }
+        Ok(())
     }
 
     fn check_schedule(&self) -> Result<()> {
@@ -175,12 +274,20 @@ impl TrainConfig {
         (last + (full - last) * share) as f32
     }
 
-    pub(super) fn rule(&self) -> SgdRule {
-        SgdRule {
-            momentum: self.momentum,
-            weight_decay: self.weight_decay,
-            nesterov: self.nesterov && self.momentum > 0.0,
+    pub(super) fn rule(&self) -> Rule {
+        let weight_decay = self.weight_decay;
+        match self.optimizer {
+            OptimizerKind::Sgd => {
+                let nesterov = self.nesterov && self.momentum > 0.0;
+                SgdRule { momentum: self.momentum, weight_decay, nesterov }.into()
+            }
+            OptimizerKind::AdamW => AdamWRule { beta1: self.beta1, beta2: self.beta2, weight_decay }.into(),
         }
+    }
+
+    /// How batches are mixed.
+    pub(super) fn mixing(&self) -> Result<Mixing> {
+        Mixing::new(self.mixup, self.cutmix)
     }
 }
 
@@ -221,11 +328,36 @@ mod tests {
     }
 
     #[test]
+    fn nonsense_is_refused_by_name() {
+        let refused = |name: &str, config: TrainConfig| {
+            let message = config.check().unwrap_err().to_string();
+            assert!(message.starts_with(name), "{message}");
+        };
+        for wrong in [1.0, -0.1, f64::NAN] {
+            refused("beta1", TrainConfig { beta1: wrong, ..config() });
+            refused("beta2", TrainConfig { beta2: wrong, ..config() });
+            refused("ema", TrainConfig { ema: Some(wrong), ..config() });
+            refused("label-smoothing", TrainConfig { label_smoothing: wrong as f32, ..config() });
+            refused("mixup", TrainConfig { mixup: Some((wrong - 1.0) as f32), ..config() });
+            refused("cutmix", TrainConfig { cutmix: Some((wrong - 1.0) as f32), ..config() });
+            refused("clip-norm", TrainConfig { clip_norm: Some((wrong - 1.0) as f32), ..config() });
+            refused("erase", TrainConfig { erase: (wrong * 1.5) as f32, ..config() });
+        }
+        refused("accumulate", TrainConfig { accumulate: 0, ..config() });
+        refused("ema", TrainConfig { ema: Some(0.9), body_rate: 0.0, ..config() });
+        let most = TrainConfig { beta1: 0.0, ema: Some(0.0), erase: 1.0, label_smoothing: 0.99, ..config() };
+        TrainConfig { mixup: Some(0.2), cutmix: Some(1.0), clip_norm: Some(1.0), ..most }.check().unwrap();
+    }
+
+    #[test]
     fn earlier_files_train_on_as_they_did() {
         let json = serde_json::to_value(config()).unwrap();
         let mut old = json.as_object().unwrap().clone();
-        for new in ["milestones", "final_rate", "warmup", "nesterov", "body_rate", "keep", "save_every"] {
-            old.remove(new);
+        let first = ["milestones", "final_rate", "warmup", "nesterov", "body_rate", "keep", "save_every"];
+        let later = ["optimizer", "beta1", "beta2", "clip_norm", "accumulate", "ema"];
+        for new in first.iter().chain(&later).chain(&["label_smoothing", "mixup", "cutmix", "erase", "dictionary_loss"])
+        {
+            assert!(old.remove(*new).is_some(), "{new}");
         }
         assert_eq!(serde_json::from_value::<TrainConfig>(old.into()).unwrap(), config());
     }

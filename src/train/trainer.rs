@@ -1,48 +1,21 @@
 //! The training loop.
 
 use std::collections::VecDeque;
-use std::path::Path;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
 
-use serde::{Deserialize, Serialize};
-
+use super::average::Average;
+use super::batches::{Batch, Preparation};
 use super::{EpochRecord, Progress, STEPS_IN_FLIGHT, Tally, TrainConfig, TrainStep, evaluate};
-use crate::checkpoint::{self, Attachment, Attachments, Checkpoint, Recipe, TRAINING};
-use crate::data::{Dataset, Normalization, epoch_order, fill_batch};
+use crate::checkpoint::Recipe;
+use crate::data::{Dataset, Normalization, epoch_order};
 use crate::error::{Error, Result};
-use crate::files::{NamedTensors, read_safetensors};
 use crate::gpu::{Gpu, Pending};
 use crate::layers::sparse_layers;
 use crate::metrics::Judged;
 use crate::models::{Architecture, Network};
+use crate::optim::{Optimizer, ParameterGradients};
 use crate::tensor::Tensor;
-
-/// What a saved training says beside its tensors.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct State {
-    /// How it trains.
-    pub config: TrainConfig,
-    /// How far it has come.
-    pub progress: Progress,
-}
-
-impl State {
-    /// Reads a file of [`Trainer::save`], without a device: its state and the description of its network.
-    ///
-    /// # Errors
-    /// [`Error::Io`], [`Error::File`] where the file is not a saved training.
-    pub fn read(path: &Path) -> Result<(Self, Recipe)> {
-        let file = read_safetensors(path)?;
-        let description = |name: &str| {
-            let json = file.metadata.get(name).cloned();
-            json.map(|json| Attachment { json, ..Attachment::default() }).ok_or_else(|| Error::file(path, NOT_SAVED))
-        };
-        Ok((description(TRAINING)?.description(path)?, description(checkpoint::RECIPE)?.description(path)?))
-    }
-}
-
-const NOT_SAVED: &str = "is not a saved training";
 
 /// What to do where numbers grow beyond all bounds.
 const SMALLER: &str = "train at a smaller learning rate";
@@ -71,12 +44,16 @@ pub enum Event<'a> {
 /// A model in training.
 #[derive(Debug)]
 pub struct Trainer<M: Architecture = Network> {
-    model: M,
-    recipe: Recipe<M::Config>,
-    config: TrainConfig,
-    step: TrainStep,
-    progress: Progress,
+    pub(super) model: M,
+    pub(super) recipe: Recipe<M::Config>,
+    pub(super) config: TrainConfig,
+    pub(super) step: TrainStep,
+    pub(super) average: Option<Average<M>>,
+    pub(super) progress: Progress,
 }
+
+/// The metrics of the batches of a step, on their way back, and the numbers of their samples.
+type Flight = Vec<(Pending, usize)>;
 
 impl<M: Architecture> Trainer<M> {
     /// Starts anew, with values drawn from the seed of `config`.
@@ -95,51 +72,21 @@ impl<M: Architecture> Trainer<M> {
     pub fn with_model(model: M, recipe: Recipe<M::Config>, config: TrainConfig) -> Result<Self> {
         config.check()?;
         check_dictionaries(&model, &config)?;
-        let step = TrainStep {
-            body_rate: config.body_rate,
-            dictionary_loss: config.dictionary_loss,
-            ..TrainStep::new(config.rule(), &model)?
-        };
-        Ok(Self { model, recipe, config, step, progress: Progress::default() })
-    }
-
-    /// Continues from where [`Trainer::save`] was called, bit for bit as if training had not stopped.
-    ///
-    /// # Errors
-    /// [`Error::File`] and [`Error::Weights`] where the file is not a saved training.
-    pub fn resume(gpu: &Gpu, path: &Path) -> Result<Self> {
-        let Checkpoint { model, recipe, mut attachments } = checkpoint::read(path, gpu, None)?;
-        let Some(Attachment { json, mut tensors }) = attachments.remove(TRAINING) else {
-            return Err(Error::file(path, NOT_SAVED));
-        };
-        let State { config, progress } = Attachment { json, ..Attachment::default() }.description(path)?;
-        let mut trainer = Self::with_model(model, recipe, config)?;
-        let take = |tensors: &mut NamedTensors, name: String| {
-            let found = tensors.remove(&name).map(|(shape, values)| Tensor::from_slice(gpu, &shape, &values));
-            let missing = || Error::Weights {
-                path: path.into(),
-                name: format!("{TRAINING}.{name}"),
-                reason: "is missing".into(),
-            };
-            found.unwrap_or_else(|| Err(missing()))
-        };
-        let names = trainer.step.optimizer.velocities().iter().map(|(name, _)| format!("velocity.{name}"));
-        let saved =
-            names.collect::<Vec<_>>().into_iter().map(|name| take(&mut tensors, name)).collect::<Result<_>>()?;
-        trainer.step.optimizer.restore(saved)?;
-        // There are none where the body has not been trained yet.
-        if tensors.keys().any(|name| name.starts_with("power.")) {
-            for (name, csc) in sparse_layers(&trainer.model) {
-                trainer.step.powers.set(csc, take(&mut tensors, format!("power.{name}"))?);
-            }
-        }
-        trainer.progress = progress;
-        Ok(trainer)
+        let mut step = TrainStep::new(config.rule(), &model)?;
+        configure(&mut step, &config);
+        let average = config.ema.map(|decay| Average::new(&model, decay)).transpose()?;
+        Ok(Self { model, recipe, config, step, average, progress: Progress::default() })
     }
 
     /// The model as it is now.
     pub fn model(&self) -> &M {
         &self.model
+    }
+
+    /// The model that is tested and whose weights are to be kept: the one in training or, with [`TrainConfig::ema`], the averaged
+    /// one as it was tested last.
+    pub fn tested(&self) -> &M {
+        self.average.as_ref().map_or(&self.model, Average::network)
     }
 
     fn gpu(&self) -> &Gpu {
@@ -154,24 +101,33 @@ impl<M: Architecture> Trainer<M> {
     /// Changes how it trains from the next step on.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a value outside its range, or one that cannot change once training has begun: the batch, the
-    /// seed, the augmentation and the order of the images.
+    /// [`Error::Argument`] for a value outside its range, or one that cannot change once training has begun: the batch and how many
+    /// are accumulated, the optimizer, the average, the seed, the augmentation, erasing, mixing and the order of the images.
     pub fn set_config(&mut self, config: TrainConfig) -> Result<()> {
         config.check()?;
         check_dictionaries(&self.model, &config)?;
         let (old, new) = (&self.config, &config);
         let fixed = [
             ("batch", old.batch == new.batch),
+            ("accumulate", old.accumulate == new.accumulate),
+            ("optimizer", old.optimizer == new.optimizer),
+            ("ema", old.ema == new.ema),
             ("seed", old.seed == new.seed),
             ("augment", old.augment == new.augment),
+            ("erase", old.erase == new.erase),
+            ("mixup", old.mixup == new.mixup),
+            ("cutmix", old.cutmix == new.cutmix),
             ("shuffle", old.shuffle == new.shuffle),
         ];
         if let Some((name, _)) = fixed.iter().find(|(_, same)| !same).filter(|_| self.progress.step > 0) {
             return Err(Error::argument(name, "another value", "cannot change in the course of a training"));
         }
-        self.step.optimizer.set_rule(config.rule());
-        self.step.body_rate = config.body_rate;
-        self.step.dictionary_loss = config.dictionary_loss;
+        if self.progress.step == 0 {
+            self.step.optimizer = Optimizer::new(config.rule(), &self.model)?;
+            self.average = config.ema.map(|decay| Average::new(&self.model, decay)).transpose()?;
+        }
+        self.step.optimizer.set_rule(config.rule())?;
+        configure(&mut self.step, &config);
         self.config = config;
         Ok(())
     }
@@ -186,28 +142,8 @@ impl<M: Architecture> Trainer<M> {
         &self.progress
     }
 
-    /// Writes everything that [`Trainer::resume`] needs.
-    ///
-    /// # Errors
-    /// [`Error::Io`] where the file cannot be written.
-    pub fn save(&self, path: &Path) -> Result<()> {
-        let mut tensors = NamedTensors::new();
-        for (name, velocity) in self.step.optimizer.velocities() {
-            tensors.insert(format!("velocity.{name}"), (velocity.shape().to_vec(), velocity.to_vec()?));
-        }
-        for (name, csc) in sparse_layers(&self.model) {
-            if let Some(vector) = self.step.powers.get(csc) {
-                tensors.insert(format!("power.{name}"), (vector.shape().to_vec(), vector.to_vec()?));
-            }
-        }
-        let state = State { config: self.config.clone(), progress: self.progress.clone() };
-        let training = Attachment::new(TRAINING, &state, tensors)?;
-        let attachments = Attachments::from([(TRAINING.to_owned(), training)]);
-        checkpoint::save(path, &self.model, &self.recipe, &attachments)
-    }
-
     /// Trains until the end, or until `stop` says so, which is asked after each step. An epoch shows every image once; its last
-    /// batch may be smaller than the others.
+    /// batch may be smaller than the others, and its last step may accumulate fewer batches.
     ///
     /// # Errors
     /// [`Error::Argument`] for other images than those that a resumed training began with, [`Error::Shape`] where the data do not fit the network, [`Error::NotFinite`] where the loss is not a number any
@@ -225,7 +161,10 @@ impl<M: Architecture> Trainer<M> {
         }
         self.normalization(train).check(train.channels)?;
         self.recognise(train, test)?;
-        let steps = train.len().div_ceil(batch);
+        let steps = train.len().div_ceil(batch).div_ceil(self.config.accumulate);
+        if self.progress.step > 0 {
+            self.refresh(train)?;
+        }
         while self.progress.epoch < self.config.epochs && !self.out_of_steps() {
             let started = (Instant::now(), self.progress.tally.samples);
             let finished = self.epoch(train, batch, steps, stop, watch)?;
@@ -234,6 +173,7 @@ impl<M: Architecture> Trainer<M> {
             }
             let images = self.progress.tally.samples - started.1;
             let images_per_s = images as f64 / started.0.elapsed().as_secs_f64();
+            self.refresh(train)?;
             self.finish_epoch(test, started.0, images_per_s, steps, watch)?;
         }
         Ok(())
@@ -272,40 +212,35 @@ impl<M: Architecture> Trainer<M> {
         stop: &dyn Fn() -> bool,
         watch: &mut dyn FnMut(&mut Self, Event) -> Result<()>,
     ) -> Result<bool> {
-        let TrainConfig { seed, augment, shuffle, .. } = self.config;
-        let epoch = self.progress.epoch;
+        let TrainConfig { seed, augment, erase, shuffle, accumulate, .. } = self.config;
+        let (epoch, mixing) = (self.progress.epoch as u64, self.config.mixing()?);
         let normalization = self.normalization(train);
-        let order = epoch_order(train.len(), seed, epoch as u64, shuffle);
-        let plan = order.chunks(batch).skip(self.progress.step_of_epoch);
+        let preparation = Preparation { data: train, normalization, augment, erase, mixing, seed, epoch };
+        let order = epoch_order(train.len(), seed, epoch, shuffle);
+        let plan = order.chunks(batch).enumerate().skip(self.progress.step_of_epoch * accumulate);
+        let mut left = plan.len();
         std::thread::scope(|scope| {
             let (sender, batches) = sync_channel(2);
             scope.spawn(move || {
-                for indices in plan {
-                    let prepared = fill_batch(train, indices, &normalization, augment, seed, epoch as u64);
-                    if sender.send(prepared).is_err() {
+                for (number, indices) in plan {
+                    if sender.send(preparation.batch(number, indices)).is_err() {
                         break;
                     }
                 }
             });
             let mut flight = VecDeque::new();
             let mut stopped = false;
-            for (pixels, labels) in batches {
-                let x = Tensor::from_slice(
-                    self.gpu(),
-                    &[labels.len(), train.height, train.width, train.channels],
-                    &pixels,
-                )?;
-                flight.push_back((self.step(&x, &labels, steps)?.read()?, labels.len()));
+            while left > 0 && !stopped {
+                let count = accumulate.min(left);
+                left -= count;
+                flight.push_back(self.step(&batches, count, train, steps)?);
                 self.progress.step += 1;
                 self.progress.step_of_epoch += 1;
                 stopped = stop() || self.out_of_steps();
                 let save = self.config.save_every.is_some_and(|every| self.progress.step.is_multiple_of(every));
                 let keep = if stopped || save { 0 } else { STEPS_IN_FLIGHT };
                 self.wait_for(&mut flight, keep, steps, watch)?;
-                if stopped {
-                    break;
-                }
-                if save {
+                if save && !stopped {
                     watch(self, Event::Save)?;
                 }
             }
@@ -317,26 +252,34 @@ impl<M: Architecture> Trainer<M> {
     /// Waits until at most `keep` steps are in flight.
     fn wait_for(
         &mut self,
-        flight: &mut VecDeque<(Pending, usize)>,
+        flight: &mut VecDeque<Flight>,
         keep: usize,
         steps: usize,
         watch: &mut dyn FnMut(&mut Self, Event) -> Result<()>,
     ) -> Result<()> {
         while flight.len() > keep {
-            let Some((pending, samples)) = flight.pop_front() else { break };
-            let metrics = pending.wait()?;
-            if !metrics[0].is_finite() {
-                return Err(Error::NotFinite {
-                    what: "the training loss".into(),
-                    value: metrics[0],
-                    index: self.progress.step,
-                    hint: SMALLER.into(),
-                });
+            for (pending, samples) in flight.pop_front().into_iter().flatten() {
+                let metrics = pending.wait()?;
+                if !metrics[0].is_finite() {
+                    return Err(Error::NotFinite {
+                        what: "the training loss".into(),
+                        value: metrics[0],
+                        index: self.progress.step,
+                        hint: SMALLER.into(),
+                    });
+                }
+                self.progress.tally.add(&metrics, samples);
             }
-            self.progress.tally.add(&metrics, samples);
             watch(self, Event::Step { steps })?;
         }
         Ok(())
+    }
+
+    /// Brings the averaged network up to date, if there is one.
+    fn refresh(&mut self, train: &Dataset) -> Result<()> {
+        let Some(average) = &mut self.average else { return Ok(()) };
+        let images = [self.config.batch.min(train.len()), train.height, train.width, train.channels];
+        average.refresh(&self.model, &self.step.powers, &images)
     }
 
     fn finish_epoch(
@@ -348,7 +291,7 @@ impl<M: Architecture> Trainer<M> {
         watch: &mut dyn FnMut(&mut Self, Event) -> Result<()>,
     ) -> Result<()> {
         let normalization = self.normalization(test);
-        let tested = evaluate(&self.model, test, &normalization, self.config.batch).map_err(|error| match error {
+        let tested = evaluate(self.tested(), test, &normalization, self.config.batch).map_err(|error| match error {
             Error::NotFinite { what, value, index, .. } => {
                 Error::NotFinite { what, value, index, hint: SMALLER.into() }
             }
@@ -378,9 +321,27 @@ impl<M: Architecture> Trainer<M> {
         watch(self, Event::Epoch { record: &record, best, tested: &tested })
     }
 
-    /// The next training step, at the rate of the schedule.
-    fn step(&self, x: &Tensor, labels: &[u32], steps_an_epoch: usize) -> Result<Tensor> {
-        self.step.run(&self.model, x, labels, self.learning_rate(self.progress.step, steps_an_epoch))
+    /// The next training step, over the next `count` batches, at the rate of the schedule.
+    fn step(&mut self, batches: &Receiver<Batch>, count: usize, data: &Dataset, steps: usize) -> Result<Flight> {
+        let mut flight = Flight::new();
+        let mut sum: Option<ParameterGradients> = None;
+        for Batch { pixels, targets } in batches.iter().take(count) {
+            let images = [targets.len(), data.height, data.width, data.channels];
+            let x = Tensor::from_slice(self.gpu(), &images, &pixels)?;
+            let (gradients, metrics) = self.step.gradients(&self.model, &x, &targets, 1.0 / count as f32)?;
+            sum = Some(match sum {
+                Some(sum) => sum.plus(&gradients)?,
+                None => gradients,
+            });
+            flight.push((metrics.read()?, targets.len()));
+        }
+        if let Some(gradients) = sum {
+            self.step.descend(&self.model, &gradients, self.learning_rate(self.progress.step, steps))?;
+        }
+        if let Some(average) = &mut self.average {
+            average.update(&self.model)?;
+        }
+        Ok(flight)
     }
 
     fn learning_rate(&self, step: usize, steps_an_epoch: usize) -> f32 {
@@ -400,4 +361,12 @@ fn check_dictionaries<M: Architecture>(model: &M, config: &TrainConfig) -> Resul
         return Err(Error::argument("dictionary-loss", config.dictionary_loss, reason));
     }
     Ok(())
+}
+
+/// What a step does beside descending.
+fn configure(step: &mut TrainStep, config: &TrainConfig) {
+    step.body_rate = config.body_rate;
+    step.label_smoothing = config.label_smoothing;
+    step.clip_norm = config.clip_norm;
+    step.dictionary_loss = config.dictionary_loss;
 }

@@ -159,3 +159,90 @@ fn a_runs_own_recipe_trains_the_same_again() {
     let both = ["train", "--data", &data, "--out", &at(folder.path(), "never"), "--milestones", "1"];
     refuses(&both, &["milestones", "multistep"]);
 }
+
+/// Every method beyond plain descent.
+const METHODS: [&str; 24] = [
+    "--optimizer",
+    "adamw",
+    "--beta1",
+    "0.8",
+    "--weight-decay",
+    "0.1",
+    "--lr",
+    "0.004",
+    "--label-smoothing",
+    "0.1",
+    "--clip-norm",
+    "0.5",
+    "--accumulate",
+    "3",
+    "--ema",
+    "0.9",
+    "--mixup",
+    "0.2",
+    "--cutmix",
+    "1",
+    "--erase",
+    "0.5",
+    "--batch",
+    "8",
+];
+
+#[test]
+fn with_every_method_a_resumed_training_is_bit_equal_and_its_weights_say_what_was_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = tiny_data(folder.path());
+    let [whole, parts, again] = ["whole", "parts", "again"].map(|name| at(folder.path(), name));
+    let run = |out: &str, steps: &str| {
+        let flags = ["train", "--data", &data, "--width", "2", "--epochs", "2", "--steps", steps, "--out", out];
+        succeeds(&[&flags[..], &METHODS].concat());
+    };
+    // Of 40 batches, 3 go into a step: 14 steps an epoch, the last of one batch.
+    run(&whole, "17");
+    run(&parts, "5");
+    succeeds(&["train", "--out", &parts, "--resume", "--steps", "17"]);
+    assert_same_end(&whole, &parts);
+    assert_eq!(last_record(&whole)["step"], 17);
+    let epoch: serde_json::Value = serde_json::from_str(
+        std::fs::read_to_string(Path::new(&whole).join("metrics.jsonl")).unwrap().lines().next().unwrap(),
+    )
+    .unwrap();
+    assert_eq!(epoch["step"], 14);
+    let (last, record) = (at(Path::new(&whole), "last.safetensors"), last_record(&whole));
+    let said = succeeds(&["eval", "--weights", &last, "--data", &data, "--json", "--batch", "8"]);
+    let figures: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(figures["top1"], record["test_accuracy"]);
+    assert_eq!(figures["loss"], record["test_loss"]);
+    // Its own recipe says it all.
+    let recipe = at(Path::new(&whole), "recipe.toml");
+    succeeds(&["train", "--recipe", &recipe, "--steps", "17", "--out", &again]);
+    assert_same_end(&whole, &again);
+}
+
+#[test]
+fn methods_that_do_not_fit_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (tiny_data(folder.path()), at(folder.path(), "run"));
+    let flags = ["train", "--out", &out, "--data", &data, "--width", "2", "--epochs", "1", "--batch", "32"];
+    let run = |more: &[&str], words: &[&str]| refuses(&[&flags[..], more].concat(), words);
+    run(&["--optimizer", "adamw", "--momentum", "0.9"], &["momentum", "sgd"]);
+    run(&["--optimizer", "adamw", "--no-nesterov"], &["no-nesterov", "sgd"]);
+    run(&["--beta1", "0.9"], &["beta1", "adamw"]);
+    run(&["--beta2", "0.9"], &["beta2", "adamw"]);
+    run(&["--optimizer", "adamw", "--beta2", "1"], &["beta2", "less than 1"]);
+    run(&["--ema", "1"], &["ema", "less than 1"]);
+    run(&["--label-smoothing", "1"], &["label-smoothing", "less than 1"]);
+    run(&["--accumulate", "0"], &["accumulate", "at least 1"]);
+    run(&["--erase", "1.5"], &["erase", "probability"]);
+    run(&["--clip-norm", "0"], &["clip-norm", "positive"]);
+    run(&["--mixup", "0"], &["mixup", "positive"]);
+    run(&["--cutmix", "-1"], &["cutmix", "positive"]);
+    succeeds(&[&flags[..], &["--steps", "1", "--ema", "0.5"]].concat());
+    let resume =
+        |more: &[&str], words: &[&str]| refuses(&[&["train", "--out", &out, "--resume"], more].concat(), words);
+    resume(&["--optimizer", "adamw"], &["optimizer", "sgd", "cannot change"]);
+    resume(&["--ema", "0.6"], &["ema", "0.5", "cannot change"]);
+    resume(&["--accumulate", "2"], &["accumulate", "cannot change"]);
+    resume(&["--mixup", "0.2"], &["mixup", "none", "cannot change"]);
+    resume(&["--beta1", "0.8"], &["beta1", "adamw"]);
+}

@@ -4,7 +4,7 @@
 use sdnet::error::{Error, Result};
 use sdnet::gpu::{Gpu, GpuOptions};
 use sdnet::layers::{Csc, CscConfig, Hook, Pass};
-use sdnet::ops::{self, BatchNormInputs, Factor, Prox, ProxStep, RunningStatistics, Window};
+use sdnet::ops::{self, BatchNormInputs, Factor, Prox, ProxStep, RunningStatistics, Target, Window};
 use sdnet::reference as twin;
 use sdnet::shape::{ConvShape, Geometry, PaddingMode};
 use sdnet::solver::{Convolution, LinearOperator, Problem, Solver};
@@ -642,6 +642,13 @@ fn plain_ops_refuse_shapes_that_do_not_fit() {
     let rule = ops::SgdRule { momentum: 0.9, weight_decay: 0.0, nesterov: false };
     refused(ops::sgd(&zeros(&[6]), &zeros(&[5]), &zeros(&[6]), 0.1, rule));
     refused(ops::sgd(&zeros(&[6]), &zeros(&[6]), &zeros(&[5]), 0.1, rule));
+    let rule = ops::AdamWRule { beta1: 0.9, beta2: 0.999, weight_decay: 0.0 };
+    for [first, second, gradient] in [[5, 6, 6], [6, 5, 6], [6, 6, 5]] {
+        let moments = [&zeros(&[first]), &zeros(&[second])];
+        refused(ops::adamw(&zeros(&[6]), moments, &zeros(&[gradient]), 0.1, rule, 1));
+    }
+    refused(ops::average(&zeros(&[6]), &zeros(&[5]), 0.9));
+    refused(ops::clip_norm(&[], 1.0));
     let tape = Tape::new();
     let y = tape.relu(&tape.leaf(&zeros(&[6]))).unwrap();
     refused(tape.backward_from(&y, &zeros(&[5])));
@@ -705,4 +712,18 @@ fn a_label_out_of_range_is_named() {
     refused(tape.cross_entropy(&logits, &[0, 1]));
     refused(tape.cross_entropy(&constant(&[12]), &[0]));
     refused(tape.cross_entropy(&constant(&[0, 4]), &[]));
+}
+
+#[test]
+fn targets_that_are_no_distributions_are_named() {
+    let (tape, logits) = (Tape::idle(), constant(&[2, 4]));
+    let run = |labels, weight, smoothing| {
+        let targets = [Target::from(1), Target { labels, weight }];
+        tape.soft_cross_entropy(&logits, &targets, smoothing).map(drop)
+    };
+    run([0, 3], 0.25, 0.5).unwrap();
+    assert!(matches!(run([0, 4], 0.25, 0.0), Err(Error::Label { label: 4, index: 1, .. })));
+    for (weight, smoothing, name) in [(1.5, 0.0, "weight"), (f32::NAN, 0.0, "weight"), (0.5, -0.1, "label-smoothing")] {
+        assert!(run([0, 3], weight, smoothing).unwrap_err().to_string().starts_with(name));
+    }
 }

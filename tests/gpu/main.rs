@@ -17,4 +17,5 @@ mod parity;
 mod profile;
 mod robust;
 mod support;
+mod training;
 mod twin;

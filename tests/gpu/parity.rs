@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use sdnet::gpu::Gpu;
 use sdnet::layers::{Csc, CscConfig, Pass, PowerVectors};
-use sdnet::ops::{self, BatchNormInputs, Prox, ProxStep, RunningStatistics, SgdRule, Window};
+use sdnet::ops::{self, AdamWRule, BatchNormInputs, Prox, ProxStep, RunningStatistics, SgdRule, Target, Window};
 use sdnet::reference as twin;
 use sdnet::shape::{ConvShape, Geometry, PaddingMode};
 use sdnet::solver::{Convolution, PowerIteration};
@@ -24,7 +24,7 @@ const CONVOLUTIONS: [(&str, OverShape); 5] = [
     ("weight_gradient", weight_gradient),
 ];
 
-const PLAIN: [(&str, Plain); 40] = [
+const PLAIN: [(&str, Plain); 43] = [
     ("fill", fill),
     ("add", add),
     ("add_bias", add_bias),
@@ -37,6 +37,9 @@ const PLAIN: [(&str, Plain); 40] = [
     ("soft_threshold", soft_threshold),
     ("soft_threshold_gradient", soft_threshold_gradient),
     ("sgd", sgd),
+    ("adamw", adamw),
+    ("average", average),
+    ("clip_norm", clip_norm),
     ("sum_samples", sum_samples),
     ("sum_groups", sum_groups),
     ("interpolate", interpolate),
@@ -513,6 +516,71 @@ fn sgd(gpu: &Gpu) -> Vec<Row> {
     rules.iter().flat_map(one).collect()
 }
 
+/// Two steps of each rule, the first and later ones: parameter, then both moments.
+fn adamw(gpu: &Gpu) -> Vec<Row> {
+    let one = |&(beta1, beta2, weight_decay, before): &(f64, f64, f32, u32)| {
+        let (p, m, v, g) = (values(259, 1), values(259, 2), abs(&values(259, 3)), values(259, 4));
+        let [tp, tm, tv, tg] = [&p, &m, &v, &g].map(|v| tensor(gpu, &[259], v));
+        let rule = AdamWRule { beta1, beta2, weight_decay };
+        let (learning_rate, epsilon, weight_decay) = (0.125, f64::from(1e-8_f32), weight_decay.into());
+        let twin_rule = twin::adamw::AdamWTwin { learning_rate, beta1, beta2, epsilon, weight_decay };
+        let (mut want, mut first, mut second) = (p.clone(), m.clone(), v.clone());
+        // The first moment is a mean of what it was and of gradients.
+        let (mut magnitude, mean) = (abs(&p), zip(&abs(&m), &abs(&g), |m, g| m + g));
+        for t in before + 1..=before + 2 {
+            ops::adamw(&tp, [&tm, &tv], &tg, 0.125, rule, t).unwrap();
+            twin::adamw::adamw(&mut want, &g, &mut first, &mut second, twin_rule, t);
+            let [correction1, correction2] = [beta1, beta2].map(|beta: f64| 1.0 - beta.powi(t as i32));
+            for i in 0..259 {
+                let size = (second[i] / correction2).sqrt() + epsilon;
+                magnitude[i] += learning_rate / correction1 * mean[i] / size;
+            }
+        }
+        // A step: four operations for the second moment, its root and its correction, the mean over it, and two products.
+        let terms = 2 * (4 + ROOT + 2 * DIVISION + 8);
+        [
+            Row::within(&tp, want, magnitude, terms),
+            Row::within(&tm, first, mean, 2 * 4),
+            Row::rounded(&tv, second, 2 * 5),
+        ]
+    };
+    [(0.9, 0.999, 0.0, 0), (0.9, 0.999, 0.25, 7), (0.0, 0.5, 0.01, 1000)].iter().flat_map(one).collect()
+}
+
+/// Two steps of each decay.
+fn average(gpu: &Gpu) -> Vec<Row> {
+    let one = |decay: f64| {
+        let (a, b) = (values(259, 1), values(259, 2));
+        let [ta, tb] = [&a, &b].map(|v| tensor(gpu, &[259], v));
+        let mut want = a.clone();
+        for _ in 0..2 {
+            ops::average(&ta, &tb, decay).unwrap();
+            twin::average::average(&mut want, &b, decay);
+        }
+        // The difference from the average, times the share, and the sum.
+        Row::within(&ta, want, zip(&abs(&a), &abs(&b), |a, b| a + b), 2 * 4)
+    };
+    [0.0, 0.5, 0.9999].map(one).into()
+}
+
+/// Gradients of several sizes whose norm is greater, and one that is smaller than allowed, which stay as they are.
+fn clip_norm(gpu: &Gpu) -> Vec<Row> {
+    let gradients = [3, 1, 700].map(|len| values(len, len as u64));
+    let norm = gradients.iter().flatten().map(|g| g * g).sum::<f64>().sqrt();
+    let tensors = [tensor(gpu, &[3], &gradients[0]), tensor(gpu, &[1, 1], &gradients[1])];
+    let tensors = [&tensors[0], &tensors[1], &tensor(gpu, &[7, 2, 50], &gradients[2])];
+    let run = |most: f64| {
+        let got = ops::clip_norm(&tensors, most as f32).unwrap();
+        assert!(got.iter().zip(tensors).all(|(got, of)| got.shape() == of.shape()));
+        got.into_iter().zip(twin::clip_norm::clip_norm(&gradients, most)).collect::<Vec<_>>()
+    };
+    assert!(norm > 4.0 && norm < 32.0);
+    // A thread adds up 11 squares, then come six halvings, and both again for the sums; the root, and what follows it.
+    let terms = 11 + 6 + 1 + 6 + ROOT + 1 + DIVISION + 1;
+    let smaller = run(4.0).into_iter().map(|(got, want)| Row::rounded(&got, want, terms));
+    smaller.chain(run(32.0).into_iter().map(|(got, want)| Row::exact(&got, want))).collect()
+}
+
 // Sums and norms.
 
 /// Samples smaller than a workgroup, of one part, and of several parts.
@@ -964,47 +1032,73 @@ fn softmax_terms(classes: usize) -> usize {
     classes + 1 + (3 + 2 * 8) + 3 + 2 + DIVISION
 }
 
-fn indices(labels: &[u32]) -> Vec<usize> {
-    labels.iter().map(|l| *l as usize).collect()
+/// Targets for [`scores`]: the labels alone, and mixtures with other labels, smoothed.
+fn targets(n: usize, classes: usize) -> [(Vec<Target>, f32); 2] {
+    let (_, labels) = scores(n, classes);
+    let alone = labels.iter().map(|label| Target::from(*label)).collect();
+    let mixed = labels.iter().enumerate().map(|(i, &label)| {
+        let other = (label + (i % 3) as u32) % classes as u32;
+        Target { labels: [label, other], weight: (i % 5) as f32 / 4.0 }
+    });
+    [(alone, 0.0), (mixed.collect(), 0.125)]
+}
+
+fn twins(targets: &[Target]) -> Vec<twin::cross_entropy::TargetTwin> {
+    let one = |target: &Target| twin::cross_entropy::TargetTwin {
+        labels: target.labels.map(|label| label as usize),
+        weight: target.weight.into(),
+    };
+    targets.iter().map(one).collect()
 }
 
 /// The gradient, with an upstream gradient other than 1.
 fn cross_entropy(gpu: &Gpu) -> Vec<Row> {
-    SCORES
-        .map(|(n, classes)| {
-            let ((logits, labels), tape) = (scores(n, classes), Tape::new());
-            let leaf = tape.leaf(&tensor(gpu, &[n, classes], &logits));
-            let loss = tape.cross_entropy(&leaf, &labels).unwrap().loss;
-            let got = gradients(tape, &loss, &[-0.75], &[&leaf]);
-            let want = times(-0.75, &twin::cross_entropy::cross_entropy_gradient(&logits, &indices(&labels)));
-            // The probability of the label, and the 1 that is subtracted from it.
-            let own = |i: usize| if labels[i / classes] as usize == i % classes { 1.5 / n as f64 } else { 0.0 };
-            let magnitude = want.iter().enumerate().map(|(i, g)| g.abs() + own(i)).collect();
-            Row::within(&got[0], want, magnitude, softmax_terms(classes) + DIVISION + 1)
-        })
-        .into()
+    let one = |(n, classes): (usize, usize), targets: &[Target], smoothing: f32| {
+        let ((logits, _), tape) = (scores(n, classes), Tape::new());
+        let leaf = tape.leaf(&tensor(gpu, &[n, classes], &logits));
+        let loss = tape.soft_cross_entropy(&leaf, targets, smoothing).unwrap().loss;
+        let got = gradients(tape, &loss, &[-0.75], &[&leaf]);
+        let twins = twins(targets);
+        let found = twin::cross_entropy::soft_cross_entropy_gradient(&logits, &twins, smoothing.into());
+        let want = times(-0.75, &found);
+        // The probability of a wanted class, and what is subtracted from it.
+        let own = |i: usize| {
+            let hits = twins[i / classes].labels.iter().filter(|label| **label == i % classes).count();
+            1.5 / n as f64 * (hits as f64 + f64::from(smoothing) / classes as f64)
+        };
+        let magnitude = want.iter().enumerate().map(|(i, g)| g.abs() + own(i)).collect();
+        Row::within(&got[0], want, magnitude, softmax_terms(classes) + DIVISION + 1 + 4)
+    };
+    let all = SCORES
+        .iter()
+        .flat_map(|&(n, classes)| targets(n, classes).map(|(t, smoothing)| one((n, classes), &t, smoothing)));
+    all.collect()
 }
 
 /// The mean loss, and the counts of hits, which are exact.
 fn cross_entropy_mean(gpu: &Gpu) -> Vec<Row> {
-    let one = |&(n, classes): &(usize, usize)| {
-        let ((logits, labels), tape) = (scores(n, classes), Tape::idle());
-        let found = tape.cross_entropy(&constant(&tape, gpu, &[n, classes], &logits), &labels).unwrap();
-        let loss = twin::cross_entropy::cross_entropy(&logits, &indices(&labels)).0;
-        let ranks =
-            logits.chunks_exact(classes).zip(indices(&labels)).map(|(row, l)| twin::cross_entropy::rank(row, l));
+    let one = |(n, classes): (usize, usize), targets: &[Target], smoothing: f32| {
+        let ((logits, _), tape) = (scores(n, classes), Tape::idle());
+        let scored = constant(&tape, gpu, &[n, classes], &logits);
+        let found = tape.soft_cross_entropy(&scored, targets, smoothing).unwrap();
+        let twins = twins(targets);
+        let loss = twin::cross_entropy::soft_cross_entropy(&logits, &twins, smoothing.into()).0;
+        let ranks = logits.chunks_exact(classes).zip(&twins).map(|(row, t)| twin::cross_entropy::rank(row, t.label()));
         let ranks = ranks.collect::<Vec<_>>();
         let hits = |k: usize| ranks.iter().filter(|rank| **rank < k).count() as f64;
         assert!(n < 70 || (hits(1) > 0.0 && hits(1) < hits(5) && hits(5) < n as f64));
-        // The loss is a difference: logits are at most 4, and the logarithm of the total is at most 5.
-        let terms = softmax_terms(classes) + n.div_ceil(64) + 6;
+        // The logarithm of the total is at most 5, and the largest logit is at most 8 above the others.
+        let terms = softmax_terms(classes) + classes + 4 + n.div_ceil(64) + 6;
         let metrics = found.metrics.to_vec().unwrap();
         assert_eq!(metrics[1..], [hits(1) as f32, hits(5) as f32], "hits of {n} samples");
         assert_eq!(metrics[0], found.loss.value().to_vec().unwrap()[0]);
-        let bounded = Row::within(found.loss.value(), vec![loss], vec![4.0 + 4.0 + 5.0], terms);
+        let bounded = Row::within(found.loss.value(), vec![loss], vec![8.0 + 5.0], terms);
         [bounded, Row::l2(found.loss.value(), vec![loss], 1e-6)]
     };
-    SCORES.iter().flat_map(one).collect()
+    let all = SCORES
+        .iter()
+        .flat_map(|&(n, classes)| targets(n, classes).map(|(t, smoothing)| one((n, classes), &t, smoothing)));
+    all.flatten().collect()
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::method::MethodArgs;
 use crate::cli::args::{AdapterArgs, DataArgs, ModelArgs, not_negative, one_of};
 use crate::data::{Augment, DataSource, Dataset};
 use crate::error::{Error, Result};
@@ -30,7 +31,7 @@ pub struct TrainArgs {
     /// Images per step; the last batch of an epoch may be smaller [default: 64]
     #[arg(long, value_name = "N")]
     pub batch: Option<usize>,
-    /// Learning rate in the first step [default: 0.1]
+    /// Learning rate in the first step [default: 0.1; with --optimizer adamw 0.001]
     #[arg(long, value_name = "X", value_parser = not_negative, allow_negative_numbers = true)]
     pub lr: Option<f32>,
     /// How the learning rate falls with each step: cosine lowers it to --final-lr along half a cosine, step divides it by ten
@@ -47,19 +48,21 @@ pub struct TrainArgs {
     /// Epochs in which the learning rate first rises to --lr, step by step [default: 0]
     #[arg(long, value_name = "N")]
     pub warmup: Option<usize>,
-    /// Share of the velocity that a step keeps, less than 1 [default: 0.9]
+    /// With --optimizer sgd: share of the velocity that a step keeps, less than 1 [default: 0.9]
     #[arg(long, value_name = "X", value_parser = not_negative, allow_negative_numbers = true)]
     pub momentum: Option<f32>,
-    /// Use plain momentum, not Nesterov's
+    /// With --optimizer sgd: use plain momentum, not Nesterov's
     #[arg(long)]
     pub no_nesterov: bool,
-    /// Weight decay [default: 0.0005]
+    /// Weight decay [default: 0.0005; with --optimizer adamw 0.01]
     #[arg(long, value_name = "X", value_parser = not_negative, allow_negative_numbers = true)]
     pub weight_decay: Option<f32>,
     /// Add this multiple of every sparse coding layer's |x - A z|^2 / n_dict + lambda |z|_1 + mu/2 |z|^2, summed over the batch,
     /// to the loss that is minimised; the loss that is shown stays the cross-entropy [default: 0]
     #[arg(long, value_name = "X", value_parser = not_negative, allow_negative_numbers = true)]
     pub dictionary_loss: Option<f32>,
+    #[command(flatten)]
+    pub method: MethodArgs,
     /// Seed of the initial weights, the order of images and the augmentation [default: 0]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -101,8 +104,8 @@ pub struct TrainArgs {
     #[arg(long, value_name = "X", value_parser = not_negative, allow_negative_numbers = true)]
     pub body_rate: Option<f32>,
     /// Continue the training in the output folder, with the flags and the images that it was started with. --epochs, --lr,
-    /// --schedule, --momentum, --weight-decay, --dictionary-loss, --body-rate, --freeze, --save-every, --keep and --steps may differ and count from
-    /// here on
+    /// --schedule, --momentum, --beta1, --beta2, --weight-decay, --clip-norm, --label-smoothing, --dictionary-loss, --body-rate,
+    /// --freeze, --save-every, --keep and --steps may differ and count from here on
     #[arg(long, conflicts_with_all = ["init", "overwrite"])]
     pub resume: bool,
     /// Replace the training that the output folder holds, once the first step of the new one is done
@@ -117,7 +120,8 @@ impl TrainArgs {
     /// How to train on these images, which come from `source`.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a body of its own learning rate where nothing has been trained before.
+    /// [`Error::Argument`] for a body of its own learning rate where nothing has been trained before, or a flag of another
+    /// optimizer.
     pub fn config(&self, train: &Dataset, source: DataSource) -> Result<TrainConfig> {
         if let (Some(rate), None) = (self.body_rate(), &self.init) {
             let (flag, given) = if self.freeze { ("freeze", "given".into()) } else { ("body-rate", rate.to_string()) };
@@ -126,6 +130,8 @@ impl TrainArgs {
         if let Some(least) = self.least_area.filter(|least| !(*least > 0.0 && *least <= 1.0)) {
             return Err(Error::argument("least-area", least, "must be more than 0 and at most 1"));
         }
+        let optimizer = self.method.optimizer.unwrap_or_default();
+        self.method.check(optimizer, self.momentum, self.no_nesterov)?;
         let augment = |usual: Augment| match self.least_area {
             Some(_) => Augment { pad: 0, least_area: self.least_area, ..usual },
             None => usual,
@@ -134,7 +140,7 @@ impl TrainArgs {
             augment: (!self.no_augment).then(|| augment(Augment::usual_for(train))),
             shuffle: !self.no_shuffle,
             source: Some(source),
-            ..TrainConfig::default()
+            ..TrainConfig::of(optimizer)
         };
         Ok(self.applied_to(usual))
     }
@@ -161,16 +167,18 @@ impl TrainArgs {
             ),
             ("no-shuffle", given(self.no_shuffle && recorded.shuffle), "another order in each epoch".into()),
         ];
-        for (flag, given, was) in fixed {
+        for (flag, given, was) in fixed.into_iter().chain(self.method.fixed(recorded)) {
             if let Some(given) = given.filter(|given| *given != was) {
                 let reason = format!("the training was started with {was}, which cannot change; leave the flag out");
                 return Err(Error::argument(flag, given, reason));
             }
         }
+        self.method.check(recorded.optimizer, self.momentum, self.no_nesterov)?;
         Ok(self.applied_to(recorded.clone()))
     }
 
     fn applied_to(&self, config: TrainConfig) -> TrainConfig {
+        let config = self.method.applied_to(config);
         TrainConfig {
             epochs: self.epochs.unwrap_or(config.epochs),
             batch: self.batch.unwrap_or(config.batch),

@@ -2,6 +2,7 @@
 
 mod args;
 mod folder;
+mod method;
 mod output;
 pub mod recipe;
 mod screen;

@@ -70,7 +70,7 @@ pub(super) fn write_epoch(out: &Path, trainer: &Trainer, best: bool, test: &Data
         (format!("{}{epoch:04}{}", EPOCH[0], EPOCH[1]), keep == Keep::All),
     ];
     for (name, _) in weights.iter().filter(|(_, kept)| *kept) {
-        checkpoint::save(&out.join(name), trainer.model(), trainer.recipe(), &Attachments::new())?;
+        checkpoint::save(&out.join(name), trainer.tested(), trainer.recipe(), &Attachments::new())?;
     }
     // What an earlier choice has kept is out of date from here on.
     let stale = match keep {
@@ -114,7 +114,7 @@ pub(super) fn write_pictures(out: &Path, trainer: &Trainer, test: &Dataset) -> R
 
 /// Writes nothing for a network without a dictionary.
 fn write_atoms(path: &Path, trainer: &Trainer) -> Result<()> {
-    let layers = sparse_layers(trainer.model());
+    let layers = sparse_layers(trainer.tested());
     let Some(weight) = layers.first().map(|(_, csc)| csc.weight()) else { return Ok(()) };
     let &[atoms, kernel, _, channels] = weight.shape() else { return Ok(()) };
     write_png(path, &pictures::atoms(&weight.to_vec()?, atoms, kernel, channels))
@@ -128,7 +128,7 @@ fn write_predictions(path: &Path, trainer: &Trainer, test: &Dataset) -> Result<(
     let gpu = trainer.model().gpu();
     let size = [test.height, test.width, test.channels];
     let x = Tensor::from_slice(gpu, &[indices.len(), size[0], size[1], size[2]], &pixels)?;
-    let scores = trainer.model().predict(&x)?.to_vec()?;
+    let scores = trainer.tested().predict(&x)?.to_vec()?;
     let tile = |(index, scores): (&u32, &[f32])| {
         let sample = *index as usize;
         Tile::judged(test.image(sample), size, usize::from(test.labels[sample]), scores, &recipe.class_names)

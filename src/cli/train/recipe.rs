@@ -10,7 +10,8 @@ use crate::cli::command::Arguments;
 use crate::error::{Error, Result};
 use crate::files::write_bytes;
 use crate::models::{Kind, ModelConfig};
-use crate::train::Trainer;
+use crate::optim::OptimizerKind;
+use crate::train::{TrainConfig, Trainer};
 
 /// The recipe of a run, as it was carried out.
 pub const RECIPE: &str = "recipe.toml";
@@ -114,8 +115,7 @@ pub fn write(folder: &Path, trainer: &Trainer) -> Result<()> {
         put("final-lr", float(config.final_rate));
     }
     put("warmup", (config.warmup as i64).into());
-    put("momentum", float(config.momentum));
-    put("no-nesterov", (!config.nesterov).into());
+    method(config, &mut put);
     put("weight-decay", float(config.weight_decay));
     put("dictionary-loss", float(config.dictionary_loss));
     // Seeds beyond what TOML can hold are text.
@@ -126,6 +126,26 @@ pub fn write(folder: &Path, trainer: &Trainer) -> Result<()> {
     config.save_every.iter().for_each(|every| put("save-every", (*every as i64).into()));
     put("keep", config.keep.name().into());
     write_bytes(&folder.join(RECIPE), table.to_string().as_bytes())
+}
+
+fn method(config: &TrainConfig, put: &mut dyn FnMut(&str, Value)) {
+    put("optimizer", config.optimizer.name().into());
+    match config.optimizer {
+        OptimizerKind::Sgd => {
+            put("momentum", float(config.momentum));
+            put("no-nesterov", (!config.nesterov).into());
+        }
+        OptimizerKind::AdamW => {
+            put("beta1", config.beta1.into());
+            put("beta2", config.beta2.into());
+        }
+    }
+    put("accumulate", (config.accumulate as i64).into());
+    put("label-smoothing", float(config.label_smoothing));
+    put("erase", float(config.erase));
+    config.ema.iter().for_each(|decay| put("ema", (*decay).into()));
+    let given = [("clip-norm", config.clip_norm), ("mixup", config.mixup), ("cutmix", config.cutmix)];
+    given.into_iter().for_each(|(key, value)| value.into_iter().for_each(|value| put(key, float(value))));
 }
 
 fn model(model: &ModelConfig, put: &mut dyn FnMut(&str, Value)) {
