@@ -694,7 +694,7 @@ const POOLS: [twin::max_pool::MaxPool; 7] = [
     pool([1, 7, 10, 1], [2, 3, 1]), // pixels that no window covers
     pool([1, 4, 4, 2], [4, 1, 2]),
     twin::max_pool::MaxPool { ceil: true, ..pool([2, 7, 6, 3], [2, 2, 0]) },
-    twin::max_pool::MaxPool { ceil: true, ..pool([1, 4, 5, 2], [2, 3, 1]) },
+    twin::max_pool::MaxPool { ceil: true, ..pool([2, 6, 5, 4], [3, 2, 1]) },
 ];
 
 const fn pool(
