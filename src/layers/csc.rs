@@ -322,7 +322,7 @@ impl Csc {
     }
 
     /// Lambda after the optional normalisation by `dim(x) / dim(z)`.
-    fn effective_lambda(&self, shape: &ConvShape) -> f32 {
+    pub(crate) fn effective_lambda(&self, shape: &ConvShape) -> f32 {
         let size = |dims: [usize; 4]| dims[1..].iter().product::<usize>() as f32;
         let ratio = if self.config.normalize_lambda { size(shape.signal()) / size(shape.codes()) } else { 1.0 };
         self.config.lambda * ratio
