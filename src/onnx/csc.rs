@@ -4,6 +4,7 @@ use super::graph::{OnnxGraph, Value, sizes, window};
 use super::proto::{Attribute, Tensor};
 use crate::error::{Error, Result};
 use crate::layers::{Csc, CscConfig};
+use crate::ops::Prox;
 use crate::shape::{ConvShape, Geometry};
 use crate::solver::{Momentum, Solver};
 
@@ -38,13 +39,16 @@ pub(super) fn add(graph: &mut OnnxGraph, layer: &Csc, x: &Value) -> Result<Value
         }
         None => lambda,
     };
-    let step = layer.step()?.to_vec()?.into_iter().sum();
+    let &[step] = &layer.step()?.to_vec()?[..] else {
+        return Err(Error::shape("onnx", "a step size is one value", &[]));
+    };
     let x = match dictionaries {
         1 => x.name.clone(),
         n => graph.node("Concat", &format!("{name}/x"), &vec![&*x.name; n], vec![Attribute::int("axis", 1)]),
     };
     let attributes = window(layer.weight(), geometry);
-    let prox = Prox::new(graph, &name, layer.weight().shape()[0], (step, lambda, mu, non_negative));
+    let prox = Prox { mu, non_negative };
+    let prox = Proximal::new(graph, &name, layer.weight().shape()[0], step, lambda, prox);
     let adjoint = Synthesis::new(graph, &name, &x, geometry, shape.as_ref());
     let mut unrolled = Unrolled { graph, name, weight, x, attributes, prox, adjoint, root_noise };
     Ok(Value {
@@ -54,7 +58,7 @@ pub(super) fn add(graph: &mut OnnxGraph, layer: &Csc, x: &Value) -> Result<Value
 }
 
 /// The constants of the proximal operator; see [`soft_threshold`](crate::ops::soft_threshold).
-struct Prox {
+struct Proximal {
     /// `t`
     step: String,
     threshold: Threshold,
@@ -70,22 +74,22 @@ enum Threshold {
     Clip([String; 2]),
 }
 
-impl Prox {
-    fn new(graph: &mut OnnxGraph, name: &str, atoms: usize, numbers: (f32, f32, f32, bool)) -> Self {
-        let (step, lambda, mu, non_negative) = numbers;
-        let mut scalar = |what: &str, value: f32| graph.constant(Tensor::floats(&format!("{name}/{what}"), &[], &[value]));
+impl Proximal {
+    fn new(graph: &mut OnnxGraph, name: &str, atoms: usize, step: f32, lambda: f32, prox: Prox) -> Self {
+        let Prox { mu, non_negative } = prox;
+        let mut scalar =
+            |what: &str, value: f32| graph.constant(Tensor::floats(&format!("{name}/{what}"), &[], &[value]));
         let shrinkage = (mu != 0.0).then(|| scalar("shrinkage", 1.0 / (1.0 + step * mu)));
-        Self {
-            step: scalar("step", step),
-            shrinkage,
-            threshold: match non_negative {
-                false => Threshold::Clip([scalar("low", -step * lambda), scalar("high", step * lambda)]),
-                true => {
-                    let bias = Tensor::floats(&format!("{name}/bias"), &[atoms], &vec![-lambda; atoms]);
-                    Threshold::Bias(graph.constant(bias))
-                }
-            },
-        }
+        let threshold = match non_negative {
+            false => Threshold::Clip([scalar("low", -step * lambda), scalar("high", step * lambda)]),
+            true => Threshold::Bias(graph.constant(Tensor::floats(
+                &format!("{name}/bias"),
+                &[atoms],
+                &vec![-lambda; atoms],
+            ))),
+        };
+        let step = graph.constant(Tensor::floats(&format!("{name}/step"), &[], &[step]));
+        Self { step, threshold, shrinkage }
     }
 }
 
@@ -93,7 +97,7 @@ impl Prox {
 /// `(size + 2p - k) mod s`.
 struct Synthesis {
     output_padding: [usize; 2],
-    /// Where that is not known, it is `s - 1`, and what is too much is cut off: the size, and where to begin on which axes.
+    /// Where that is not known, it is `s - 1`, and what is too much is cut off: where to begin, the size, and on which axes.
     cut: Option<[String; 3]>,
 }
 
@@ -122,7 +126,7 @@ struct Unrolled<'g> {
     x: String,
     /// Kernel, strides and pads.
     attributes: Vec<Attribute>,
-    prox: Prox,
+    prox: Proximal,
     adjoint: Synthesis,
     root_noise: bool,
 }

@@ -76,10 +76,7 @@ pub fn export(network: &Network, recipe: &Recipe, options: &Options) -> Result<V
             nodes: graph.nodes,
             name: network.name(),
             initializers: graph.initializers,
-            inputs: vec![ValueInfo::floats(
-                IMAGES,
-                vec![samples.clone(), Dimension::of(channels), height, width],
-            )],
+            inputs: vec![ValueInfo::floats(IMAGES, vec![samples.clone(), Dimension::of(channels), height, width])],
             outputs: vec![ValueInfo::floats(SCORES, vec![samples, Dimension::of(network.classes())])],
         }),
         metadata: metadata(network, recipe, options)?,
@@ -93,12 +90,7 @@ pub fn export(network: &Network, recipe: &Recipe, options: &Options) -> Result<V
 }
 
 /// `(images - mean) / std`
-fn normalized(
-    graph: &mut OnnxGraph,
-    images: Value,
-    normalization: &Normalization,
-    channels: usize,
-) -> Result<Value> {
+fn normalized(graph: &mut OnnxGraph, images: Value, normalization: &Normalization, channels: usize) -> Result<Value> {
     normalization.check(channels)?;
     let mut constant = |name, values| graph.constant(Tensor::floats(name, &[channels, 1, 1], values));
     let (mean, std) = (constant("mean", &normalization.mean), constant("std", &normalization.std));

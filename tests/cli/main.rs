@@ -7,6 +7,7 @@ mod export;
 mod field;
 mod harness;
 mod import;
+mod onnx;
 mod predict;
 mod report;
 mod robust;
