@@ -1,6 +1,7 @@
 //! `sdnet export --format onnx`: what onnxruntime computes from the graphs.
 
 use std::process::Command as Process;
+use std::sync::OnceLock;
 
 use sdnet::checkpoint::{self, Recipe};
 use sdnet::gpu::{Gpu, GpuOptions};
@@ -16,22 +17,23 @@ use crate::harness::*;
 const BUNDLED: &str = "assets/sdnet18-fashion.safetensors";
 
 /// Demands of each line of a list (graph, images, scores) that the graph is valid and gives these scores, to 1e-4 of the
-/// largest one.
+/// largest one, for all images in one batch and for the first one alone.
 const PROGRAM: &str = "import sys, numpy, onnx, onnxruntime
 worst = 0
-for line in open(sys.argv[1]):
-    graph, images, scores = line.rstrip().split('|')
+for line in open(sys.argv[1]).read().splitlines():
+    graph, images, scores = line.split('|')
     onnx.checker.check_model(graph, full_check=True)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(graph, options, providers=['CPUExecutionProvider'])
-    found = session.run(['scores'], {'images': numpy.load(images)})[0]
-    wanted = numpy.load(scores)
-    assert found.shape == wanted.shape, (line, found.shape, wanted.shape)
-    error = float(abs(found - wanted).max() / abs(wanted).max())
-    print(f'{error:.1e} {line}', end='')
-    assert error <= 1e-4, line
-    worst = max(worst, error)
+    images, scores = numpy.load(images), numpy.load(scores)
+    for n in (len(images), 1):
+        found, wanted = session.run(['scores'], {'images': images[:n]})[0], scores[:n]
+        assert found.shape == wanted.shape, (line, found.shape, wanted.shape)
+        error = float(abs(found - wanted).max() / abs(wanted).max())
+        print(f'{error:.1e} {n} {line}')
+        assert error <= 1e-4, line
+        worst = max(worst, error)
 print(f'worst {worst:.1e}')";
 
 /// Graphs, and what they are to compute.
@@ -61,41 +63,28 @@ impl Cases {
         let output = Process::new(&self.python).args(["-c", PROGRAM, &list]).output().unwrap();
         println!("{}", text(&output.stdout));
         assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
-        assert_eq!(text(&output.stdout).lines().count(), self.list.len() + 1);
+        assert_eq!(text(&output.stdout).lines().count(), 2 * self.list.len() + 1);
     }
 
-    /// The scores of a network for a batch of three and for one image of odd sizes, from a graph for any size and from one for
-    /// the size of the batch alone; returns those of the batch.
-    fn add(&mut self, name: &str, network: &Network) -> Vec<f32> {
+    /// The scores of a network for three images of odd sizes, from a graph for any size, unless `sized`, and from one for that
+    /// size; returns the scores.
+    fn add(&mut self, name: &str, network: &Network, sized: bool) -> Vec<f32> {
+        let [n, height, width] = [3, 11, 14];
+        let channels = network.in_channels();
+        let images = images(self.folder.path(), [n, channels, height, width], |_| ());
+        let values = network.predict(&batch(network.gpu(), channels)).unwrap().to_vec().unwrap();
+        let spread = values[..4].iter().zip(&values[4..8]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(spread > 1e-2, "{name}: the scores depend on the image: {values:?}");
+        let scores = self.file(&format!("{name}.npy"));
+        write_npy(Path::new(&scores), &[n, network.classes()], &values).unwrap();
         let recipe = Recipe::of(network.config().clone());
-        let write = |file: &str, size| {
-            let options = onnx::Options { normalization: None, size };
-            std::fs::write(file, onnx::export(network, &recipe, &options).unwrap()).unwrap();
-        };
-        let any = self.file(&format!("{name}.onnx"));
-        if !name.contains("fixed") {
-            write(&any, None);
+        for size in [Some([height, width]), None].into_iter().filter(|size| size.is_some() || !sized) {
+            let graph = self.file(&format!("{name}-{}.onnx", size.map_or("any", |_| "sized")));
+            let bytes = onnx::export(network, &recipe, &onnx::Options { normalization: None, size }).unwrap();
+            std::fs::write(&graph, bytes).unwrap();
+            self.expect(&graph, &images, &scores);
         }
-        let mut batch = Vec::new();
-        for (n, size) in [(1, [10, 15]), (3, [13, 18])] {
-            let channels = network.in_channels();
-            let images = images(self.folder.path(), [n, channels, size[0], size[1]], |_| ());
-            let (shape, values) = read_npy(Path::new(&images)).unwrap();
-            let device_shape = [n, size[0], size[1], channels];
-            let x = Tensor::from_slice(network.gpu(), &device_shape, &nchw_to_nhwc(&shape, &values).unwrap()).unwrap();
-            batch = network.predict(&x).unwrap().to_vec().unwrap();
-            let scores = self.file(&format!("{name}-{n}.npy"));
-            write_npy(Path::new(&scores), &[n, network.classes()], &batch).unwrap();
-            let fixed = self.file(&format!("{name}-{n}.onnx"));
-            write(&fixed, Some(size));
-            self.expect(&fixed, &images, &scores);
-            if !name.contains("fixed") {
-                self.expect(&any, &images, &scores);
-            }
-        }
-        let spread = batch[..4].iter().zip(&batch[4..8]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(spread > 1e-2, "{name}: the scores depend on the image: {batch:?}");
-        batch
+        values
     }
 }
 
@@ -120,30 +109,48 @@ fn network(gpu: &Gpu, name: &str, change: impl Fn(&mut ModelConfig)) -> Network 
 
 /// Gives the batch norms the statistics of a batch.
 fn settle(network: &Network) {
-    let shape = [4, 20, 20, network.in_channels()];
-    let values = sequence(shape.iter().product(), 9, 1.0).iter().map(|v| *v as f32).collect::<Vec<_>>();
     let tape = Tape::idle();
-    let x = tape.constant(&Tensor::from_slice(network.gpu(), &shape, &values).unwrap());
+    let x = tape.constant(&batch(network.gpu(), network.in_channels()));
     network.forward(&Pass::eval(&tape).with_batch_statistics(1.0), &x).unwrap();
 }
 
-fn gpu() -> Gpu {
-    Gpu::open(&GpuOptions { adapter: std::env::var("SDNET_ADAPTER").ok(), ..GpuOptions::default() }).unwrap()
+/// The images of [`Cases::add`] on the device.
+fn batch(gpu: &Gpu, channels: usize) -> Tensor {
+    let folder = tempfile::tempdir().unwrap();
+    let (shape, values) = read_npy(Path::new(&images(folder.path(), [3, channels, 11, 14], |_| ()))).unwrap();
+    Tensor::from_slice(gpu, &[3, 11, 14, channels], &nchw_to_nhwc(&shape, &values).unwrap()).unwrap()
+}
+
+/// The largest difference between two sets of scores.
+fn difference(one: &[f32], other: &[f32]) -> f32 {
+    one.iter().zip(other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+fn gpu() -> &'static Gpu {
+    static GPU: OnceLock<Gpu> = OnceLock::new();
+    let adapter = std::env::var("SDNET_ADAPTER").ok();
+    GPU.get_or_init(|| Gpu::open(&GpuOptions { adapter, ..GpuOptions::default() }).unwrap())
 }
 
 #[test]
 fn onnxruntime_gives_the_scores_of_every_kind_of_network() {
-    let (Some(mut cases), gpu) = (Cases::new(), gpu()) else { return };
-    for solver in Solver::ALL {
-        for name in ["sdnet18", "sdnet18-all"] {
-            cases.add(&format!("{name}-{solver}"), &network(&gpu, name, |config| config.solver = solver));
-        }
+    let Some(mut cases) = Cases::new() else { return };
+    let gpu = gpu();
+    for name in ["sdnet18", "sdnet18-all"] {
+        let by_solver = Solver::ALL.map(|solver| {
+            cases.add(&format!("{name}-{solver}"), &network(gpu, name, |config| config.solver = solver), false)
+        });
+        let [fista, ista, published] = &by_solver;
+        assert!(difference(fista, ista) > 1e-3 && difference(fista, published) > 1e-3, "{by_solver:?}");
     }
-    cases.add("resnet18", &network(&gpu, "resnet18", |config| config.in_channels = 1));
-    cases.add("resnet34", &network(&gpu, "resnet34", |config| config.stem = Stem::Imagenet));
-    cases.add("sdnet34", &network(&gpu, "sdnet34", |config| (config.stem, config.mu) = (Stem::Imagenet, 0.5)));
-    cases.add("sdnet34-all", &network(&gpu, "sdnet34-all", |config| config.stem = Stem::Imagenet));
-    cases.add("sdnet18-all-plain", &network(&gpu, "sdnet18-all", |config| config.shortcut = false));
+    let mut add = |case: &str, name: &str, change: fn(&mut ModelConfig)| {
+        cases.add(case, &network(gpu, name, change), false);
+    };
+    add("resnet18", "resnet18", |config| config.in_channels = 1);
+    add("resnet34", "resnet34", |config| config.stem = Stem::Imagenet);
+    add("sdnet34", "sdnet34", |config| (config.stem, config.mu) = (Stem::Imagenet, 0.5));
+    add("sdnet34-all", "sdnet34-all", |config| config.stem = Stem::Imagenet);
+    add("no-shortcuts", "sdnet18-all", |config| config.shortcut = false);
     cases.run();
 }
 
@@ -160,32 +167,30 @@ fn with_layers(mut network: Network, change: impl Fn(&mut Csc)) -> Network {
 
 #[test]
 fn onnxruntime_gives_the_scores_of_every_option_of_sparse_coding() {
-    let (Some(mut cases), gpu) = (Cases::new(), gpu()) else { return };
+    let Some(mut cases) = Cases::new() else { return };
+    let gpu = gpu();
     let with = |change: fn(&mut CscConfig)| {
-        with_layers(network(&gpu, "sdnet18-all", |_| ()), |csc| {
+        with_layers(network(gpu, "sdnet18-all", |_| ()), |csc| {
             let mut config = *csc.config();
             change(&mut config);
             csc.set_config(config).unwrap();
         })
     };
-    let plain = cases.add("plain", &with(|_| ()));
-    let changed = [
-        cases.add("signed", &with(|config| (config.non_negative, config.mu) = (false, 0.3))),
-        cases.add("root-noise", &with(|config| config.root_noise = true)),
-        cases.add("normalized-lambda-fixed", &with(|config| config.normalize_lambda = true)),
-    ];
-    for scores in &changed {
-        let far = scores.iter().zip(&plain).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(far > 1e-2, "the option makes a difference: {scores:?}");
+    let plain = cases.add("plain", &with(|_| ()), false);
+    let signed = cases.add("signed", &with(|config| (config.non_negative, config.mu) = (false, 0.3)), false);
+    let root_noise = cases.add("root-noise", &with(|config| config.root_noise = true), false);
+    let by_size = cases.add("by-size", &with(|config| config.normalize_lambda = true), true);
+    for changed in [signed, root_noise, by_size] {
+        assert!(difference(&changed, &plain) > 1e-2, "the option makes a difference: {changed:?}");
     }
     let twice = |csc: &mut Csc| {
         let &[atoms, height, width, channels] = csc.weight().shape() else { panic!() };
         let values = sequence(csc.weight().len() * 2, 5, 0.3).iter().map(|v| *v as f32).collect::<Vec<_>>();
-        let weight = Tensor::from_slice(&gpu, &[atoms, height, width, 2 * channels], &values).unwrap();
+        let weight = Tensor::from_slice(gpu, &[atoms, height, width, 2 * channels], &values).unwrap();
         csc.set_config(CscConfig { dictionaries: 2, ..*csc.config() }).unwrap();
         csc.set_weight(weight).unwrap();
     };
-    cases.add("dictionaries", &with_layers(network(&gpu, "sdnet18-all", |_| ()), twice));
+    cases.add("dictionaries", &with_layers(network(gpu, "sdnet18-all", |_| ()), twice), false);
     cases.run();
 }
 
@@ -215,6 +220,10 @@ fn a_weights_file_becomes_a_graph_that_agrees_with_predict() {
         (images(cases.folder.path(), [2, 1, 13, 12], |_| ()), cases.file("y.npy"), cases.file("checkpoint.onnx"));
     succeeds(&["predict", "--weights", checkpoint, "--iterations", "3", &x, "--output", &y]);
     succeeds(&["export", "--weights", checkpoint, "--iterations", "3", "--normalized-input", "--out", &out]);
+    cases.expect(&out, &x, &y);
+    // The same graph takes images of another size.
+    let (x, y) = (images(cases.folder.path(), [2, 1, 10, 15], |_| ()), cases.file("z.npy"));
+    succeeds(&["predict", "--weights", checkpoint, "--iterations", "3", &x, "--output", &y]);
     cases.expect(&out, &x, &y);
     cases.run();
 }
