@@ -87,7 +87,7 @@ impl<C> Recipe<C> {
     }
 
     /// Demands that the description fits the model.
-    fn check(&self, model: &dyn Model) -> Result<()> {
+    pub(crate) fn check(&self, model: &dyn Model) -> Result<()> {
         let (classes, names) = (model.classes(), self.class_names.len());
         if names != 0 && names != classes {
             let reason = format!("there are {names} names for {classes} classes");

@@ -16,6 +16,7 @@
 //! | use a trained network | [`checkpoint::load`], [`checkpoint::Checkpoint::classify`] |
 //! | build a model | [`models::Network`]; of your own, [`models::Model`] and [`layers::Walk`] |
 //! | train a model | [`train::Trainer`] |
+//! | run a network without this crate | `onnx::export` (with the feature `files`) |
 //! | judge class scores: accuracy, confusion, calibration | [`metrics`] |
 //! | run a network on noisy images | [`robust`] |
 //! | attack a network | [`robust::attack`] |
@@ -24,7 +25,7 @@
 //! | check a shader | [`mod@reference`], the f64 twin of every op; [`shaders::all`] |
 //!
 //! Modules import only from those before them: [`error`], [`shape`] - [`gpu`] - [`tensor`] - [`tape`] - [`ops`] -
-//! [`solver`] - [`layers`] - [`models`] - [`checkpoint`] - [`metrics`] - [`train`] - [`robust`] - [`cli`].
+//! [`solver`] - [`layers`] - [`models`] - [`checkpoint`] - `onnx` - [`metrics`] - [`train`] - [`robust`] - [`cli`].
 //!
 //! Features: `cli` (the default) is the program; `train` is training, sweeps and attacks, with their threads; `files` reads
 //! data sets and writes files. Without any, the library runs networks from weights files.
@@ -69,6 +70,8 @@ pub mod layers;
 pub mod metrics;
 pub mod models;
 mod named;
+#[cfg(feature = "files")]
+pub mod onnx;
 pub mod ops;
 pub mod optim;
 pub mod reference;

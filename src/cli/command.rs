@@ -37,7 +37,7 @@ pub enum Command {
     Predict(PredictArgs),
     /// Make a weights file of a PyTorch checkpoint
     Import(ImportArgs),
-    /// Make a PyTorch checkpoint of a weights file
+    /// Write a weights file for other programs: PyTorch, safetensors, ONNX
     Export(ExportArgs),
     /// Write a page on one training or several: curves, confusion, atoms, settings, times
     Report(ReportArgs),

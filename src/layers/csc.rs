@@ -354,7 +354,7 @@ impl Csc {
     }
 
     /// Lambda after the optional normalisation.
-    fn effective_lambda(&self, shape: &ConvShape) -> f32 {
+    pub(crate) fn effective_lambda(&self, shape: &ConvShape) -> f32 {
         self.config.lambda * self.lambda_ratio(shape)
     }
 

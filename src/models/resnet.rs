@@ -4,7 +4,7 @@ use super::config::{Kind, ModelConfig, Stem};
 use super::{Architecture, Model, check_images};
 use crate::error::Result;
 use crate::gpu::Gpu;
-use crate::layers::{BatchNorm, Conv, Csc, Linear, Part, PartMut, Pass, Path, Walk, sparse_layers};
+use crate::layers::{BatchNorm, Conv, Csc, Graph, Linear, Part, PartMut, Pass, Path, Walk, sparse_layers};
 use crate::ops::Window;
 use crate::shape::Geometry;
 use crate::tape::Var;
@@ -21,20 +21,23 @@ enum Site {
 const POOL: Window = Window { size: 2, stride: 2, padding: 0, ceil: true };
 
 impl Site {
-    fn forward(&self, pass: &Pass, x: &Var) -> Result<Var> {
+    fn add_to<G: Graph>(&self, graph: &mut G, x: &G::Value) -> Result<G::Value> {
         match self {
-            Site::Conv(conv) => conv.forward(pass, x),
-            Site::Csc(csc, None) => csc.forward(pass, x),
-            Site::Csc(csc, Some(window)) => pass.tape().max_pool(&csc.forward(pass, x)?, *window),
+            Site::Conv(conv) => graph.conv(conv, x),
+            Site::Csc(csc, None) => graph.csc(csc, x),
+            Site::Csc(csc, Some(window)) => {
+                let codes = graph.csc(csc, x)?;
+                graph.max_pool(*window, &codes)
+            }
         }
     }
 
     /// The site and the batch norm behind it, and ReLU if it is a convolution: codes are sparse already.
-    fn activated(&self, pass: &Pass, bn: &BatchNorm, x: &Var) -> Result<Var> {
-        let h = self.forward(pass, x)?;
+    fn add_activated_to<G: Graph>(&self, graph: &mut G, bn: &BatchNorm, x: &G::Value) -> Result<G::Value> {
+        let h = self.add_to(graph, x)?;
         match self {
-            Site::Conv(_) => bn.forward_relu(pass, &h),
-            Site::Csc(..) => bn.forward(pass, &h),
+            Site::Conv(_) => graph.batch_norm_relu(bn, &h),
+            Site::Csc(..) => graph.batch_norm(bn, &h),
         }
     }
 }
@@ -73,15 +76,18 @@ enum Shortcut {
 }
 
 impl Block {
-    fn forward(&self, pass: &Pass, x: &Var) -> Result<Var> {
-        let h = self.conv1.activated(pass, &self.bn1, x)?;
-        let h = self.bn2.forward(pass, &self.conv2.forward(pass, &h)?)?;
+    fn add_to<G: Graph>(&self, graph: &mut G, x: &G::Value) -> Result<G::Value> {
+        let h = self.conv1.add_activated_to(graph, &self.bn1, x)?;
+        let h = self.conv2.add_to(graph, &h)?;
+        let h = graph.batch_norm(&self.bn2, &h)?;
         match &self.shortcut {
             Shortcut::Nothing => Ok(h),
-            Shortcut::Identity => pass.tape().add_relu(&h, x),
+            Shortcut::Identity => graph.add_relu(&h, x),
             Shortcut::Projection(shortcut) => {
                 let (conv, bn) = &**shortcut;
-                pass.tape().add_relu(&h, &bn.forward(pass, &conv.forward(pass, x)?)?)
+                let projected = graph.conv(conv, x)?;
+                let projected = graph.batch_norm(bn, &projected)?;
+                graph.add_relu(&h, &projected)
             }
         }
     }
@@ -128,6 +134,29 @@ impl Network {
     /// Number of trainable values.
     pub fn parameter_count(&self) -> usize {
         crate::layers::parameters(self).iter().map(|(_, tensor)| tensor.len()).sum()
+    }
+
+    /// Adds the whole network to a graph: class scores of `images`, which are already normalised.
+    ///
+    /// # Errors
+    /// Those of the graph.
+    pub fn add_to<G: Graph>(&self, graph: &mut G, images: &G::Value) -> Result<G::Value> {
+        let features = self.add_body_to(graph, images)?;
+        graph.linear(&self.linear, &features)
+    }
+
+    /// All but the last layer.
+    fn add_body_to<G: Graph>(&self, graph: &mut G, images: &G::Value) -> Result<G::Value> {
+        let mut x = self.stem.add_activated_to(graph, &self.stem_bn, images)?;
+        if let Some(csc) = &self.stem_csc {
+            x = csc.add_to(graph, &x)?;
+        } else if self.config.stem == Stem::Imagenet {
+            x = graph.max_pool(Window { size: 3, stride: 2, padding: 1, ceil: false }, &x)?;
+        }
+        for block in self.stages.iter().flatten() {
+            x = block.add_to(graph, &x)?;
+        }
+        graph.global_average_pool(&x)
     }
 
     /// The folder of a stage's blocks in the names of the published checkpoints.
@@ -184,17 +213,7 @@ impl Model for Network {
 
     fn features(&self, pass: &Pass, images: &Var) -> Result<Var> {
         check_images(images.value(), self.config.in_channels)?;
-        let tape = pass.tape();
-        let mut x = self.stem.activated(pass, &self.stem_bn, images)?;
-        if let Some(csc) = &self.stem_csc {
-            x = csc.forward(pass, &x)?;
-        } else if self.config.stem == Stem::Imagenet {
-            x = tape.max_pool(&x, Window { size: 3, stride: 2, padding: 1, ceil: false })?;
-        }
-        for block in self.stages.iter().flatten() {
-            x = block.forward(pass, &x)?;
-        }
-        tape.global_average_pool(&x)
+        self.add_body_to(&mut { pass }, images)
     }
 
     fn head(&self, pass: &Pass, features: &Var) -> Result<Var> {

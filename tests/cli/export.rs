@@ -11,17 +11,6 @@ fn network() -> NamedTensors {
     tensors
 }
 
-/// A Python that has PyTorch, if there is one: `SDNET_PYTHON`, or python3.
-fn python() -> Option<String> {
-    let python = std::env::var("SDNET_PYTHON").unwrap_or_else(|_| "python3".into());
-    let output = std::process::Command::new(&python).args(["-c", "import torch"]).output();
-    if output.is_ok_and(|output| output.status.success()) {
-        return Some(python);
-    }
-    println!("{python} has no PyTorch: what it makes of the files is not tested");
-    None
-}
-
 #[test]
 fn export_and_import_give_the_same_bits() {
     let folder = tempfile::tempdir().unwrap();
@@ -45,7 +34,7 @@ fn export_and_import_give_the_same_bits() {
 
 #[test]
 fn pytorch_loads_what_is_exported_and_agrees_on_every_value() {
-    let Some(python) = python() else { return };
+    let Some(python) = python_with("torch") else { return };
     let folder = tempfile::tempdir().unwrap();
     let out = at(folder.path(), "w.pth");
     succeeds(&["export", "--weights", BUNDLED, "--out", &out]);

@@ -35,6 +35,17 @@ pub fn refuses(arguments: &[&str], words: &[&str]) {
     }
 }
 
+/// A Python that has these modules, if there is one: `SDNET_PYTHON`, or python3.
+pub fn python_with(modules: &str) -> Option<String> {
+    let python = std::env::var("SDNET_PYTHON").unwrap_or_else(|_| "python3".into());
+    let output = std::process::Command::new(&python).args(["-c", &format!("import {modules}")]).output();
+    if output.is_ok_and(|output| output.status.success()) {
+        return Some(python);
+    }
+    println!("{python} lacks one of {modules}: what it makes of the files is not tested");
+    None
+}
+
 pub fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/net_{name}.safetensors"))
 }

@@ -8,6 +8,7 @@ mod field;
 mod harness;
 mod import;
 mod layers;
+mod onnx;
 mod predict;
 mod report;
 mod robust;
