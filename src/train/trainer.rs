@@ -11,7 +11,7 @@ use super::{EpochRecord, Progress, STEPS_IN_FLIGHT, Tally, TrainConfig, TrainSte
 use crate::checkpoint::{self, Attachment, Attachments, Checkpoint, Recipe, TRAINING};
 use crate::data::{Dataset, Normalization, epoch_order, fill_batch};
 use crate::error::{Error, Result};
-use crate::files::{NamedTensors, read_safetensors};
+use crate::files::{NamedTensors, TensorFile, read_safetensors};
 use crate::gpu::{Gpu, Pending};
 use crate::layers::sparse_layers;
 use crate::metrics::Judged;
@@ -33,7 +33,14 @@ impl State {
     /// # Errors
     /// [`Error::Io`], [`Error::File`] where the file is not a saved training.
     pub fn read(path: &Path) -> Result<(Self, Recipe)> {
-        let file = read_safetensors(path)?;
+        Self::of(path, &read_safetensors(path)?)
+    }
+
+    /// [`State::read`] of a file that has been read from `path`.
+    ///
+    /// # Errors
+    /// [`Error::File`] where the file is not a saved training.
+    pub fn of(path: &Path, file: &TensorFile) -> Result<(Self, Recipe)> {
         let description = |name: &str| {
             let json = file.metadata.get(name).cloned();
             json.map(|json| Attachment { json, ..Attachment::default() }).ok_or_else(|| Error::file(path, NOT_SAVED))
@@ -354,8 +361,10 @@ impl<M: Architecture> Trainer<M> {
             learning_rate: self.learning_rate(self.progress.step.saturating_sub(1), steps),
             train_loss: tally.mean_loss(),
             train_accuracy: tally.accuracy(),
+            train_top5: Some(tally.top5_accuracy()),
             test_loss: tested.mean_loss(),
             test_accuracy: tested.accuracy(),
+            test_top5: Some(tested.top5()),
             images_per_s,
             seconds: started.elapsed().as_secs_f64(),
             adapter: self.gpu().adapter().name.clone(),
