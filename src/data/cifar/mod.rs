@@ -1,4 +1,7 @@
-//! The binary version of CIFAR-10 and CIFAR-100: records of one or two labels and 32x32 pixels in planes R, G, B.
+//! CIFAR-10 and CIFAR-100, in the binary version (records of one or two labels and 32x32 pixels in planes R, G, B) and in the
+//! python version (pickled dicts), which torchvision keeps.
+
+mod python;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,8 +21,29 @@ pub(super) enum Kind {
     Hundred,
 }
 
+/// How the files are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Version {
+    Binary,
+    Python,
+}
+
+impl Version {
+    const ALL: [Self; 2] = [Self::Binary, Self::Python];
+
+    /// What its home page calls it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Binary => "binary version",
+            Self::Python => "python version",
+        }
+    }
+}
+
 impl Kind {
-    fn name(self) -> &'static str {
+    pub(super) const ALL: [Self; 2] = [Self::Ten, Self::Hundred];
+
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Ten => "cifar10",
             Self::Hundred => "cifar100",
@@ -27,10 +51,12 @@ impl Kind {
     }
 
     /// The folder inside the published archive.
-    fn folder(self) -> &'static str {
-        match self {
-            Self::Ten => "cifar-10-batches-bin",
-            Self::Hundred => "cifar-100-binary",
+    fn folder(self, version: Version) -> &'static str {
+        match (self, version) {
+            (Self::Ten, Version::Binary) => "cifar-10-batches-bin",
+            (Self::Ten, Version::Python) => "cifar-10-batches-py",
+            (Self::Hundred, Version::Binary) => "cifar-100-binary",
+            (Self::Hundred, Version::Python) => "cifar-100-python",
         }
     }
 
@@ -41,7 +67,8 @@ impl Kind {
         }
     }
 
-    /// Bytes before the pixels; the last of them is the label (CIFAR-100 puts the coarse one before the fine one).
+    /// Bytes before the pixels of the binary version; the last of them is the label (CIFAR-100 puts the coarse one before the fine
+    /// one).
     fn label_bytes(self) -> usize {
         match self {
             Self::Ten => 1,
@@ -54,23 +81,24 @@ impl Kind {
         if self == Self::Hundred && split == Split::Train { 50_000 } else { 10_000 }
     }
 
-    fn files(self, split: Split) -> Vec<String> {
+    fn files(self, version: Version, split: Split) -> Vec<String> {
+        let end = if version == Version::Binary { ".bin" } else { "" };
         match (self, split) {
-            (Self::Ten, Split::Train) => (1..=5).map(|i| format!("data_batch_{i}.bin")).collect(),
-            (Self::Ten, Split::Test) => vec!["test_batch.bin".to_owned()],
-            (Self::Hundred, Split::Train) => vec!["train.bin".to_owned()],
-            (Self::Hundred, Split::Test) => vec!["test.bin".to_owned()],
+            (Self::Ten, Split::Train) => (1..=5).map(|i| format!("data_batch_{i}{end}")).collect(),
+            (Self::Ten, Split::Test) => vec![format!("test_batch{end}")],
+            (Self::Hundred, Split::Train) => vec![format!("train{end}")],
+            (Self::Hundred, Split::Test) => vec![format!("test{end}")],
         }
     }
 }
 
-/// Reads a split from `root`, or from the archive's folder inside it.
+/// Reads a split from `root`, or from the archive's folder inside it; of both versions, the binary one.
 pub(super) fn read(kind: Kind, root: Option<&Path>, split: Split) -> Result<Dataset> {
     let Some(root) = root else {
-        let reason = format!("{} needs the folder of its binary version, which is at {HOME}", kind.name());
+        let reason = format!("{} needs the folder of its binary or python version, which are at {HOME}", kind.name());
         return Err(Error::argument("root", "none", reason));
     };
-    let folder = locate(kind, root, split)?;
+    let (version, folder) = locate(kind, root, split).ok_or_else(|| nothing(kind, root, split))?;
     let mut data = Dataset {
         name: kind.name().to_owned(),
         images: Vec::new(),
@@ -79,20 +107,41 @@ pub(super) fn read(kind: Kind, root: Option<&Path>, split: Split) -> Result<Data
         width: SIDE,
         channels: 3,
         classes: kind.classes(),
-        class_names: class_names(kind, &folder),
+        class_names: class_names(kind, version, &folder)?,
         ..Dataset::default()
     };
-    kind.files(split).iter().try_for_each(|name| append(&mut data, kind, split, &folder.join(name)))?;
+    for name in kind.files(version, split) {
+        let path = folder.join(&name);
+        if !path.is_file() {
+            let all = kind.files(version, split).join(", ");
+            let reason = format!("is missing: the {} of {} has {all}; it is at {HOME}", version.name(), kind.name());
+            return Err(Error::file(path, reason));
+        }
+        match version {
+            Version::Binary => append(&mut data, kind, split, &path)?,
+            Version::Python => python::append(&mut data, kind, split, &path)?,
+        }
+    }
     Ok(data)
 }
 
-fn locate(kind: Kind, root: &Path, split: Split) -> Result<PathBuf> {
-    let first = kind.files(split).swap_remove(0);
-    let folders = [root.to_owned(), root.join(kind.folder())];
-    folders.into_iter().find(|folder| folder.join(&first).is_file()).ok_or_else(|| {
-        let reason = format!("neither it nor its {} has {first}; the binary version is at {HOME}", kind.folder());
-        Error::file(root, reason)
-    })
+/// The version and the folder that has a file of a split.
+pub(super) fn locate(kind: Kind, root: &Path, split: Split) -> Option<(Version, PathBuf)> {
+    let places = Version::ALL
+        .into_iter()
+        .flat_map(|version| [root.to_owned(), root.join(kind.folder(version))].map(|folder| (version, folder)));
+    places
+        .into_iter()
+        .find(|(version, folder)| kind.files(*version, split).iter().any(|file| folder.join(file).is_file()))
+}
+
+fn nothing(kind: Kind, root: &Path, split: Split) -> Error {
+    let [binary, python] = Version::ALL.map(|version| {
+        let files = kind.files(version, split);
+        format!("{} nor its {} has {} ({})", "neither it", kind.folder(version), files.join(", "), version.name())
+    });
+    let python = python.trim_start_matches("neither it ");
+    Error::file(root, format!("{binary}, {python}; both versions are at {HOME}"))
 }
 
 fn append(data: &mut Dataset, kind: Kind, split: Split, path: &Path) -> Result<()> {
@@ -107,31 +156,44 @@ fn append(data: &mut Dataset, kind: Kind, split: Split, path: &Path) -> Result<(
         );
         return Err(Error::file(path, reason));
     }
-    let (found, published) = (bytes.len() / record, kind.images(split));
-    if found != published {
-        data.notes.push(format!("{} has {found} images, {published} were published: is it whole?", path.display()));
-    }
+    count(data, kind, split, path, bytes.len() / record);
     for (i, record) in bytes.chunks_exact(record).enumerate() {
         let (head, planes) = record.split_at(labels);
-        let label = u16::from(head[labels - 1]);
-        if usize::from(label) >= data.classes {
-            let reason = format!("image {i} has label {label}: damaged, or not the binary version of {}", kind.name());
-            return Err(Error::file(path, reason));
-        }
-        data.labels.push(label);
-        data.images.extend((0..PIXELS).flat_map(|p| [planes[p], planes[PIXELS + p], planes[2 * PIXELS + p]]));
+        push(data, path, i, head[labels - 1].into(), planes)?;
     }
     Ok(())
 }
 
-/// CIFAR-10's are built in, CIFAR-100's come with its archive; without that list, numbers are used.
-fn class_names(kind: Kind, folder: &Path) -> Vec<String> {
-    if kind == Kind::Ten {
-        return TEN.map(str::to_owned).to_vec();
+/// Takes note of a file that has not as many images as the published one.
+fn count(data: &mut Dataset, kind: Kind, split: Split, path: &Path, found: usize) {
+    let published = kind.images(split);
+    if found != published {
+        data.notes.push(format!("{} has {found} images, {published} were published: is it whole?", path.display()));
     }
-    let listed = fs::read_to_string(folder.join("fine_label_names.txt")).unwrap_or_default();
-    let names: Vec<String> = listed.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned).collect();
-    if names.len() == kind.classes() { names } else { numbered(kind.classes()) }
+}
+
+/// Adds image `i` of a file, whose pixels are in planes.
+fn push(data: &mut Dataset, path: &Path, i: usize, label: i64, planes: &[u8]) -> Result<()> {
+    let known = u16::try_from(label).ok().filter(|label| usize::from(*label) < data.classes);
+    let Some(label) = known else {
+        return Err(Error::file(path, format!("image {i} has label {label}: damaged, or not a file of {}", data.name)));
+    };
+    data.labels.push(label);
+    data.images.extend((0..PIXELS).flat_map(|p| [planes[p], planes[PIXELS + p], planes[2 * PIXELS + p]]));
+    Ok(())
+}
+
+/// CIFAR-10's are built in, CIFAR-100's come with its archive; without that list, numbers are used.
+fn class_names(kind: Kind, version: Version, folder: &Path) -> Result<Vec<String>> {
+    let names = match (kind, version) {
+        (Kind::Ten, _) => TEN.map(str::to_owned).to_vec(),
+        (Kind::Hundred, Version::Binary) => {
+            let listed = fs::read_to_string(folder.join("fine_label_names.txt")).unwrap_or_default();
+            listed.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned).collect()
+        }
+        (Kind::Hundred, Version::Python) => python::class_names(folder)?,
+    };
+    Ok(if names.len() == kind.classes() { names } else { numbered(kind.classes()) })
 }
 
 #[cfg(test)]
