@@ -11,6 +11,8 @@ mod bundled;
 #[cfg(feature = "files")]
 mod cifar;
 mod classes;
+#[cfg(feature = "files")]
+mod corrupted;
 mod crop;
 #[cfg(feature = "files")]
 mod decode;
@@ -19,6 +21,8 @@ mod fingerprint;
 mod folder;
 #[cfg(feature = "files")]
 mod idx;
+#[cfg(feature = "files")]
+mod layout;
 mod normalization;
 #[cfg(feature = "files")]
 mod parallel;
@@ -34,8 +38,12 @@ pub use augment::Augment;
 pub use batches::{epoch_order, fill_batch};
 #[cfg(feature = "files")]
 pub use bundled::bundled;
+#[cfg(feature = "files")]
+pub use corrupted::{Corrupted, SEVERITIES};
 #[cfg(feature = "cli")]
 pub(crate) use folder::TESTED_ON;
+#[cfg(feature = "files")]
+pub use layout::Layout;
 pub use normalization::Normalization;
 pub use picture::Picture;
 #[cfg(feature = "files")]
