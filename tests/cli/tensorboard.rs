@@ -58,8 +58,10 @@ fn logging_changes_nothing_and_resuming_logs_every_epoch_once() {
     succeeds(&["train", "--resume", "--out", &logged]);
     assert_eq!(event_files(&logged), ["events.out.tfevents.0001.sdnet", "events.out.tfevents.0002.sdnet"]);
     std::fs::copy(&saved, &state).unwrap();
+    // The second file, of epochs that training repeats, is gone; its name is not used again, so that a TensorBoard that is open
+    // goes on to the next.
     succeeds(&["train", "--resume", "--out", &logged]);
-    assert_eq!(event_files(&logged), ["events.out.tfevents.0001.sdnet", "events.out.tfevents.0002.sdnet"]);
+    assert_eq!(event_files(&logged), ["events.out.tfevents.0001.sdnet", "events.out.tfevents.0003.sdnet"]);
     let weights = |out: &str| std::fs::read(Path::new(out).join("last.safetensors")).unwrap();
     assert!(weights(&plain) == weights(&logged), "logging changes the training");
     let figures = |out: &str| {

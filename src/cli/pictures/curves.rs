@@ -104,8 +104,9 @@ fn accuracy_panel(points: &[EpochPoint]) -> Panel {
     let test = curve(points, |point| 100.0 * point.test_accuracy);
     let top5 = curve(points, |point| 100.0 * point.test_top5);
     let bottom = accuracy_floor(values(&[&train, &test]));
-    let ends_low =
-        [train.last(), test.last()].into_iter().flatten().any(|last| last.1 < bottom + 0.2 * (100.0 - bottom));
+    // Where the legend would stand: it covers a third of both axes.
+    let (right, low) = (0.6 * last_epoch(points), bottom + 0.3 * (100.0 - bottom));
+    let covered = train.iter().chain(&test).any(|&(epoch, percent)| epoch > right && percent < low);
     let mut curves = vec![("train", train, TRAIN_CURVE), ("test", test, TEST_CURVE)];
     if !top5.is_empty() {
         curves.push(("test, top-5", top5, TOP5_CURVE));
@@ -117,7 +118,7 @@ fn accuracy_panel(points: &[EpochPoint]) -> Panel {
         curves,
         epochs: last_epoch(points),
         range: (bottom, 101.0),
-        legend: if ends_low { SeriesLabelPosition::MiddleRight } else { SeriesLabelPosition::LowerRight },
+        legend: if covered { SeriesLabelPosition::MiddleRight } else { SeriesLabelPosition::LowerRight },
     }
 }
 
