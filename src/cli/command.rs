@@ -7,6 +7,8 @@ use clap::{Parser, Subcommand};
 use super::adapters::{self, AdaptersArgs};
 use super::attack::{self, AttackArgs};
 use super::bench::{self, BenchArgs};
+use super::compare::{self, CompareArgs};
+use super::data::{self, DataCommandArgs};
 use super::eval::{self, EvalArgs};
 use super::export::{self, ExportArgs};
 use super::import::{self, ImportArgs};
@@ -41,6 +43,10 @@ pub enum Command {
     Export(ExportArgs),
     /// Write a page on one training or several: curves, confusion, atoms, settings, times
     Report(ReportArgs),
+    /// List the data sets and layouts that are read, or check a folder as training would read it
+    Data(DataCommandArgs),
+    /// Compare trainings: a table of their figures, what differs between their recipes, means over seeds, and their curves
+    Compare(CompareArgs),
     /// Choose lambda for the noise in the images, without training again
     #[command(subcommand)]
     Robust(RobustCommand),
@@ -61,11 +67,13 @@ impl Command {
         let done = match self {
             Self::Train(options) => return train::run(options),
             Self::Predict(options) => return predict::run(options),
+            Self::Data(options) => return data::run(options),
             Self::Adapters(options) => adapters::run(options),
             Self::Eval(options) => eval::run(options),
             Self::Import(options) => import::run(options),
             Self::Export(options) => export::run(options),
             Self::Report(options) => report::run(options),
+            Self::Compare(options) => compare::run(options),
             Self::Robust(command) => robust::run(command),
             Self::Attack(options) => attack::run(options),
             Self::Bench(options) => bench::run(options),

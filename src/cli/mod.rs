@@ -8,6 +8,8 @@ mod args;
 mod attack;
 mod bench;
 mod command;
+mod compare;
+mod data;
 mod eval;
 mod export;
 mod import;

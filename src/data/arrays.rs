@@ -8,7 +8,7 @@ use crate::files::{Array, Values, read_array, read_integers};
 use crate::tensor::nchw_to_nhwc;
 
 /// The labels of a file of images, beside it.
-const LABELS: &str = "labels.npy";
+pub(super) const LABELS: &str = "labels.npy";
 
 /// The files of a split in a folder: images and labels.
 fn files(folder: &Path, split: Split) -> [PathBuf; 2] {
@@ -94,7 +94,7 @@ fn read(images: &Path, labels: &Path) -> Result<Dataset> {
 }
 
 /// The labels, `[n]` or `[n, 1]`.
-fn read_labels(path: &Path) -> Result<Vec<u16>> {
+pub(super) fn read_labels(path: &Path) -> Result<Vec<u16>> {
     let (shape, values) = read_integers(path)?;
     if !matches!(shape[..], [_] | [_, 1]) {
         return Err(Error::file(path, format!("holds an array of shape {shape:?}; labels are [n] or [n, 1]")));

@@ -24,7 +24,7 @@ pub(super) fn is_there(folder: &Path, split: Split) -> bool {
 }
 
 /// The folders of a split, the one that counts first.
-fn split_folders(folder: &Path, split: Split) -> Vec<PathBuf> {
+pub(super) fn split_folders(folder: &Path, split: Split) -> Vec<PathBuf> {
     let folders = entries(folder).unwrap_or_default().into_iter().filter(|path| path.is_dir()).collect::<Vec<_>>();
     let named = |wanted: &str| {
         let named = |path: &&PathBuf| path.file_name().is_some_and(|name| name.eq_ignore_ascii_case(wanted));

@@ -11,6 +11,8 @@ mod bundled;
 #[cfg(feature = "files")]
 mod cifar;
 mod classes;
+#[cfg(feature = "files")]
+mod corrupted;
 mod crop;
 #[cfg(feature = "files")]
 mod decode;
@@ -21,6 +23,8 @@ mod fingerprint;
 mod folder;
 #[cfg(feature = "files")]
 mod idx;
+#[cfg(feature = "files")]
+mod layout;
 #[cfg(feature = "train")]
 mod mix;
 mod normalization;
@@ -38,10 +42,14 @@ pub use augment::Augment;
 pub use batches::{epoch_order, fill_batch};
 #[cfg(feature = "files")]
 pub use bundled::bundled;
+#[cfg(feature = "files")]
+pub use corrupted::{Corrupted, SEVERITIES};
 #[cfg(feature = "train")]
 pub use erase::erase;
 #[cfg(feature = "cli")]
 pub(crate) use folder::TESTED_ON;
+#[cfg(feature = "files")]
+pub use layout::Layout;
 #[cfg(feature = "train")]
 pub use mix::Mixing;
 pub use normalization::Normalization;

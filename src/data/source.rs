@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::bundled::FASHION_CLASSES;
-use super::{Dataset, HoldOut, Split, arrays, bundled, cifar, folder, idx, policy};
+use super::{Corrupted, Dataset, HoldOut, Layout, Split, arrays, bundled, cifar, corrupted, folder, idx, policy};
 use crate::error::{Error, Result};
 
 /// Where Debian's package dataset-fashion-mnist puts its files.
@@ -47,7 +47,7 @@ impl DataSource {
     }
 
     /// The folder or file, if it is not a named data set.
-    fn path(&self) -> Option<PathBuf> {
+    pub(super) fn path(&self) -> Option<PathBuf> {
         if NAMES.contains(&self.name.as_str()) {
             return None;
         }
@@ -73,8 +73,19 @@ impl DataSource {
     /// Whether these are pictures in files of their own, which may be of any size, and transparent.
     pub fn is_pictures(&self) -> bool {
         let in_arrays = |path: &Path, split| idx::is_there(path, split) || arrays::is_there(path, split);
+        let alone = |path: &Path| !path.is_file() && !corrupted::is_there(path);
         self.path()
-            .is_some_and(|path| !path.is_file() && !in_arrays(&path, Split::Train) && !in_arrays(&path, Split::Test))
+            .is_some_and(|path| alone(&path) && !in_arrays(&path, Split::Train) && !in_arrays(&path, Split::Test))
+    }
+
+    /// The corrupted images, if this is a folder of such.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for what is only for folders of images; those of [`Corrupted::open`].
+    pub fn corrupted(&self) -> Result<Option<Corrupted>> {
+        let Some(folder) = self.path().filter(|path| corrupted::is_there(path)) else { return Ok(None) };
+        self.check()?;
+        Corrupted::open(&folder).map(Some)
     }
 
     /// # Errors
@@ -113,11 +124,12 @@ impl DataSource {
 /// |---|---|
 /// | `fashion-mnist` | the IDX files in `root`; without `root`, those of Debian's package dataset-fashion-mnist in `/usr/share/datasets/fashion-mnist`, and where that is not installed, the bundled subset (its name is then `fashion-mnist-small`) |
 /// | `fashion-mnist-small` | [`bundled`](super::bundled), whatever is installed |
-/// | `cifar10` | `data_batch_1.bin` to `data_batch_5.bin` and `test_batch.bin` in `root` or `root/cifar-10-batches-bin` |
-/// | `cifar100` | `train.bin` and `test.bin` in `root` or `root/cifar-100-binary`; labels are the fine ones |
+/// | `cifar10` | `data_batch_1.bin` to `data_batch_5.bin` and `test_batch.bin` in `root` or `root/cifar-10-batches-bin`, or the same without `.bin` in `root` or `root/cifar-10-batches-py` |
+/// | `cifar100` | `train.bin` and `test.bin` in `root` or `root/cifar-100-binary`, or `train`, `test` and `meta` in `root` or `root/cifar-100-python`; labels are the fine ones |
 /// | a folder with IDX files | `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`, `t10k-labels-idx1-ubyte` (or with a dot, as in `train-images.idx3-ubyte`), each plain or gzipped (`.gz`); in the folder, or in its `raw`, `MNIST/raw` or `FashionMNIST/raw` |
 /// | a folder with NumPy files | `x_train.npy`, `y_train.npy`, `x_test.npy`, `y_test.npy`: bytes `[n, height, width]`, `[n, height, width, channels]` or `[n, channels, height, width]`, and `n` integers |
 /// | a file `X.npy` | images to test on, as above, with their labels in `labels.npy` beside it, as in CIFAR-10-C |
+/// | a folder `*.npy` with `labels.npy` | [`Corrupted`], which is read block by block, not by this function |
 /// | a folder of class folders | `train/<class>/*` and `test/<class>/*` (or `val`, `valid`, `validation`), or with `hold_out` `train/<class>/*` or `<class>/*` alone: PNG, JPEG, WebP, BMP, GIF or TIFF, all of one size unless `size` is given, turned as EXIF says. Grey stays one channel where all images of both splits are grey, else they are RGB; transparent pixels show `background` |
 ///
 /// # Errors
@@ -164,6 +176,10 @@ fn read_path(path: &Path, split: Split, source: &DataSource) -> Result<Dataset> 
         arrays::read_file(path, split)
     } else if folder::is_there(path, split) || (source.hold_out.is_some() && path.is_dir()) {
         folder::read_folder(path, split, source)
+    } else if corrupted::is_there(path) {
+        let reason = "is a folder of corrupted images, such as CIFAR-10-C, which eval and robust sweep take as a whole; elsewhere, \
+                      name one of its files";
+        Err(Error::file(path, reason))
     } else if arrays::is_there(path, split.other()) {
         Err(Error::file(path, format!("lacks {}", arrays::names(split).join(" and "))))
     } else if folder::is_there(path, split.other()) {
@@ -175,6 +191,9 @@ fn read_path(path: &Path, split: Split, source: &DataSource) -> Result<Dataset> 
             }
         };
         Err(Error::file(path, missing))
+    } else if let Some(Layout::Cifar { name, version }) = source.layout() {
+        let reason = format!("holds the {version} of {name}: give --data {name} --root {}", path.display());
+        Err(Error::file(path, reason))
     } else if path.is_dir() {
         let reason = "has neither IDX files (train-images-idx3-ubyte, ..), nor NumPy files (x_train.npy, ..), nor the folders \
                       train and test with a folder of images for each class; for one folder of such folders, give \

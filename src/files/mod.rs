@@ -2,8 +2,14 @@
 
 #[cfg(feature = "files")]
 mod atomic;
+#[cfg(feature = "cli")]
+mod events;
 #[cfg(feature = "files")]
 mod npy;
+#[cfg(feature = "files")]
+mod npy_rows;
+#[cfg(feature = "files")]
+mod pickled;
 #[cfg(feature = "files")]
 mod pytorch;
 mod safetensors;
@@ -12,10 +18,16 @@ mod safetensors;
 pub(crate) use atomic::remove_temporaries;
 #[cfg(feature = "files")]
 pub use atomic::{check_folder, check_output, check_output_of, create_dir, write_atomic, write_bytes};
+#[cfg(feature = "cli")]
+pub(crate) use events::{Event, Image, Summary, Value, whole_events};
 #[cfg(feature = "files")]
 pub(crate) use npy::read_integers;
 #[cfg(feature = "files")]
 pub use npy::{Array, Values, read_array, read_npy, write_npy};
+#[cfg(feature = "files")]
+pub(crate) use npy_rows::ByteRows;
+#[cfg(feature = "files")]
+pub(crate) use pickled::Pickled;
 #[cfg(feature = "files")]
 pub use pytorch::{PyTorchFile, is_pytorch, parse_pytorch, write_pytorch};
 #[cfg(feature = "files")]

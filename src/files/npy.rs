@@ -113,23 +113,8 @@ impl Raw {
     }
 
     fn parse(bytes: &[u8]) -> std::result::Result<Self, String> {
-        check_start(bytes)?;
-        let mut data = bytes;
-        let header = NpyHeader::from_reader(&mut data).map_err(|e| format!("is not a .npy file, or damaged ({e})"))?;
-        let code = header.dtype().descr();
-        let code = code.trim_matches('\'');
-        let element = code.trim_start_matches(['<', '>', '|', '=']).to_owned();
-        let Some(size) = header.dtype().num_bytes().filter(|_| !header.uses_pickled_array()) else {
-            return Err(refusal(&element));
-        };
-        let shape: Vec<usize> = header.shape().iter().map(|&d| d as usize).collect();
-        let needed = shape.iter().try_fold(size, |bytes, &d| bytes.checked_mul(d));
-        if needed != Some(data.len()) {
-            let state = if needed < Some(data.len()) { "has more bytes than that" } else { "is cut short" };
-            let state = if needed.is_none() { "cannot be that large" } else { state };
-            return Err(format!("{state}: its header says {shape:?} of type {element}, {} bytes follow", data.len()));
-        }
-        Ok(Self { shape, element, big_endian: code.starts_with('>'), order: header.order(), data: data.to_vec() })
+        let Header { shape, element, big_endian, order, start } = Header::parse(bytes, bytes.len())?;
+        Ok(Self { shape, element, big_endian, order, data: bytes[start..].to_vec() })
     }
 
     /// The elements in C order. `convert` takes little-endian bytes.
@@ -148,8 +133,44 @@ impl Raw {
     }
 }
 
-/// Refuses what is not a NumPy file, and a header that claims to be longer than the file.
-fn check_start(bytes: &[u8]) -> std::result::Result<(), String> {
+/// What a file says of its array, which fits the length of the file.
+pub(super) struct Header {
+    pub(super) shape: Vec<usize>,
+    /// NumPy's code of the type, without the byte order.
+    pub(super) element: String,
+    big_endian: bool,
+    pub(super) order: Order,
+    /// Where the elements begin.
+    pub(super) start: usize,
+}
+
+impl Header {
+    /// Reads it from the beginning of a file of this length.
+    pub(super) fn parse(bytes: &[u8], length: usize) -> std::result::Result<Self, String> {
+        check_start(bytes, length)?;
+        let mut data = bytes;
+        let header = NpyHeader::from_reader(&mut data).map_err(|e| format!("is not a .npy file, or damaged ({e})"))?;
+        let code = header.dtype().descr();
+        let code = code.trim_matches('\'');
+        let element = code.trim_start_matches(['<', '>', '|', '=']).to_owned();
+        let Some(size) = header.dtype().num_bytes().filter(|_| !header.uses_pickled_array()) else {
+            return Err(refusal(&element));
+        };
+        let shape: Vec<usize> = header.shape().iter().map(|&d| d as usize).collect();
+        let needed = shape.iter().try_fold(size, |bytes, &d| bytes.checked_mul(d));
+        let start = bytes.len() - data.len();
+        let follow = length - start;
+        if needed != Some(follow) {
+            let state = if needed < Some(follow) { "has more bytes than that" } else { "is cut short" };
+            let state = if needed.is_none() { "cannot be that large" } else { state };
+            return Err(format!("{state}: its header says {shape:?} of type {element}, {follow} bytes follow"));
+        }
+        Ok(Self { shape, element, big_endian: code.starts_with('>'), order: header.order(), start })
+    }
+}
+
+/// Refuses what is not a NumPy file, and a header that claims to be longer than the file of this length.
+fn check_start(bytes: &[u8], length: usize) -> std::result::Result<(), String> {
     if bytes.starts_with(b"PK") {
         return Err("is an .npz archive of several arrays; save the array alone with numpy.save".into());
     }
@@ -161,7 +182,7 @@ fn check_start(bytes: &[u8]) -> std::result::Result<(), String> {
         _ => return Err("is not a .npy file, which begins with \\x93NUMPY".into()),
     };
     match header {
-        Some(length) if (length as usize) < bytes.len() => Ok(()),
+        Some(header) if (header as usize) < length => Ok(()),
         _ => Err("is cut short within its header".into()),
     }
 }

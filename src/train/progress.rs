@@ -32,6 +32,11 @@ impl Tally {
     pub fn accuracy(&self) -> f64 {
         self.top1 / self.samples as f64
     }
+
+    /// Share of samples whose label is among the best five classes.
+    pub fn top5_accuracy(&self) -> f64 {
+        self.top5 / self.samples as f64
+    }
 }
 
 /// One line of `metrics.jsonl`.
@@ -48,10 +53,16 @@ pub struct EpochRecord {
     pub train_loss: f64,
     /// Share of training images that were right, over the epoch in the same way.
     pub train_accuracy: f64,
+    /// Share of training images whose class was among the best five; none in files from before it was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_top5: Option<f64>,
     /// Mean loss on the test set, after the epoch.
     pub test_loss: f64,
     /// Share of test images that are right, after the epoch.
     pub test_accuracy: f64,
+    /// Share of test images whose class is among the best five; none in files from before it was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_top5: Option<f64>,
     /// Training images per second.
     pub images_per_s: f64,
     /// Seconds that the epoch took, with its evaluation; of an epoch that was resumed on the way, from there on.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Progress, TrainConfig, Trainer};
 use crate::checkpoint::{self, Attachment, Attachments, Checkpoint, Recipe, TRAINING};
 use crate::error::{Error, Result};
-use crate::files::{NamedTensors, read_safetensors};
+use crate::files::{NamedTensors, TensorFile, read_safetensors};
 use crate::gpu::Gpu;
 use crate::layers::sparse_layers;
 use crate::models::Architecture;
@@ -28,7 +28,14 @@ impl State {
     /// # Errors
     /// [`Error::Io`], [`Error::File`] where the file is not a saved training.
     pub fn read(path: &Path) -> Result<(Self, Recipe)> {
-        let file = read_safetensors(path)?;
+        Self::of(path, &read_safetensors(path)?)
+    }
+
+    /// [`State::read`] of a file that has been read from `path`.
+    ///
+    /// # Errors
+    /// [`Error::File`] where the file is not a saved training.
+    pub fn of(path: &Path, file: &TensorFile) -> Result<(Self, Recipe)> {
         let description = |name: &str| {
             let json = file.metadata.get(name).cloned();
             json.map(|json| Attachment { json, ..Attachment::default() }).ok_or_else(|| Error::file(path, NOT_SAVED))

@@ -3,6 +3,9 @@
 mod attack;
 mod basics;
 mod bench;
+mod compare;
+mod corrupted;
+mod data;
 mod export;
 mod field;
 mod harness;
@@ -12,4 +15,5 @@ mod onnx;
 mod predict;
 mod report;
 mod robust;
+mod tensorboard;
 mod train;

@@ -1,6 +1,7 @@
 //! Flags that several commands share. Those of one command alone stand beside its code.
 
 mod adapter;
+mod corrupted;
 mod data;
 mod input;
 mod lambda;
@@ -11,6 +12,7 @@ mod values;
 mod weights;
 
 pub use adapter::AdapterArgs;
+pub use corrupted::{Block, CorruptedArgs};
 pub use data::{DataArgs, background, check_classes, load_aloud, size};
 pub use input::InputArgs;
 pub use lambda::{AdaptArgs, LambdaArgs, layers, no_lambda, rule};

@@ -124,6 +124,12 @@ fn highest(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     best.into_iter().collect()
 }
 
+/// The lower end of an axis of percentages, well below the lowest of them.
+pub(super) fn accuracy_floor(percentages: impl Iterator<Item = f64>) -> f64 {
+    let low = percentages.fold(f64::INFINITY, f64::min);
+    if low.is_finite() { ((1.3 * low - 30.0) / 10.0).floor().max(0.0) * 10.0 } else { 0.0 }
+}
+
 /// A number with no more decimals than it needs: `3`, `0.25`.
 pub(super) fn short(value: f64) -> String {
     let text = format!("{value:.2}");

@@ -1,9 +1,10 @@
-//! Loss and accuracy of a training.
+//! Loss, accuracy and learning rate of a training.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::chart::{GRID, TEXT, plain, short};
+use super::chart::{GRID, TEXT, accuracy_floor, plain, short};
+use crate::train::EpochRecord;
 
 /// What was measured after one epoch of a training. Values that are not finite leave a gap in their curve.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,27 +19,48 @@ pub struct EpochPoint {
     pub test_loss: f64,
     /// Share of test images classified correctly, 0 to 1.
     pub test_accuracy: f64,
+    /// Share of test images whose class is among the best five, 0 to 1.
+    pub test_top5: f64,
+    /// Learning rate of the last step.
+    pub learning_rate: f64,
+}
+
+impl From<&EpochRecord> for EpochPoint {
+    fn from(record: &EpochRecord) -> Self {
+        Self {
+            epoch: record.epoch as f64,
+            train_loss: record.train_loss,
+            train_accuracy: record.train_accuracy,
+            test_loss: record.test_loss,
+            test_accuracy: record.test_accuracy,
+            test_top5: record.test_top5.unwrap_or(f64::NAN),
+            learning_rate: record.learning_rate.into(),
+        }
+    }
 }
 
 const TRAIN_CURVE: RGBColor = RGBColor(31, 111, 180);
 const TEST_CURVE: RGBColor = RGBColor(217, 95, 14);
+const TOP5_CURVE: RGBColor = RGBColor(244, 165, 96);
+const RATE_CURVE: RGBColor = RGBColor(90, 90, 90);
 
 /// One curve: (epoch, value).
 type Curve = Vec<(f64, f64)>;
 
-/// One diagram: a training and a test curve over epochs.
+/// One diagram: curves over epochs.
 struct Panel {
     title: &'static str,
     axis: &'static str,
-    decimals: usize,
-    train: Curve,
-    test: Curve,
+    /// How a number is written at the vertical axis.
+    label: fn(f64) -> String,
+    /// With name and colour.
+    curves: Vec<(&'static str, Curve, RGBColor)>,
     epochs: f64,
     range: (f64, f64),
     legend: SeriesLabelPosition,
 }
 
-/// Loss and accuracy over the epochs, side by side, as the text of an SVG file.
+/// Loss, accuracy and learning rate over the epochs, side by side, as the text of an SVG file.
 ///
 /// # Errors
 /// The message of the drawing library.
@@ -48,12 +70,12 @@ pub fn training_curves_svg(points: &[EpochPoint]) -> Result<String, String> {
     Ok(svg)
 }
 
-/// Draws both panels into `svg`.
+/// Draws the panels into `svg`.
 fn draw_curves(svg: &mut String, points: &[EpochPoint]) -> Result<(), Box<dyn std::error::Error>> {
-    let root = SVGBackend::with_string(svg, (1040, 420)).into_drawing_area();
+    let root = SVGBackend::with_string(svg, (1500, 420)).into_drawing_area();
     root.fill(&WHITE)?;
-    let halves = root.margin(10, 10, 10, 10).split_evenly((1, 2));
-    for (area, panel) in halves.iter().zip([loss_panel(points), accuracy_panel(points)]) {
+    let thirds = root.margin(10, 10, 10, 10).split_evenly((1, 3));
+    for (area, panel) in thirds.iter().zip([loss_panel(points), accuracy_panel(points), rate_panel(points)]) {
         draw_panel(area, &panel)?;
     }
     root.present()?;
@@ -64,23 +86,60 @@ fn draw_curves(svg: &mut String, points: &[EpochPoint]) -> Result<(), Box<dyn st
 fn loss_panel(points: &[EpochPoint]) -> Panel {
     let train = curve(points, |point| point.train_loss);
     let test = curve(points, |point| point.test_loss);
-    let top = values(&train, &test).fold(0.0, f64::max) * 1.08;
-    let (decimals, range) = (2, (0.0, if top > 0.0 { top } else { 1.0 }));
-    let legend = SeriesLabelPosition::LowerLeft;
-    Panel { title: "Loss", axis: "loss", decimals, train, test, epochs: last_epoch(points), range, legend }
+    Panel {
+        title: "Loss",
+        axis: "loss",
+        label: |loss| format!("{loss:.2}"),
+        range: (0.0, top(&[&train, &test])),
+        curves: vec![("train", train, TRAIN_CURVE), ("test", test, TEST_CURVE)],
+        epochs: last_epoch(points),
+        legend: SeriesLabelPosition::LowerLeft,
+    }
 }
 
-/// The accuracy diagram, in percent; its axis starts well below the lowest value, which leaves room for the legend.
+/// The accuracy diagram, in percent; its axis starts well below the lowest value, which leaves room for the legend. The curve of
+/// the best five is there where it is recorded.
 fn accuracy_panel(points: &[EpochPoint]) -> Panel {
     let train = curve(points, |point| 100.0 * point.train_accuracy);
     let test = curve(points, |point| 100.0 * point.test_accuracy);
-    let low = values(&train, &test).fold(f64::INFINITY, f64::min);
-    let bottom = if low.is_finite() { ((1.3 * low - 30.0) / 10.0).floor().max(0.0) * 10.0 } else { 0.0 };
-    let (decimals, range) = (0, (bottom, 101.0));
-    let ends_low =
-        [train.last(), test.last()].into_iter().flatten().any(|last| last.1 < bottom + 0.2 * (100.0 - bottom));
-    let legend = if ends_low { SeriesLabelPosition::UpperRight } else { SeriesLabelPosition::LowerRight };
-    Panel { title: "Accuracy", axis: "accuracy (%)", decimals, train, test, epochs: last_epoch(points), range, legend }
+    let top5 = curve(points, |point| 100.0 * point.test_top5);
+    let bottom = accuracy_floor(values(&[&train, &test]));
+    // Where the legend would stand: it covers a third of both axes.
+    let (right, low) = (0.6 * last_epoch(points), bottom + 0.3 * (100.0 - bottom));
+    let covered = train.iter().chain(&test).any(|&(epoch, percent)| epoch > right && percent < low);
+    let mut curves = vec![("train", train, TRAIN_CURVE), ("test", test, TEST_CURVE)];
+    if !top5.is_empty() {
+        curves.push(("test, top-5", top5, TOP5_CURVE));
+    }
+    Panel {
+        title: "Accuracy",
+        axis: "accuracy (%)",
+        label: |percent| format!("{percent:.0}"),
+        curves,
+        epochs: last_epoch(points),
+        range: (bottom, 101.0),
+        legend: if covered { SeriesLabelPosition::MiddleRight } else { SeriesLabelPosition::LowerRight },
+    }
+}
+
+/// The learning rate of each epoch's last step, from zero up.
+fn rate_panel(points: &[EpochPoint]) -> Panel {
+    let rate = curve(points, |point| point.learning_rate);
+    Panel {
+        title: "Learning rate",
+        axis: "learning rate",
+        label: |rate| if rate == 0.0 { "0".into() } else { format!("{rate:.1e}") },
+        range: (0.0, top(&[&rate])),
+        curves: vec![("last step of the epoch", rate, RATE_CURVE)],
+        epochs: last_epoch(points),
+        legend: SeriesLabelPosition::LowerLeft,
+    }
+}
+
+/// The upper end of an axis from zero, above all values.
+fn top(curves: &[&Curve]) -> f64 {
+    let top = values(curves).fold(0.0, f64::max) * 1.08;
+    if top > 0.0 { top } else { 1.0 }
 }
 
 /// The finite values of one measure over the epochs.
@@ -89,9 +148,9 @@ fn curve(points: &[EpochPoint], value: impl Fn(&EpochPoint) -> f64) -> Curve {
     all.filter(|(epoch, value)| epoch.is_finite() && value.is_finite()).collect()
 }
 
-/// All values of two curves.
-fn values<'a>(train: &'a Curve, test: &'a Curve) -> impl Iterator<Item = f64> + 'a {
-    train.iter().chain(test).map(|point| point.1)
+/// All values of some curves.
+fn values<'a>(curves: &'a [&Curve]) -> impl Iterator<Item = f64> + 'a {
+    curves.iter().flat_map(|curve| curve.iter()).map(|point| point.1)
 }
 
 /// The right end of the epoch axis, at least 1.
@@ -111,15 +170,14 @@ fn draw_panel(
         .x_label_area_size(44)
         .y_label_area_size(58)
         .build_cartesian_2d(0.0..panel.epochs * 1.02, panel.range.0..panel.range.1)?;
-    let decimals = panel.decimals;
     plain(&mut chart.configure_mesh())
         .y_labels(8)
         .x_label_formatter(&|epoch| short(*epoch))
-        .y_label_formatter(&|value| format!("{value:.decimals$}"))
+        .y_label_formatter(&|value| (panel.label)(*value))
         .x_desc("epoch")
         .y_desc(panel.axis)
         .draw()?;
-    for (name, curve, colour) in [("train", &panel.train, TRAIN_CURVE), ("test", &panel.test, TEST_CURVE)] {
+    for &(name, ref curve, colour) in &panel.curves {
         let radius = if curve.len() > 40 { 0 } else { 3 };
         chart
             .draw_series(LineSeries::new(curve.iter().copied(), colour.stroke_width(2)))?
@@ -145,7 +203,16 @@ mod tests {
     fn point(epoch: f64) -> EpochPoint {
         let value = 1.0 / (1.0 + epoch);
         let (train_accuracy, test_accuracy) = (1.0 - 0.3 * value, 1.0 - 0.4 * value);
-        EpochPoint { epoch, train_loss: value, train_accuracy, test_loss: 1.1 * value, test_accuracy }
+        let (test_top5, learning_rate) = (1.0 - 0.1 * value, 0.1 * value);
+        EpochPoint {
+            epoch,
+            train_loss: value,
+            train_accuracy,
+            test_loss: 1.1 * value,
+            test_accuracy,
+            test_top5,
+            learning_rate,
+        }
     }
 
     #[test]
@@ -154,11 +221,11 @@ mod tests {
             let points: Vec<_> = (1..=count).map(|epoch| point(f64::from(epoch))).collect();
             let svg = training_curves_svg(&points).unwrap();
             assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"), "{count}");
-            for word in ["Loss", "Accuracy", "accuracy (%)", "epoch", "train", "test"] {
+            for word in ["Loss", "Accuracy", "accuracy (%)", "Learning rate", "epoch", "train", "test"] {
                 assert!(svg.contains(word), "{count}: {word}");
             }
             assert!(!svg.contains("NaN") && !svg.contains("inf"), "{count}");
-            assert_eq!(svg.matches("<circle").count(), 4 * count as usize, "{count}");
+            assert_eq!(svg.matches("<circle").count(), 6 * count as usize, "{count}");
         }
     }
 
@@ -166,7 +233,9 @@ mod tests {
     fn curves_leave_out_what_is_not_finite() {
         let gap = EpochPoint { train_loss: f64::NAN, test_loss: f64::INFINITY, ..point(2.0) };
         let svg = training_curves_svg(&[point(1.0), gap]).unwrap();
-        assert_eq!(svg.matches("<circle").count(), 6);
+        assert_eq!(svg.matches("<circle").count(), 10);
+        let before = [1.0, 2.0].map(|epoch| EpochPoint { test_top5: f64::NAN, ..point(epoch) });
+        assert!(svg.contains("top-5") && !training_curves_svg(&before).unwrap().contains("top-5"));
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
     }
 }

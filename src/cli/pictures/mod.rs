@@ -6,6 +6,7 @@
 mod adversarial;
 mod atoms;
 mod chart;
+mod comparison;
 mod confusion;
 mod curves;
 mod files;
@@ -18,6 +19,7 @@ mod reliability;
 pub use adversarial::{Pair, adversarial};
 pub use atoms::atoms;
 pub use chart::{Chart, ChartCurve, chart_svg};
+pub use comparison::{ComparedPoint, ComparedRun, comparison_svg};
 pub use confusion::confusion_svg;
 pub use curves::{EpochPoint, training_curves_svg};
 pub use files::{write_png, write_svg};

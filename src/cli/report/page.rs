@@ -100,13 +100,7 @@ fn overview(runs: &[Run]) -> Result<Markup> {
 }
 
 fn section(index: usize, run: &Run, several: bool) -> Result<Markup> {
-    let points = run.history().iter().map(|record| EpochPoint {
-        epoch: record.epoch as f64,
-        train_loss: record.train_loss,
-        train_accuracy: record.train_accuracy,
-        test_loss: record.test_loss,
-        test_accuracy: record.test_accuracy,
-    });
+    let points = run.history().iter().map(EpochPoint::from);
     let curves = drawn("curves", training_curves_svg(&points.collect::<Vec<_>>()))?;
     let figures = run.tested.as_ref().map(figures).transpose()?;
     Ok(html! {

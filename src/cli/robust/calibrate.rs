@@ -60,7 +60,7 @@ pub fn run(options: &CalibrateArgs) -> Result<()> {
     let data = input.data.load_for(Split::Train, &recipe)?.subset(options.images);
     let normalization = input.data.normalization(&data, recipe.normalization.clone())?;
     let rules = lambdas.iter().map(|l| LambdaRule::Fixed(*l)).collect();
-    let config = SweepConfig { rules, layer: 0, batch: options.batch, seed: options.noise.seed, looks: true };
+    let config = SweepConfig { rules, layer: 0, batch: options.batch, seed: options.noise.seed(), looks: true };
     let bar = bar(corruptions.len() * data.len().div_ceil(options.batch.max(1)));
     let levels = corruptions
         .iter()

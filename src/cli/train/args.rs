@@ -111,6 +111,11 @@ pub struct TrainArgs {
     /// Replace the training that the output folder holds, once the first step of the new one is done
     #[arg(long)]
     pub overwrite: bool,
+    /// Also log every epoch for TensorBoard, in the output folder: losses, accuracies, learning rate, speed; of every sparse coding
+    /// layer, step size, share of codes that are not zero, and relative residual; the first layer's atoms. A training that is
+    /// resumed goes on doing so
+    #[arg(long)]
+    pub tensorboard: bool,
     /// Print one JSON object per epoch instead of text
     #[arg(long)]
     pub json: bool,

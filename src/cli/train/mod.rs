@@ -7,6 +7,7 @@ mod output;
 pub mod recipe;
 mod screen;
 mod stop;
+mod tensorboard;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,6 +15,7 @@ use std::process::ExitCode;
 
 pub use args::TrainArgs;
 pub use output::TRAINING;
+pub use recipe::RECIPE;
 
 use super::args::load_aloud;
 use super::console::note;
@@ -27,6 +29,7 @@ use folder::RunFolder;
 use output::{weights_in, write_epoch, write_pictures};
 use screen::Screen;
 use stop::Stop;
+use tensorboard::Log;
 
 pub fn run(options: &TrainArgs) -> Result<ExitCode> {
     let gpu = options.adapter.open()?;
@@ -186,15 +189,25 @@ fn train(options: &TrainArgs, mut folder: RunFolder, mut trainer: Trainer, data:
     let stop = Stop::listen()?;
     let mut screen = Screen::new(options.json);
     let before = trainer.progress().step;
+    // A training that was logged before goes on being logged.
+    let logged = options.tensorboard || !tensorboard::files_in(&options.out).is_empty();
+    let open = |trainer: &Trainer| Log::open(&options.out, &trainer.progress().history);
+    let mut log = (options.resume && logged).then(|| open(&trainer)).transpose()?;
     let trained = trainer.run(&data.train, &data.test, &|| stop.is_asked(), &mut |trainer, event| match event {
         Event::Step { steps } => {
             folder.begin()?;
+            if options.tensorboard && log.is_none() {
+                log = Some(open(trainer)?);
+            }
             screen.step(trainer.progress(), steps, trainer.config());
             Ok(())
         }
         Event::Save => trainer.save(&options.out.join(TRAINING)),
         Event::Epoch { record, best, tested } => {
             screen.epoch(record, trainer.config())?;
+            if let Some(log) = &mut log {
+                log.epoch(record, trainer, &data.test)?;
+            }
             write_epoch(&options.out, trainer, best, &data.test, tested)
         }
     });

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::recipe::{self, RECIPE};
+use super::tensorboard;
 use crate::checkpoint::{self, Attachments};
 use crate::cli::console::to_json;
-use crate::cli::pictures::{self, EpochPoint, Tile, write_png, write_svg};
+use crate::cli::pictures::{self, EpochPoint, Picture, Tile, write_png, write_svg};
 use crate::cli::report::{FIGURES, MISTAKES, REPORT, Tested, write_figures};
 use crate::data::{Dataset, fill_batch};
 use crate::error::{Error, Result};
@@ -57,7 +58,7 @@ pub(super) fn files_in(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut epochs = entries.filter(is_epoch).collect::<Vec<_>>();
     epochs.sort();
-    named.chain(epochs).collect()
+    named.chain(epochs).chain(tensorboard::files_in(folder)).collect()
 }
 
 /// Writes weights, state, metrics, curves, and what the kept weights make of the test images, after an epoch.
@@ -96,13 +97,7 @@ pub(super) fn write_epoch(out: &Path, trainer: &Trainer, best: bool, test: &Data
     let history = &trainer.progress().history;
     let lines = history.iter().map(to_json).collect::<Result<Vec<_>>>()?;
     write_bytes(&out.join("metrics.jsonl"), format!("{}\n", lines.join("\n")).as_bytes())?;
-    let points = history.iter().map(|r| EpochPoint {
-        epoch: r.epoch as f64,
-        train_loss: r.train_loss,
-        train_accuracy: r.train_accuracy,
-        test_loss: r.test_loss,
-        test_accuracy: r.test_accuracy,
-    });
+    let points = history.iter().map(EpochPoint::from);
     write_svg(&out.join("curves.svg"), pictures::training_curves_svg(&points.collect::<Vec<_>>()))
 }
 
@@ -114,10 +109,15 @@ pub(super) fn write_pictures(out: &Path, trainer: &Trainer, test: &Dataset) -> R
 
 /// Writes nothing for a network without a dictionary.
 fn write_atoms(path: &Path, trainer: &Trainer) -> Result<()> {
+    atoms_of(trainer)?.map_or(Ok(()), |(_, picture)| write_png(path, &picture))
+}
+
+/// The name and the atoms of the first layer that has any.
+pub(super) fn atoms_of(trainer: &Trainer) -> Result<Option<(String, Picture)>> {
     let layers = sparse_layers(trainer.tested());
-    let Some(weight) = layers.first().map(|(_, csc)| csc.weight()) else { return Ok(()) };
-    let &[atoms, kernel, _, channels] = weight.shape() else { return Ok(()) };
-    write_png(path, &pictures::atoms(&weight.to_vec()?, atoms, kernel, channels))
+    let Some((name, csc)) = layers.first() else { return Ok(None) };
+    let &[atoms, kernel, _, channels] = csc.weight().shape() else { return Ok(None) };
+    Ok(Some((name.clone(), pictures::atoms(&csc.weight().to_vec()?, atoms, kernel, channels))))
 }
 
 fn write_predictions(path: &Path, trainer: &Trainer, test: &Dataset) -> Result<()> {
@@ -138,7 +138,7 @@ fn write_predictions(path: &Path, trainer: &Trainer, test: &Dataset) -> Result<(
 }
 
 /// `count` indices below `len`, or all of them, evenly spread.
-fn spread(len: usize, count: usize) -> Vec<u32> {
+pub(super) fn spread(len: usize, count: usize) -> Vec<u32> {
     let count = count.min(len);
     (0..count).map(|i| (i * len / count) as u32).collect()
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use clap::CommandFactory;
 use toml::{Table, Value};
 
+use super::tensorboard;
 use crate::cli::command::Arguments;
 use crate::error::{Error, Result};
 use crate::files::write_bytes;
@@ -125,6 +126,7 @@ pub fn write(folder: &Path, trainer: &Trainer) -> Result<()> {
     put("no-shuffle", (!config.shuffle).into());
     config.save_every.iter().for_each(|every| put("save-every", (*every as i64).into()));
     put("keep", config.keep.name().into());
+    put("tensorboard", (!tensorboard::files_in(folder).is_empty()).into());
     write_bytes(&folder.join(RECIPE), table.to_string().as_bytes())
 }
 

@@ -4,6 +4,7 @@ use std::io::Cursor;
 
 use zip::{CompressionMethod, ZipArchive};
 
+use super::class::Admitted;
 use super::pickle::{self, Objects, Value};
 use super::storage::Storages;
 
@@ -33,7 +34,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(Objects, Value, Storages<'_>), Stri
         Ok(content)
     };
     let mut objects = Objects::default();
-    let (top, _) = pickle::run(entry("data.pkl")?, &mut objects)?;
+    let (top, _) = pickle::run(entry("data.pkl")?, Admitted::Tensors, &mut objects)?;
     let big_endian = entry("byteorder").is_ok_and(|order| order == b"big");
     let mut all = Vec::new();
     for (key, element, count) in &objects.storages {

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use super::class::Admitted;
 use super::pickle::{self, Objects, Value};
 use super::storage::Storages;
 
@@ -18,7 +19,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(Objects, Value, Storages<'_>), Stri
     let mut objects = Objects::default();
     let mut rest = &bytes[MAGIC.len()..];
     let mut next = |objects: &mut Objects| {
-        let (value, length) = pickle::run(rest, objects)?;
+        let (value, length) = pickle::run(rest, Admitted::Tensors, objects)?;
         rest = &rest[length..];
         Ok::<_, String>(value)
     };

@@ -6,8 +6,9 @@
 //! the storages behind them ([`legacy`]).
 
 mod archive;
+pub(super) mod class;
 mod legacy;
-mod pickle;
+pub(super) mod pickle;
 mod storage;
 mod write;
 

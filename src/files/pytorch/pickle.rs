@@ -1,4 +1,4 @@
-//! The stack machine of Python's pickles, as far as state dicts need it.
+//! The stack machine of Python's pickles, as far as state dicts and arrays of pixels need it.
 //!
 //! Opcodes are those of Python's `pickletools`, protocols 2 to 5. Containers live in lists and are referred to by their place, so
 //! that a container may hold itself, and nothing is ever walked or dropped recursively.
@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::class::{Admitted, Class};
 use super::storage::{Element, Tensor};
 
 /// Entries of the memo that are allowed: a byte can make one, which takes some forty.
@@ -13,80 +14,55 @@ const MOST_MEMO: usize = 1 << 22;
 
 /// A value.
 #[derive(Clone, Debug)]
-pub(super) enum Value {
+pub(in crate::files) enum Value {
     None,
     Bool(bool),
     Int(i64),
     Float,
     Text(Rc<str>),
-    Bytes,
+    /// Bytes, or a string of Python 2; empty where no arrays are admitted.
+    Bytes(Rc<[u8]>),
     /// A list, tuple or set.
     List(usize),
     Dict(usize),
     Tensor(usize),
     Storage(usize),
+    /// A NumPy array.
+    Array(usize),
+    /// The element type of bytes, the only one that is read.
+    Dtype,
     Class(Class),
 }
 
-/// A key of a dict, as far as state dicts have such.
+/// A key of a dict, as far as it is text.
 #[derive(Clone, Debug)]
-pub(super) enum Key {
+pub(in crate::files) enum Key {
     Text(Rc<str>),
     Other,
 }
 
-/// What a pickle may call or refer to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Class {
-    /// `collections.OrderedDict`, `dict`
-    Dict,
-    /// `collections.defaultdict`, whose argument is not its content
-    DefaultDict,
-    /// `list`, `set`, `torch.Size`
-    List,
-    /// `torch._utils._rebuild_tensor_v2`, and `_rebuild_tensor`, which has fewer arguments
-    Tensor,
-    /// `torch._utils._rebuild_parameter`, whose first argument is the tensor
-    Parameter,
-    /// `torch.FloatStorage` and its like
-    Storage(Element),
-}
-
-impl Class {
-    fn named(module: &str, name: &str) -> Result<Self, String> {
-        match (module, name) {
-            ("torch", "Size") => Ok(Self::List),
-            ("collections", "OrderedDict" | "Counter") | ("builtins" | "__builtin__", "dict") => Ok(Self::Dict),
-            ("collections", "defaultdict") => Ok(Self::DefaultDict),
-            ("builtins" | "__builtin__", "list" | "set" | "frozenset" | "tuple") => Ok(Self::List),
-            ("torch._utils", "_rebuild_tensor_v2" | "_rebuild_tensor") => Ok(Self::Tensor),
-            ("torch._utils", "_rebuild_parameter") => Ok(Self::Parameter),
-            _ => {
-                let storage = (module == "torch").then(|| Element::of_storage(name)).flatten();
-                storage.map(Self::Storage).ok_or_else(|| {
-                    format!(
-                        "holds {module}.{name}, which is neither a tensor nor a container, so that it is not read: save \
-                         model.state_dict() instead"
-                    )
-                })
-            }
-        }
-    }
-}
-
 /// Everything that a pickle has made.
 #[derive(Debug, Default)]
-pub(super) struct Objects {
+pub(in crate::files) struct Objects {
     lists: Vec<Vec<Value>>,
     dicts: Vec<Vec<(Key, Value)>>,
     tensors: Vec<Tensor>,
+    arrays: Vec<Array>,
     /// The key of each storage in the file, its elements and how many there are.
     pub(super) storages: Vec<(Rc<str>, Element, usize)>,
 }
 
+/// A NumPy array of bytes.
+#[derive(Clone, Debug, Default)]
+pub(in crate::files) struct Array {
+    pub(in crate::files) shape: Vec<usize>,
+    /// In C order, as many as the shape says.
+    pub(in crate::files) bytes: Rc<[u8]>,
+}
+
 impl Objects {
     /// The entries of a dict.
-    pub(super) fn dict(&self, value: &Value) -> Option<&[(Key, Value)]> {
+    pub(in crate::files) fn dict(&self, value: &Value) -> Option<&[(Key, Value)]> {
         match value {
             Value::Dict(at) => self.dicts.get(*at).map(Vec::as_slice),
             _ => None,
@@ -94,15 +70,22 @@ impl Objects {
     }
 
     /// The last entry of this name.
-    pub(super) fn get<'a>(&self, entries: &'a [(Key, Value)], name: &str) -> Option<&'a Value> {
+    pub(in crate::files) fn get<'a>(&self, entries: &'a [(Key, Value)], name: &str) -> Option<&'a Value> {
         let found = entries.iter().rev().find(|(key, _)| matches!(key, Key::Text(text) if **text == *name));
         found.map(|(_, value)| value)
     }
 
     /// The elements of a list.
-    pub(super) fn list(&self, value: &Value) -> Option<&[Value]> {
+    pub(in crate::files) fn list(&self, value: &Value) -> Option<&[Value]> {
         match value {
             Value::List(at) => self.lists.get(*at).map(Vec::as_slice),
+            _ => None,
+        }
+    }
+
+    pub(in crate::files) fn array(&self, value: &Value) -> Option<&Array> {
+        match value {
+            Value::Array(at) => self.arrays.get(*at),
             _ => None,
         }
     }
@@ -116,22 +99,37 @@ impl Objects {
         Value::List(self.lists.len() - 1)
     }
 
+    fn new_array(&mut self, array: Array) -> Value {
+        self.arrays.push(array);
+        Value::Array(self.arrays.len() - 1)
+    }
+
     fn new_dict(&mut self, entries: Vec<(Key, Value)>) -> Value {
         self.dicts.push(entries);
         Value::Dict(self.dicts.len() - 1)
     }
 }
 
-/// Runs the pickle at the beginning of these bytes; returns its value and how many bytes it has.
-pub(super) fn run(bytes: &[u8], objects: &mut Objects) -> Result<(Value, usize), String> {
-    let mut machine =
-        Machine { bytes, at: 0, stack: Vec::new(), marks: Vec::new(), memo: HashMap::new(), next: 0, objects };
+/// Runs the pickle at the beginning of these bytes, which may hold what is admitted beside containers; returns its value and how
+/// many bytes it has.
+pub(in crate::files) fn run(bytes: &[u8], admitted: Admitted, objects: &mut Objects) -> Result<(Value, usize), String> {
+    let mut machine = Machine {
+        bytes,
+        admitted,
+        at: 0,
+        stack: Vec::new(),
+        marks: Vec::new(),
+        memo: HashMap::new(),
+        next: 0,
+        objects,
+    };
     let value = machine.run()?;
     Ok((value, machine.at))
 }
 
 struct Machine<'a> {
     bytes: &'a [u8],
+    admitted: Admitted,
     at: usize,
     stack: Vec<Value>,
     /// Heights of the stack where marks were set.
@@ -172,13 +170,15 @@ impl Machine<'_> {
                     self.take(8)?;
                     self.stack.push(Value::Float);
                 }
-                // Text, and the strings of Python 2.
+                // The strings of Python 2, which are text or bytes.
+                b'U' if self.admitted == Admitted::Arrays => self.bytes::<1>()?,
+                b'T' if self.admitted == Admitted::Arrays => self.bytes::<4>()?,
                 0x8c | b'U' => self.text::<1>()?,
                 b'X' | b'T' => self.text::<4>()?,
                 0x8d => self.text::<8>()?,
-                b'C' => self.skip::<1>()?,
-                b'B' => self.skip::<4>()?,
-                0x8e | 0x96 => self.skip::<8>()?,
+                b'C' => self.bytes::<1>()?,
+                b'B' => self.bytes::<4>()?,
+                0x8e | 0x96 => self.bytes::<8>()?,
                 b'}' => {
                     let dict = self.objects.new_dict(Vec::new());
                     self.stack.push(dict);
@@ -221,17 +221,16 @@ impl Machine<'_> {
                 b'j' => self.length::<4>().and_then(|place| self.recall(place))?,
                 b'c' => {
                     let (module, name) = (self.line()?, self.line()?);
-                    self.stack.push(Value::Class(Class::named(&module, &name)?));
+                    self.stack.push(Value::Class(self.admitted.class(&module, &name)?));
                 }
                 0x93 => match &self.pop_many(2)?[..] {
                     [Value::Text(module), Value::Text(name)] => {
-                        self.stack.push(Value::Class(Class::named(module, name)?));
+                        self.stack.push(Value::Class(self.admitted.class(module, name)?));
                     }
                     _ => return Err(DAMAGED.into()),
                 },
                 b'R' | 0x81 => self.reduce()?,
-                // The state of an object: attributes of a dict, such as the versions of its modules.
-                b'b' => drop(self.pop()?),
+                b'b' => self.build()?,
                 b'Q' => self.persistent()?,
                 other => {
                     return Err(format!("uses the opcode {other:#04x}, which is not read: save it with protocol 2"));
@@ -301,11 +300,13 @@ impl Machine<'_> {
         Ok(())
     }
 
-    /// Bytes, which no state dict has.
-    fn skip<const N: usize>(&mut self) -> Result<(), String> {
+    /// Bytes, which no state dict has, so that they are dropped there.
+    fn bytes<const N: usize>(&mut self) -> Result<(), String> {
         let length = self.length::<N>()?;
-        self.take(length)?;
-        self.stack.push(Value::Bytes);
+        let admitted = self.admitted;
+        let bytes = self.take(length)?;
+        let kept = if admitted == Admitted::Arrays { Rc::from(bytes) } else { Rc::default() };
+        self.stack.push(Value::Bytes(kept));
         Ok(())
     }
 
@@ -387,9 +388,30 @@ impl Machine<'_> {
                 Value::Tensor(self.objects.tensors.len() - 1)
             }
             (Class::Parameter, [tensor @ Value::Tensor(_), ..]) => tensor.clone(),
+            // Empty as yet: its state follows.
+            (Class::Array, [Value::Class(Class::ArrayType), ..]) => self.objects.new_array(Array::default()),
+            (Class::Dtype, [code, ..]) => dtype(code)?,
+            (Class::FromBuffer, [Value::Bytes(bytes), Value::Dtype, shape, order]) => {
+                let fortran = !matches!(&*string(order), "C" | "c");
+                let array = array(bytes.clone(), self.sizes(shape)?, fortran)?;
+                self.objects.new_array(array)
+            }
+            (Class::Encode, [Value::Text(text), encoding]) => latin1(text, &string(encoding))?,
             _ => return Err(DAMAGED.into()),
         };
         self.stack.push(value);
+        Ok(())
+    }
+
+    /// The state of an object: the content of an array; otherwise attributes, such as the versions of a dict's modules.
+    fn build(&mut self) -> Result<(), String> {
+        let state = self.pop()?;
+        let Some(Value::Array(at)) = self.stack.last() else { return Ok(()) };
+        let (at, parts) = (*at, self.objects.list(&state).ok_or(DAMAGED)?);
+        let [_, shape, Value::Dtype, Value::Bool(fortran), Value::Bytes(bytes)] = parts else {
+            return Err(DAMAGED.into());
+        };
+        self.objects.arrays[at] = array(bytes.clone(), self.sizes(shape)?, *fortran)?;
         Ok(())
     }
 
@@ -437,7 +459,41 @@ fn pairs(items: Vec<Value>) -> Result<Vec<(Key, Value)>, String> {
     }
     let key = |value: &Value| match value {
         Value::Text(text) => Key::Text(text.clone()),
+        Value::Bytes(bytes) if !bytes.is_empty() => Key::Text(String::from_utf8_lossy(bytes).into()),
         _ => Key::Other,
     };
     Ok(items.as_chunks().0.iter().map(|[k, value]: &[Value; 2]| (key(k), value.clone())).collect())
+}
+
+/// Text, or a string of Python 2; empty for other values.
+pub(in crate::files) fn string(value: &Value) -> String {
+    match value {
+        Value::Text(text) => text.to_string(),
+        Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        _ => String::new(),
+    }
+}
+
+/// The element type of this code of NumPy's.
+fn dtype(code: &Value) -> Result<Value, String> {
+    match string(code).trim_start_matches('|') {
+        "u1" => Ok(Value::Dtype),
+        other => Err(format!("holds an array of type {other:?}, where bytes (uint8) are needed")),
+    }
+}
+
+fn array(bytes: Rc<[u8]>, shape: Vec<usize>, fortran: bool) -> Result<Array, String> {
+    if fortran && shape.len() > 1 {
+        return Err("holds an array in Fortran order: save it in C order".into());
+    }
+    match shape.iter().try_fold(1, |size: usize, next| size.checked_mul(*next)) {
+        Some(size) if size == bytes.len() => Ok(Array { shape, bytes }),
+        _ => Err(format!("is damaged: an array of shape {shape:?} has {} bytes", bytes.len())),
+    }
+}
+
+/// Bytes that were written as text, one character each, as Python 3 does in protocol 2.
+fn latin1(text: &str, encoding: &str) -> Result<Value, String> {
+    let bytes = text.chars().map(|character| u8::try_from(character).ok()).collect::<Option<Rc<[u8]>>>();
+    bytes.filter(|_| encoding == "latin1").map(Value::Bytes).ok_or_else(|| DAMAGED.into())
 }

@@ -4,7 +4,7 @@ use half::{bf16, f16};
 
 /// The type of a storage's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Element {
+pub(in crate::files) enum Element {
     F64,
     F32,
     F16,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::args::{AdaptArgs, InputArgs};
+use crate::cli::args::{AdaptArgs, CorruptedArgs, InputArgs};
 use crate::cli::robust::grid::GridArgs;
 use crate::cli::robust::noise::NoiseArgs;
 
@@ -15,13 +15,15 @@ pub struct SweepArgs {
     #[command(flatten)]
     pub noise: NoiseArgs,
     #[command(flatten)]
+    pub corrupted: CorruptedArgs,
+    #[command(flatten)]
     pub grid: GridArgs,
     #[command(flatten)]
     pub adapt: AdaptArgs,
     /// Weights file of another network to compare with; it runs as it was trained
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
-    /// Number of test images to use, spread evenly over the data set [default: all]
+    /// Number of test images to use, spread evenly over the data set, or over each severity of corrupted images [default: all]
     #[arg(long, value_name = "N")]
     pub images: Option<usize>,
     /// Images per pass

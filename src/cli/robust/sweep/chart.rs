@@ -2,14 +2,17 @@
 
 use super::swept::{Column, NoiseLevels, Swept};
 use crate::cli::pictures::{Chart, ChartCurve};
+use crate::robust::corrupt::Noise;
 
 /// One curve for each level of a noise and, in grey, one for clean images, the highest point of each marked. The accuracy
 /// of the baseline at a level is a dashed line of the same colour.
 pub fn accuracy_over_lambda(of: &NoiseLevels, swept: &Swept) -> Chart {
     let levels = swept.clean_levels().chain(of.levels.iter().copied());
     let baseline = if swept.baseline.is_some() { " (dashed: the baseline)" } else { "" };
+    // The names of files say themselves what they are.
+    let noise = if of.kind.parse::<Noise>().is_ok() { " noise" } else { "" };
     Chart {
-        title: format!("{} noise{baseline}", of.noise),
+        title: format!("{}{noise}{baseline}", of.kind),
         x_axis: "lambda".into(),
         y_axis: "accuracy (%)".into(),
         bottom: bottom(of, swept),
@@ -20,12 +23,12 @@ pub fn accuracy_over_lambda(of: &NoiseLevels, swept: &Swept) -> Chart {
 
 /// Accuracy at the fixed lambdas.
 fn curve(swept: &Swept, level: usize) -> ChartCurve {
-    let corruption = swept.levels[level];
+    let damage = swept.levels[level].as_ref();
     let points = swept.fixed.iter().map(|fixed| (f64::from(fixed.lambda), percent(&fixed.column, level)));
     ChartCurve {
-        name: corruption.map_or("clean".into(), |c| c.level().to_string()),
+        name: damage.map_or("clean".into(), |d| d.level.to_string()),
         points: points.collect(),
-        grey: corruption.is_none(),
+        grey: damage.is_none(),
         level: swept.baseline.as_ref().map(|column| percent(column, level)),
     }
 }

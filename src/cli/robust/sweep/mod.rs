@@ -2,6 +2,7 @@
 
 mod args;
 mod chart;
+mod levels;
 mod output;
 mod swept;
 mod table;
@@ -10,7 +11,7 @@ pub use args::SweepArgs;
 
 use crate::cli::args::check_classes;
 use crate::cli::console::bar;
-use crate::data::{Dataset, Normalization, Split};
+use crate::data::{Dataset, Normalization};
 use crate::error::{Error, Result};
 use crate::files::check_folder;
 use crate::gpu::Gpu;
@@ -18,40 +19,46 @@ use crate::layers::sparse_layers;
 use crate::models::{Model, Network};
 use crate::robust::sweep::{SweepConfig, sweep};
 use crate::robust::{Adapted, Classifier};
+use levels::{Images, Levels};
 use swept::Swept;
 
 pub fn run(options: &SweepArgs) -> Result<()> {
-    let (corruptions, lambdas) = (options.noise.corruptions()?, options.grid.lambdas()?);
+    let lambdas = options.grid.lambdas()?;
+    options.noise.corruptions()?;
     check_folder(&options.out, &output::FILES)?;
     let input = &options.input;
     let gpu = input.adapter.open()?;
     let (network, recipe) = options.adapt.load(&input.weights, &gpu)?;
-    let mut data = input.data.load_for(Split::Test, &recipe)?;
-    if let Some(images) = options.images {
-        data = data.subset(images);
+    let levels = Levels::of(options, &recipe)?;
+    if levels.images() == 0 || options.batch == 0 {
+        return Err(Error::argument(
+            "images",
+            levels.images().min(options.batch),
+            "at least one image a pass is needed",
+        ));
     }
-    if data.is_empty() || options.batch == 0 {
-        return Err(Error::argument("images", data.len().min(options.batch), "at least one image a pass is needed"));
-    }
-    let normalization = input.data.normalization(&data, recipe.normalization.clone())?;
-    let baseline = baseline(options, &gpu, &network, &normalization, &data)?;
+    let first = levels.get(0)?;
+    let normalization = input.data.normalization(&first.data, recipe.normalization.clone())?;
+    let baseline = baseline(options, &gpu, &network, &normalization, &first.data)?;
+    drop(first);
     let mut swept = Swept::new(&network, &recipe, &lambdas)?;
     let config = SweepConfig {
         rules: swept.rules(),
         layer: swept_layer(&network)?,
         batch: options.batch,
-        seed: options.noise.seed,
+        seed: options.noise.seed(),
         looks: false,
     };
-    announce(&network, &data, &lambdas, corruptions.len())?;
-    let bar = bar(corruptions.len() * data.len().div_ceil(options.batch));
-    for corruption in corruptions {
-        bar.set_prefix(corruption.map_or("clean".into(), |c| format!("{} {}", c.noise(), c.level())));
+    announce(&network, &levels, &lambdas)?;
+    let bar = bar(levels.len() * levels.images().div_ceil(options.batch));
+    for at in 0..levels.len() {
+        let Images { data, corruption, damage } = levels.get(at)?;
+        bar.set_prefix(damage.as_ref().map_or("clean".into(), |d| format!("{} {}", d.kind, d.level)));
         let other = baseline.as_ref().map(|b| b as &dyn Classifier);
-        swept.add(sweep(&network, other, &data, &normalization, corruption, &config, &mut || bar.inc(1))?);
+        swept.add(damage, sweep(&network, other, &data, &normalization, corruption, &config, &mut || bar.inc(1))?);
     }
     bar.finish_and_clear();
-    output::write_all(options, &data, &swept)
+    output::write_all(options, &levels, &swept)
 }
 
 /// The place, among all sparse coding layers, of the first that takes another lambda.
@@ -82,18 +89,19 @@ fn baseline(
     Ok(Some(other))
 }
 
-fn announce(network: &Adapted<Network>, data: &Dataset, lambdas: &[f32], levels: usize) -> Result<()> {
+fn announce(network: &Adapted<Network>, levels: &Levels, lambdas: &[f32]) -> Result<()> {
     let statistics = match network.recalibration() {
         Some(_) => network.statistics().name(),
         None => "trained (the file has not been recalibrated)",
     };
     let clip = network.clip_limit().map_or("nowhere".into(), |limit| format!("at {limit:.3}"));
     say!(
-        "{} at {} lambdas in {}, {levels} levels of {} images of {}, statistics {statistics}, clipped {clip}",
+        "{} at {} lambdas in {}, {} levels of {} images of {}, statistics {statistics}, clipped {clip}",
         network.model().name(),
         lambdas.len(),
         network.lambda_layers().join(", "),
-        data.len(),
-        data.name,
+        levels.len(),
+        levels.images(),
+        levels.name(),
     )
 }

@@ -1,11 +1,11 @@
 //! The files that a sweep writes.
 
 use super::args::SweepArgs;
+use super::levels::Levels;
 use super::swept::Swept;
 use super::{chart, table};
 use crate::cli::console::to_json;
 use crate::cli::pictures::{chart_svg, write_svg};
-use crate::data::Dataset;
 use crate::error::Result;
 use crate::files::{NamedTensors, TensorFile, create_dir, write_bytes, write_safetensors};
 use crate::robust::sweep::Outcome;
@@ -14,13 +14,13 @@ use crate::robust::sweep::Outcome;
 pub(super) const FILES: [&str; 4] = ["sweep.json", "sweep.csv", "table.md", "samples.safetensors"];
 
 /// Writes all files, and prints the table.
-pub fn write_all(options: &SweepArgs, data: &Dataset, swept: &Swept) -> Result<()> {
+pub fn write_all(options: &SweepArgs, levels: &Levels, swept: &Swept) -> Result<()> {
     let out = &options.out;
     create_dir(out)?;
     let (rows, lambdas) = (table::rows(swept), swept.fixed.iter().map(|fixed| fixed.lambda).collect::<Vec<_>>());
     let figures = serde_json::json!({
-        "weights": options.input.weights.path, "baseline": options.baseline, "data": data.name, "images": data.len(),
-        "seed": options.noise.seed, "trained_lambda": swept.trained_lambda, "lambdas": lambdas, "rows": rows,
+        "weights": options.input.weights.path, "baseline": options.baseline, "data": levels.name(), "images": levels.images(),
+        "seed": options.noise.seed(), "trained_lambda": swept.trained_lambda, "lambdas": lambdas, "rows": rows,
     });
     write_bytes(&out.join(FILES[0]), to_json(&figures)?.as_bytes())?;
     write_bytes(&out.join(FILES[1]), table::csv(&rows).as_bytes())?;
@@ -29,7 +29,7 @@ pub fn write_all(options: &SweepArgs, data: &Dataset, swept: &Swept) -> Result<(
     let mut pictures = Vec::new();
     for of in swept.noises() {
         let svg = chart_svg(&chart::accuracy_over_lambda(&of, swept));
-        let picture = out.join(format!("{}.svg", of.noise));
+        let picture = out.join(format!("{}.svg", of.kind));
         write_svg(&picture, svg)?;
         pictures.push(picture.display().to_string());
     }
@@ -44,7 +44,7 @@ pub fn write_all(options: &SweepArgs, data: &Dataset, swept: &Swept) -> Result<(
 fn samples(swept: &Swept) -> TensorFile {
     let mut tensors = NamedTensors::new();
     for (level, corruption) in swept.levels.iter().enumerate() {
-        let name = corruption.map_or("clean".into(), |c| format!("{}.{}", c.noise(), c.level()));
+        let name = corruption.as_ref().map_or("clean".into(), |c| format!("{}.{}", c.kind, c.level));
         let outcomes = swept.own_columns().map(|column| &column.outcomes[level]).collect::<Vec<_>>();
         let images = swept.trained.outcomes[level].correct.len();
         let mut put = |what: &str, of: &dyn Fn(&Outcome) -> Vec<f32>| {

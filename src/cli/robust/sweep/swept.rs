@@ -3,7 +3,7 @@
 use crate::checkpoint::Recipe;
 use crate::error::Result;
 use crate::models::Network;
-use crate::robust::corrupt::{Corruption, Noise};
+use crate::robust::corrupt::Corruption;
 use crate::robust::sweep::{Level, Outcome};
 use crate::robust::{Adapted, Calibration, LambdaRule};
 
@@ -33,10 +33,24 @@ pub struct FixedColumn {
     pub column: Column,
 }
 
+/// What was done to images: noise, or a corruption of a folder.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Damage {
+    pub kind: String,
+    /// The level of noise, or the severity.
+    pub level: f32,
+}
+
+impl From<Corruption> for Damage {
+    fn from(corruption: Corruption) -> Self {
+        Self { kind: corruption.noise().name().into(), level: corruption.level() }
+    }
+}
+
 /// Everything that a sweep has found.
 pub struct Swept {
     /// What was done to the images of each level; nothing to clean ones.
-    pub levels: Vec<Option<Corruption>>,
+    pub levels: Vec<Option<Damage>>,
     /// The lambda of the training.
     pub trained_lambda: f32,
     /// The network as it was trained.
@@ -86,8 +100,8 @@ impl Swept {
     }
 
     /// Adds a level that was swept over [`Swept::rules`].
-    pub fn add(&mut self, level: Level) {
-        self.levels.push(level.corruption);
+    pub fn add(&mut self, damage: Option<Damage>, level: Level) {
+        self.levels.push(damage);
         let fixed = self.fixed.iter_mut().map(|fixed| &mut fixed.column);
         let columns = std::iter::once(&mut self.trained).chain(fixed).chain(&mut self.chosen);
         columns.zip(level.outcomes).for_each(|(column, outcome)| column.outcomes.push(outcome));
@@ -111,14 +125,14 @@ impl Swept {
         (0..self.levels.len()).filter(|level| self.levels[*level].is_none())
     }
 
-    /// The kinds of noise, in order.
+    /// The kinds of noise or corruption, in order.
     pub fn noises(&self) -> Vec<NoiseLevels> {
         let mut all: Vec<NoiseLevels> = Vec::new();
-        for (level, corruption) in self.levels.iter().enumerate() {
-            let Some(noise) = corruption.map(|c| c.noise()) else { continue };
-            match all.iter_mut().find(|known| known.noise == noise) {
+        for (level, damage) in self.levels.iter().enumerate() {
+            let Some(Damage { kind, .. }) = damage else { continue };
+            match all.iter_mut().find(|known| known.kind == *kind) {
                 Some(known) => known.levels.push(level),
-                None => all.push(NoiseLevels { noise, levels: vec![level] }),
+                None => all.push(NoiseLevels { kind: kind.clone(), levels: vec![level] }),
             }
         }
         all
@@ -141,8 +155,8 @@ fn chosen(network: &Adapted<Network>, recipe: &Recipe) -> Result<Vec<Column>> {
     Ok(columns)
 }
 
-/// A kind of noise, and the numbers of its levels.
+/// A kind of noise or corruption, and the numbers of its levels.
 pub struct NoiseLevels {
-    pub noise: Noise,
+    pub kind: String,
     pub levels: Vec<usize>,
 }

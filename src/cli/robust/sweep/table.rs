@@ -9,7 +9,7 @@ use super::swept::{Column, Swept};
 /// One column at one level.
 #[derive(Debug, Serialize)]
 pub struct Row {
-    noise: &'static str,
+    noise: String,
     level: f32,
     rule: String,
     images: usize,
@@ -25,13 +25,13 @@ pub struct Row {
 
 impl Row {
     fn new(swept: &Swept, column: &Column, level: usize) -> Self {
-        let (corruption, outcome) = (swept.levels[level], &column.outcomes[level]);
+        let (damage, outcome) = (swept.levels[level].as_ref(), &column.outcomes[level]);
         let residual = mean(&outcome.residual);
         let square = |r: &f32| ((f64::from(*r) - residual).powi(2)) as f32;
         let squares = outcome.residual.iter().map(square).collect::<Vec<_>>();
         Self {
-            noise: corruption.map_or("none", |c| c.noise().name()),
-            level: corruption.map_or(0.0, |c| c.level()),
+            noise: damage.map_or("none".into(), |d| d.kind.clone()),
+            level: damage.map_or(0.0, |d| d.level),
             rule: column.name.clone(),
             images: outcome.correct.len(),
             accuracy: outcome.accuracy(),
@@ -76,10 +76,10 @@ pub fn markdown(swept: &Swept) -> String {
     for of in swept.noises() {
         let levels = of.levels.iter().map(|&level| cells(swept, level)).collect::<Vec<_>>();
         for (level, cells) in of.levels.iter().zip(&levels) {
-            let strength = swept.levels[*level].map_or(0.0, |c| c.level());
-            text += &level_line(format!("{} {strength}", of.noise), cells);
+            let strength = swept.levels[*level].as_ref().map_or(0.0, |d| d.level);
+            text += &level_line(format!("{} {strength}", of.kind), cells);
         }
-        text += &mean_line(format!("{}, mean", of.noise), &levels);
+        text += &mean_line(format!("{}, mean", of.kind), &levels);
     }
     text
 }
@@ -117,8 +117,8 @@ fn line(cells: &[String]) -> String {
     format!("| {} |\n", cells.join(" | "))
 }
 
-/// What choosing lambda costs on clean images and gains on noisy ones, in percentage points against the trained lambda: one
-/// line for each rule.
+/// What choosing lambda costs on clean images, if there were any, and gains on noisy ones, in percentage points against the
+/// trained lambda: one line for each rule.
 pub fn gains(swept: &Swept) -> String {
     let mut text = String::new();
     for column in &swept.chosen {
@@ -128,9 +128,9 @@ pub fn gains(swept: &Swept) -> String {
             let gains = gains.collect::<Vec<_>>();
             gains.iter().sum::<f64>() / gains.len() as f64
         };
+        let clean = swept.clean_levels().next().map_or(String::new(), |_| format!("clean {:+.1}, ", mean(false)));
         // Writing to a string does not fail.
-        let _ =
-            writeln!(text, "{}: clean {:+.1}, noisy {:+.1} points on average", column.name, mean(false), mean(true));
+        let _ = writeln!(text, "{}: {clean}noisy {:+.1} points on average", column.name, mean(true));
     }
     text
 }

@@ -1,18 +1,23 @@
 //! `sdnet eval`
 
+mod corrupted;
+
 use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
 
-use super::args::{InputArgs, LambdaArgs};
+use super::args::{CorruptedArgs, InputArgs, LambdaArgs};
 use super::report::{REPORT_FILES, Tested, write_all};
 use super::train::TRAINING;
-use crate::data::Split;
+use crate::checkpoint::Recipe;
+use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::files::check_folder;
+use crate::gpu::Gpu;
 use crate::layers::Pass;
-use crate::robust::Classifier;
+use crate::metrics::Judged;
+use crate::robust::{Adapted, Classifier, LambdaRule};
 use crate::tape::Tape;
 use crate::train::{check_fit, evaluate_with};
 
@@ -22,6 +27,8 @@ pub struct EvalArgs {
     input: InputArgs,
     #[command(flatten)]
     lambda: LambdaArgs,
+    #[command(flatten)]
+    corrupted: CorruptedArgs,
     /// Images per pass
     #[arg(long, default_value_t = 64)]
     batch: usize,
@@ -32,6 +39,22 @@ pub struct EvalArgs {
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
+}
+
+/// A network that is evaluated, and how.
+struct Network {
+    gpu: Gpu,
+    network: Adapted<crate::models::Network>,
+    recipe: Recipe,
+    rule: LambdaRule,
+}
+
+/// What it makes of some images.
+struct Evaluated {
+    judged: Judged,
+    /// The mean of the lambdas that were chosen; none where each layer kept its own.
+    lambda: Option<f32>,
+    images_per_s: f64,
 }
 
 pub fn run(options: &EvalArgs) -> Result<()> {
@@ -50,19 +73,18 @@ pub fn run(options: &EvalArgs) -> Result<()> {
     let gpu = input.adapter.open()?;
     let (network, recipe) = options.lambda.adapt.load(&input.weights, &gpu)?;
     let rule = options.lambda.rule(&network, &recipe)?;
-    let data = input.data.load_for(Split::Test, &recipe)?;
-    check_fit(network.model(), &data)?;
-    let normalization = input.data.normalization(&data, recipe.normalization)?;
-    let start = Instant::now();
-    let mut lambdas = Vec::new();
-    let judged = evaluate_with(&gpu, &data, &normalization, options.batch, &mut |images| {
-        let tape = Tape::idle();
-        let ready = rule.prepare(&network, &tape.constant(images), Pass::eval(&tape))?;
-        lambdas.extend(ready.lambdas.unwrap_or_default());
-        Ok(network.scores(&ready.pass, &ready.images)?.value().clone())
-    })?;
-    let images_per_s = data.len() as f64 / start.elapsed().as_secs_f64();
-    let lambda = mean(&lambdas[..lambdas.len().min(data.len())]);
+    let network = Network { gpu, network, recipe, rule };
+    match options.corrupted.chosen(&input.data.source_for(&network.recipe))? {
+        Some((folder, blocks)) => corrupted::run(options, &network, &folder, &blocks),
+        None => one(options, &network),
+    }
+}
+
+/// Evaluates on one set of images.
+fn one(options: &EvalArgs, network: &Network) -> Result<()> {
+    let (input, Network { gpu, recipe, .. }) = (&options.input, network);
+    let data = input.data.load_for(Split::Test, recipe)?;
+    let Evaluated { judged, lambda, images_per_s } = evaluated(options, network, &data)?;
     let figures = judged.figures();
     let (loss, top1, top5, ece) = (figures.loss, figures.accuracy, figures.top5, figures.calibration.ece);
     if let Some(folder) = &options.report {
@@ -100,6 +122,23 @@ pub fn run(options: &EvalArgs) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Runs the network on these images.
+fn evaluated(options: &EvalArgs, of: &Network, data: &Dataset) -> Result<Evaluated> {
+    let Network { gpu, network, recipe, rule } = of;
+    check_fit(network.model(), data)?;
+    let normalization = options.input.data.normalization(data, recipe.normalization.clone())?;
+    let start = Instant::now();
+    let mut lambdas = Vec::new();
+    let judged = evaluate_with(gpu, data, &normalization, options.batch, &mut |images| {
+        let tape = Tape::idle();
+        let ready = rule.prepare(network, &tape.constant(images), Pass::eval(&tape))?;
+        lambdas.extend(ready.lambdas.unwrap_or_default());
+        Ok(network.scores(&ready.pass, &ready.images)?.value().clone())
+    })?;
+    let images_per_s = data.len() as f64 / start.elapsed().as_secs_f64();
+    Ok(Evaluated { judged, lambda: mean(&lambdas[..lambdas.len().min(data.len())]), images_per_s })
 }
 
 /// The mean of the lambdas that were chosen; none where each layer kept its own.
