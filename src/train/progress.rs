@@ -71,6 +71,9 @@ pub struct EpochRecord {
     /// What it ran on.
     #[serde(default)]
     pub adapter: String,
+    /// The most bytes that were held on the device at once, from the start of the program on.
+    #[serde(default)]
+    pub peak_bytes: u64,
 }
 
 /// How far training has come; resumed training continues from here.

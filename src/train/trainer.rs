@@ -311,6 +311,7 @@ impl<M: Architecture> Trainer<M> {
             images_per_s,
             seconds: started.elapsed().as_secs_f64(),
             adapter: self.gpu().adapter().name.clone(),
+            peak_bytes: self.gpu().memory().peak,
         };
         let best = self.progress.history.iter().all(|r| r.test_accuracy < record.test_accuracy);
         self.progress.history.push(record.clone());

@@ -47,6 +47,8 @@ pub(super) struct Figures {
     pub images_per_s: Option<f64>,
     /// All epochs with their evaluation, as far as it was recorded.
     pub seconds: f64,
+    /// The most bytes held on the device at once, where it was recorded.
+    pub peak_bytes: Option<u64>,
     pub adapters: Vec<String>,
 }
 
@@ -113,6 +115,7 @@ impl Entry {
             last_test_top5: last.and_then(|record| record.test_top5),
             last_test_loss: last.map(|record| record.test_loss),
             images_per_s: last.map(|_| speed),
+            peak_bytes: history.iter().map(|record| record.peak_bytes).max().filter(|bytes| *bytes > 0),
             seconds: history.iter().map(|record| record.seconds).sum(),
             adapters,
         }

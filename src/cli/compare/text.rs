@@ -31,6 +31,7 @@ fn runs(of: &Comparison) -> Vec<Vec<String>> {
         "loss",
         "images/s",
         "seconds",
+        "device MiB",
         "adapter",
     ];
     let row = |run: &Figures| {
@@ -48,6 +49,7 @@ fn runs(of: &Comparison) -> Vec<Vec<String>> {
             known(run.last_test_loss.map(|loss| format!("{loss:.4}"))),
             known(run.images_per_s.map(|speed| format!("{speed:.0}"))),
             format!("{:.0}", run.seconds),
+            known(run.peak_bytes.map(|bytes| (bytes >> 20).to_string())),
             known((!run.adapters.is_empty()).then(|| run.adapters.join(", then "))),
         ]
     };

@@ -192,6 +192,7 @@ mod tests {
             images_per_s: 10.0,
             seconds: 1.0,
             adapter: String::new(),
+            peak_bytes: 0,
         };
         (1..=epochs).map(record).collect()
     }
