@@ -4,7 +4,7 @@
 use sdnet::error::{Error, Result};
 use sdnet::gpu::{Gpu, GpuOptions};
 use sdnet::layers::{Csc, CscConfig, Hook, Pass};
-use sdnet::ops::{self, BatchNormInputs, Factor, Prox, ProxStep, RunningStatistics, Window};
+use sdnet::ops::{self, BatchNormInputs, Factor, Prox, ProxStep, RunningStatistics, Target, Window};
 use sdnet::reference as twin;
 use sdnet::shape::{ConvShape, Geometry};
 use sdnet::solver::{Convolution, LinearOperator, Problem, Solver};
