@@ -85,7 +85,8 @@ mod tests {
 
     #[test]
     fn an_image_of_one_pixel_is_left_as_it_is() {
-        assert!(rectangles([1, 1]).iter().all(Option::is_none));
+        // A rectangle may be less than half a pixel high.
+        assert!(rectangles([1, 1]).iter().flatten().all(|hole| hole.height * hole.width == 0));
     }
 
     #[test]

@@ -137,7 +137,8 @@ mod tests {
             }
             shares.push(weight);
         }
-        assert!(shares.iter().any(|w| *w < 0.3) && shares.contains(&1.0));
+        // With reaches in whole pixels, at most 6 of 8 rows and 8 of 10 columns are cut.
+        assert!(shares.contains(&0.4) && shares.contains(&1.0));
     }
 
     #[test]

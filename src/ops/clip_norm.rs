@@ -12,7 +12,7 @@ use crate::tensor::{Call, Tensor};
 /// [`Error::Shape`] where there are none or one is empty, [`Error::OutOfMemory`].
 pub fn clip_norm(gradients: &[&Tensor], most: f32) -> Result<Vec<Tensor>> {
     let Some(first) = gradients.first() else {
-        return Err(Error::shape("clip_norm", "at least one gradient is needed", &[]));
+        return Err(Error::shape("clip_norm", "at least one gradient is needed", &[&[0]]));
     };
     let each = gradients.iter().map(|gradient| sum_of_squares(&gradient.reshape(&[1, gradient.len()])?));
     let squares = Tensor::uninitialized(first.gpu(), "clip_norm", &[gradients.len()])?;
