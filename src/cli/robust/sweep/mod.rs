@@ -24,7 +24,6 @@ use swept::Swept;
 
 pub fn run(options: &SweepArgs) -> Result<()> {
     let lambdas = options.grid.lambdas()?;
-    options.noise.corruptions()?;
     check_folder(&options.out, &output::FILES)?;
     let input = &options.input;
     let gpu = input.adapter.open()?;
