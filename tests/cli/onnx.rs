@@ -211,11 +211,14 @@ fn a_weights_file_becomes_a_graph_that_agrees_with_predict() {
     let (normalized, scores) = (cases.file("normalized.npy"), cases.file("scores.npy"));
     write_npy(Path::new(&normalized), &shape, &values.iter().map(|v| v / 0.353).collect::<Vec<_>>()).unwrap();
     succeeds(&["predict", "--weights", BUNDLED, &normalized, "--output", &scores]);
-    let sized = ["--size", "28x27"];
+    // With another mean, brighter images are the same to the network.
+    let brighter = cases.file("brighter.npy");
+    write_npy(Path::new(&brighter), &shape, &values.iter().map(|v| v + 0.1).collect::<Vec<_>>()).unwrap();
+    let sized = ["--size", "28x27", "--mean", "0.1", "--std", "0.353"];
     for (name, more, images) in [
         ("pixels.onnx", &[][..], &pixels),
         ("plain.onnx", &["--normalized-input"][..], &normalized),
-        ("sized.onnx", &sized[..], &pixels),
+        ("sized.onnx", &sized[..], &brighter),
     ] {
         let out = cases.file(name);
         let said = succeeds(&[&["export", "--weights", BUNDLED, "--format", "onnx", "--out", &out], more].concat());
