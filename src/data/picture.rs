@@ -68,9 +68,7 @@ impl Picture {
     #[cfg(feature = "files")]
     pub(super) fn reduced(&self, size: [usize; 2]) -> Result<Self> {
         let whole = [self.height, self.width];
-        let [y, x] = [0, 1].map(|side| whole[side] as f64 / (2.0 * size[side] as f64));
-        let factor = y.min(x).max(1.0);
-        self.part_resized(whole, whole.map(|side| ((side as f64 / factor).round() as usize).max(1)))
+        self.part_resized(whole, reduced_size(whole, size))
     }
 
     /// The centred part of height and width `part`, resized.
@@ -97,10 +95,14 @@ impl Picture {
         if part.contains(&0) {
             return None;
         }
-        let whole = image::ImageBuffer::<P, _>::from_raw(self.width as u32, self.height as u32, self.pixels.clone())?;
+        let whole = image::ImageBuffer::<P, _>::from_raw(self.width as u32, self.height as u32, &self.pixels[..])?;
+        let [height, width] = size.map(|side| side as u32);
+        if part == [self.height, self.width] {
+            return Some(resize(&whole, width, height, FilterType::Triangle).into_raw());
+        }
         let [top, left] = [(self.height - part[0]) / 2, (self.width - part[1]) / 2];
         let part = crop_imm(&whole, left as u32, top as u32, part[1] as u32, part[0] as u32).to_image();
-        Some(resize(&part, size[1] as u32, size[0] as u32, FilterType::Triangle).into_raw())
+        Some(resize(&part, width, height, FilterType::Triangle).into_raw())
     }
 }
 
@@ -119,7 +121,15 @@ pub fn pictures_below(folder: &Path, images: &mut Vec<PathBuf>) -> Result<Option
 /// Reads many pictures by all processors, in order. What cannot be read comes as its error.
 #[cfg(feature = "files")]
 pub fn read_pictures(paths: &[PathBuf], background: [u8; 3]) -> Result<Vec<Result<Picture>>> {
-    super::parallel::map(paths, |path| Ok(Picture::read(path, background)))
+    super::parallel::map(None, paths, |path| Ok(Picture::read(path, background)))
+}
+
+/// The size of a picture of `whole` (height, width) after [`Picture::reduced`].
+#[cfg(feature = "files")]
+pub(super) fn reduced_size(whole: [usize; 2], size: [usize; 2]) -> [usize; 2] {
+    let [y, x] = [0, 1].map(|side| whole[side] as f64 / (2.0 * size[side] as f64));
+    let factor = y.min(x).max(1.0);
+    whole.map(|side| ((side as f64 / factor).round() as usize).max(1))
 }
 
 /// `length * up / down`, rounded, at least 1.
