@@ -74,8 +74,9 @@ pub(super) fn read_folder(folder: &Path, split: Split, source: &DataSource) -> R
     };
     notes.extend(size.and_then(|size| resized(&headers, size)));
     if size.is_none() {
-        let same = |(header, path)| check_size(header, path, first, first_path);
-        headers.iter().zip(&paths).try_for_each(same)?;
+        for (header, path) in headers.iter().zip(&paths) {
+            check_size(header, path, first, first_path)?;
+        }
     }
     let theirs = theirs.iter().flat_map(|class| &class.images).collect::<Vec<_>>();
     let theirs = parallel::map(workers, &theirs, |path| header(path, background))?;

@@ -31,8 +31,8 @@ impl<T> Ahead<T> {
 pub(crate) fn ahead<I: Send, T: Send, R>(
     plan: impl Iterator<Item = I> + Send,
     prepare: impl Fn(I) -> Result<T> + Send,
-    consume: impl FnOnce(&mut Ahead<T>) -> R,
-) -> R {
+    consume: impl FnOnce(&mut Ahead<T>) -> Result<R>,
+) -> Result<R> {
     std::thread::scope(|scope| {
         let (sender, batches) = sync_channel(READY);
         scope.spawn(move || {
@@ -71,7 +71,9 @@ mod tests {
                 assert_eq!(batches.next().unwrap(), Some(i));
             }
             assert_eq!(batches.next().unwrap(), None);
-        });
+            Ok(())
+        })
+        .unwrap();
         assert_eq!(made.into_inner(), 50);
     }
 
@@ -82,8 +84,10 @@ mod tests {
             (0..3).for_each(|i| assert_eq!(batches.next().unwrap(), Some(i)));
             assert!(batches.next().unwrap_err().to_string().contains("i = 3"));
             assert_eq!(batches.next().unwrap(), None);
-        });
-        assert_eq!(ahead(0_u64.., Ok, |batches| batches.next().unwrap()), Some(0), "not for ever");
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(ahead(0_u64.., Ok, |batches| batches.next()).unwrap(), Some(0), "not for ever");
     }
 
     #[test]
@@ -94,8 +98,9 @@ mod tests {
         };
         let waited = ahead(0..2, slow, |batches| {
             while batches.next().unwrap().is_some() {}
-            batches.waited
-        });
+            Ok(batches.waited)
+        })
+        .unwrap();
         assert!(waited >= Duration::from_millis(40), "{waited:?}");
     }
 }

@@ -113,7 +113,7 @@ fn a_file_damaged_in_the_middle_of_a_training_ends_it_by_name() {
         let changes = TrainConfig { epochs: 1, shuffle: false, save_every: Some(2), ..TrainConfig::default() };
         let mut trainer = start(&train, changes);
         let mut saved = 0;
-        // The images of the last of ten batches; at most four batches are made before the first step is done.
+        // The images of the last of ten batches; at most five batches are made before the first save.
         let victim = dir.path().join("train/b/19.png");
         let error = trainer.run(&train, &test, &|| false, &mut |trainer, event| {
             if let Event::Save = event {

@@ -15,10 +15,10 @@ pub fn mistakes(data: &Dataset, judged: &Judged, class_names: &[String], most: u
     let name = |class: usize| class_names.get(class).cloned().unwrap_or_else(|| class.to_string());
     let worst = judged.worst_mistakes(most);
     let images = worst.iter().map(|&index| data.image(index)).collect::<Result<Vec<_>>>()?;
-    let tile = |(&index, pixels)| {
-        let of = judged.images()[index];
+    let tile = |place: usize| {
+        let of = judged.images()[worst[place]];
         Tile {
-            pixels,
+            pixels: &images[place],
             height: data.height,
             width: data.width,
             channels: data.channels,
@@ -27,6 +27,6 @@ pub fn mistakes(data: &Dataset, judged: &Judged, class_names: &[String], most: u
             confidence: of.probability as f32,
         }
     };
-    let tiles = worst.iter().zip(&images).map(tile).collect::<Vec<_>>();
+    let tiles = (0..worst.len()).map(tile).collect::<Vec<_>>();
     Ok(predictions(&tiles))
 }

@@ -130,12 +130,11 @@ fn write_predictions(path: &Path, trainer: &Trainer, test: &Dataset) -> Result<(
     let x = Tensor::from_slice(gpu, &[indices.len(), size[0], size[1], size[2]], &pixels)?;
     let scores = trainer.tested().predict(&x)?.to_vec()?;
     let images = indices.iter().map(|&index| test.image(index as usize)).collect::<Result<Vec<_>>>()?;
-    let tile = |((index, image), scores)| {
-        let sample = *index as usize;
-        Tile::judged(image, size, usize::from(test.labels[sample]), scores, &recipe.class_names)
+    let tile = |(place, scores): (usize, &[f32])| {
+        let sample = indices[place] as usize;
+        Tile::judged(&images[place], size, usize::from(test.labels[sample]), scores, &recipe.class_names)
     };
-    let tiles =
-        indices.iter().zip(&images).zip(scores.chunks_exact(recipe.model.classes)).map(tile).collect::<Vec<_>>();
+    let tiles = scores.chunks_exact(recipe.model.classes).enumerate().map(tile).collect::<Vec<_>>();
     write_png(path, &pictures::predictions(&tiles))
 }
 
