@@ -164,7 +164,8 @@ mod tests {
             let (x, labels) = fill_batch(&data, &[2, 0], &normalization, None, 0, 0).unwrap();
             assert_eq!(labels, [2, 0]);
             assert_eq!(x.len(), 2 * 3 * 5 * channels);
-            let expected = data.image(2).unwrap().iter().chain(&*data.image(0).unwrap()).enumerate().map(|(i, &b)| {
+            let images = [data.image(2).unwrap(), data.image(0).unwrap()].concat();
+            let expected = images.iter().enumerate().map(|(i, &b)| {
                 let c = i % channels;
                 (f32::from(b) / 255.0 - normalization.mean[c]) / normalization.std[c]
             });

@@ -1,6 +1,8 @@
 //! Pictures of any size.
 
 #[cfg(feature = "files")]
+use std::borrow::Cow;
+#[cfg(feature = "files")]
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -91,18 +93,20 @@ impl Picture {
 
     #[cfg(feature = "files")]
     fn resize<P: image::Pixel<Subpixel = u8> + 'static>(&self, part: [usize; 2], size: [usize; 2]) -> Option<Vec<u8>> {
-        use image::imageops::{FilterType, crop_imm, resize};
+        use image::imageops::{FilterType, resize};
         if part.contains(&0) {
             return None;
         }
-        let whole = image::ImageBuffer::<P, _>::from_raw(self.width as u32, self.height as u32, &self.pixels[..])?;
-        let [height, width] = size.map(|side| side as u32);
-        if part == [self.height, self.width] {
-            return Some(resize(&whole, width, height, FilterType::Triangle).into_raw());
-        }
         let [top, left] = [(self.height - part[0]) / 2, (self.width - part[1]) / 2];
-        let part = crop_imm(&whole, left as u32, top as u32, part[1] as u32, part[0] as u32).to_image();
-        Some(resize(&part, width, height, FilterType::Triangle).into_raw())
+        let (start, row, length) = (left * self.channels, self.width * self.channels, part[1] * self.channels);
+        let pixels = if part == [self.height, self.width] {
+            Cow::Borrowed(&self.pixels[..])
+        } else {
+            let rows = (top..top + part[0]).map(|y| self.pixels.get(y * row + start..)?.get(..length));
+            Cow::Owned(rows.collect::<Option<Vec<_>>>()?.concat())
+        };
+        let part = image::ImageBuffer::<P, _>::from_raw(part[1] as u32, part[0] as u32, pixels)?;
+        Some(resize(&part, size[1] as u32, size[0] as u32, FilterType::Triangle).into_raw())
     }
 }
 

@@ -91,7 +91,6 @@ mod tests {
     use image::{GrayImage, Luma, Rgb, RgbImage};
 
     use super::super::{Augment, DataSource, Dataset, Normalization, Pixels, Split, fill_batch, load};
-    use super::*;
 
     /// Nine pictures of three sizes, or of one; the third is grey.
     fn pictures(one_size: bool) -> tempfile::TempDir {
