@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             // T-shirt/top would be a folder in a folder.
             let inside = Path::new(&folder).join(part).join(name.replace('/', " or "));
             create_dir_all(&inside)?;
-            let pixels = data.image(i).to_vec();
+            let pixels = data.image(i)?.into_owned();
             let picture = GrayImage::from_raw(data.width as u32, data.height as u32, pixels).ok_or("no picture")?;
             picture.save(inside.join(format!("{:04}.png", written[class])))?;
             written[class] += 1;

@@ -30,9 +30,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     recalibrate(&mut network, &train, &normalization, &config, &mut || ())?;
 
     let noises = [(Noise::Gaussian, 0.0), (Noise::Gaussian, 0.2), (Noise::Shot, 6.0), (Noise::Impulse, 0.12)];
-    let noisy = (0..8).map(|i| Ok(Corruption::new(noises[i % 4].0, noises[i % 4].1)?.image(&test, i, 1)));
+    let noisy = (0..8).map(|i| Corruption::new(noises[i % 4].0, noises[i % 4].1)?.image(&test, i, 1));
     test.images = noisy.collect::<sdnet::Result<Vec<_>>>()?.concat();
-    let (pixels, labels) = fill_batch(&test, &[0, 1, 2, 3, 4, 5, 6, 7], &normalization, None, 0, 0);
+    let (pixels, labels) = fill_batch(&test, &[0, 1, 2, 3, 4, 5, 6, 7], &normalization, None, 0, 0)?;
     let tape = Tape::idle();
     let x = tape.constant(&Tensor::from_slice(&gpu, &[8, 28, 28, 1], &pixels)?);
     let rule = LambdaRule::label_free(recipe.model.lambda);

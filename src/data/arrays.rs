@@ -128,11 +128,11 @@ mod tests {
         npy(&dir.path().join(LABELS), "<i8", "(2,)", &[4_u64, 1].map(u64::to_le_bytes).concat());
         let data = read_file(&path, Split::Test).unwrap();
         assert_eq!((data.height, data.width, data.channels, data.classes), (2, 2, 3, 5));
-        assert_eq!((&data.labels[..], data.image(1)), (&[4, 1][..], &pixels[12..]));
+        assert_eq!((&data.labels[..], &*data.image(1).unwrap()), (&[4, 1][..], &pixels[12..]));
         assert!(read_file(&path, Split::Train).unwrap_err().to_string().contains("x_train.npy"));
         // The other order of pixels.
         npy(&path, "|u1", "(2, 3, 2, 2)", &pixels);
-        assert_eq!(read_file(&path, Split::Test).unwrap().image(0)[..6], [0, 4, 8, 1, 5, 9]);
+        assert_eq!(read_file(&path, Split::Test).unwrap().image(0).unwrap()[..6], [0, 4, 8, 1, 5, 9]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use rand::RngExt;
 use super::Dataset;
 use super::crop::Window;
 use super::random::{Purpose, stream};
+use crate::error::Result;
 
 /// Random changes of training images: pad them with `pad` zero pixels, crop to the original size at a uniform
 /// random offset, then mirror horizontally with probability 1/2. By default, nothing changes.
@@ -40,21 +41,26 @@ impl Augment {
     /// What is usual for a data set: flips, and random resized crops of at least a quarter of the area where there are
     /// originals, else crops at offsets of up to 4 pixels, or 2 for images of less than 32 pixels.
     pub fn usual_for(data: &Dataset) -> Self {
-        if !data.originals.is_empty() {
+        if data.has_originals() {
             return Self { pad: 0, flip: true, least_area: Some(LEAST_AREA) };
         }
         Self { pad: if data.height.min(data.width) < 32 { 2 } else { 4 }, flip: true, least_area: None }
     }
 
     /// A random resized crop of sample `index`, `[height, width, channels]`: depends only on (`seed`, `epoch`, `index`).
-    pub(super) fn resized_crop(self, least_area: f32, data: &Dataset, seed: u64, epoch: u64, index: u32) -> Vec<u8> {
+    pub(super) fn resized_crop(
+        self,
+        least_area: f32,
+        data: &Dataset,
+        seed: u64,
+        epoch: u64,
+        index: u32,
+    ) -> Result<Vec<u8>> {
         let mut rng = stream(Purpose::Augment, seed, epoch, index.into());
-        let (size, i) = ([data.height, data.width], index as usize);
-        let (pixels, whole) = match data.originals.get(i) {
-            Some(original) => (&original.pixels[..], [original.height, original.width]),
-            None => (data.image(i), size),
-        };
-        Window::random(&mut rng, whole, size, least_area, self.flip).cut(pixels, whole, data.channels, size)
+        let size = [data.height, data.width];
+        let (pixels, whole) = data.to_crop(index as usize)?;
+        let window = Window::random(&mut rng, whole, size, least_area, self.flip);
+        Ok(window.cut(&pixels, whole, data.channels, size))
     }
 
     /// The change of sample `index`: depends only on (`seed`, `epoch`, `index`), not on its batch.

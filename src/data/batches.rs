@@ -3,8 +3,11 @@
 use rand::seq::SliceRandom;
 
 use super::augment::{Augment, Placement};
+#[cfg(feature = "files")]
+use super::parallel;
 use super::random::{Purpose, stream};
 use super::{Dataset, Normalization};
+use crate::error::Result;
 
 /// The order in which an epoch (counted from 0) goes through `len` samples: 0..len in order, or a uniform permutation
 /// (Fisher-Yates) that depends only on (`len`, `seed`, `epoch`), so that resumed training sees the same order.
@@ -22,6 +25,11 @@ pub fn epoch_order(len: usize, seed: u64, epoch: u64, shuffle: bool) -> Vec<u32>
 /// pixel value 0, before normalisation. Random resized crops are of the originals, if the data have any. Without `augment`,
 /// `seed` and `epoch` are unused.
 ///
+/// Images are prepared by [`Dataset::workers`] threads; the batch does not depend on their number.
+///
+/// # Errors
+/// Of streamed images, [`Error::Io`] and [`Error::File`](crate::Error::File) naming a file that is gone, damaged, or has changed.
+///
 /// # Panics
 /// Where an index is not below `data.len()`, or `normalization` does not have `data.channels` entries
 /// ([`Normalization::check`] can check that).
@@ -32,45 +40,70 @@ pub fn fill_batch(
     augment: Option<Augment>,
     seed: u64,
     epoch: u64,
-) -> (Vec<f32>, Vec<u32>) {
+) -> Result<(Vec<f32>, Vec<u32>)> {
     let tables = normalization.tables();
     assert_eq!(tables.len(), data.channels, "normalisation has {} channels, unlike the images", tables.len());
-    let mut pixels = Vec::with_capacity(indices.len() * data.image_len());
-    for &index in indices {
-        let image = data.image(index as usize);
+    let mut pixels = vec![0.0; indices.len() * data.image_len()];
+    fill(data, indices, &mut pixels, |&index, out| {
         match augment {
-            None => push_pixels(image, &tables, &mut pixels),
+            None => normalize(&data.image(index as usize)?, &tables, out),
             Some(a @ Augment { least_area: Some(least), .. }) => {
-                push_pixels(&a.resized_crop(least, data, seed, epoch, index), &tables, &mut pixels);
+                normalize(&a.resized_crop(least, data, seed, epoch, index)?, &tables, out);
             }
-            Some(a) => push_placed(image, data, a.placement(seed, epoch, index), &tables, &mut pixels),
+            Some(a) => place(&data.image(index as usize)?, data, a.placement(seed, epoch, index), &tables, out),
         }
-    }
-    (pixels, indices.iter().map(|&i| data.labels[i as usize].into()).collect())
+        Ok(())
+    })?;
+    Ok((pixels, indices.iter().map(|&i| data.labels[i as usize].into()).collect()))
 }
 
-/// Appends normalised pixels, channel by channel.
-fn push_pixels(bytes: &[u8], tables: &[[f32; 256]], out: &mut Vec<f32>) {
+/// Fills the batch image by image, by several threads where that is worth starting them.
+#[cfg(feature = "files")]
+fn fill(
+    data: &Dataset,
+    indices: &[u32],
+    pixels: &mut [f32],
+    one: impl Fn(&u32, &mut [f32]) -> Result<()> + Sync,
+) -> Result<()> {
+    /// Values of held images that take about as long as to start some threads.
+    const FEW: usize = 1 << 16;
+    let most = if data.streamed.is_some() { usize::MAX } else { pixels.len() / FEW + 1 };
+    parallel::fill(parallel::threads(data.workers).min(most), indices, pixels, one)
+}
+
+#[cfg(not(feature = "files"))]
+fn fill(
+    data: &Dataset,
+    indices: &[u32],
+    pixels: &mut [f32],
+    one: impl Fn(&u32, &mut [f32]) -> Result<()>,
+) -> Result<()> {
+    indices.iter().zip(pixels.chunks_exact_mut(data.image_len().max(1))).try_for_each(|(index, out)| one(index, out))
+}
+
+/// Normalises pixels, channel by channel.
+fn normalize(bytes: &[u8], tables: &[[f32; 256]], out: &mut [f32]) {
     match tables {
-        [table] => out.extend(bytes.iter().map(|&b| table[usize::from(b)])),
+        [table] => out.iter_mut().zip(bytes).for_each(|(out, &b)| *out = table[usize::from(b)]),
         _ => {
-            for pixel in bytes.chunks_exact(tables.len()) {
-                out.extend(pixel.iter().zip(tables).map(|(&b, table)| table[usize::from(b)]));
+            let channels = tables.len();
+            for (out, pixel) in out.chunks_exact_mut(channels).zip(bytes.chunks_exact(channels)) {
+                out.iter_mut().zip(pixel).zip(tables).for_each(|((out, &b), table)| *out = table[usize::from(b)]);
             }
         }
     }
 }
 
-/// Appends one sample, cropped and mirrored.
-fn push_placed(image: &[u8], data: &Dataset, placement: Placement, tables: &[[f32; 256]], out: &mut Vec<f32>) {
+/// Normalises one sample, cropped and mirrored.
+fn place(image: &[u8], data: &Dataset, placement: Placement, tables: &[[f32; 256]], out: &mut [f32]) {
     let channels = data.channels;
     let zeros = vec![0; channels];
     let columns: Vec<Option<usize>> = (0..data.width).map(|x| placement.column(x, data.width)).collect();
-    for y in 0..data.height {
+    for (y, out) in out.chunks_exact_mut(data.width * channels).enumerate() {
         let row = placement.row(y, data.height).map(|row| &image[row * data.width * channels..]);
-        for column in &columns {
+        for (column, out) in columns.iter().zip(out.chunks_exact_mut(channels)) {
             let pixel = row.zip(*column).map_or(&zeros[..], |(row, x)| &row[x * channels..][..channels]);
-            out.extend(pixel.iter().zip(tables).map(|(&b, table)| table[usize::from(b)]));
+            normalize(pixel, tables, out);
         }
     }
 }
@@ -128,10 +161,11 @@ mod tests {
     fn plain_batch_is_the_formula() {
         for channels in [1, 3] {
             let (data, normalization) = (counting(4, 3, 5, channels), halves(channels));
-            let (x, labels) = fill_batch(&data, &[2, 0], &normalization, None, 0, 0);
+            let (x, labels) = fill_batch(&data, &[2, 0], &normalization, None, 0, 0).unwrap();
             assert_eq!(labels, [2, 0]);
             assert_eq!(x.len(), 2 * 3 * 5 * channels);
-            let expected = data.image(2).iter().chain(data.image(0)).enumerate().map(|(i, &b)| {
+            let images = [data.image(2).unwrap(), data.image(0).unwrap()].concat();
+            let expected = images.iter().enumerate().map(|(i, &b)| {
                 let c = i % channels;
                 (f32::from(b) / 255.0 - normalization.mean[c]) / normalization.std[c]
             });
@@ -144,7 +178,7 @@ mod tests {
         for channels in [1, 3] {
             let (data, normalization) = (counting(40, 4, 6, channels), halves(channels));
             let indices: Vec<u32> = (0..40).collect();
-            let (x, _) = fill_batch(&data, &indices, &normalization, AUGMENT, 11, 4);
+            let (x, _) = fill_batch(&data, &indices, &normalization, AUGMENT, 11, 4).unwrap();
             let mut padded = 0;
             for (i, sample) in x.chunks_exact(data.image_len()).enumerate() {
                 let p = Augment { pad: 2, flip: true, least_area: None }.placement(11, 4, i as u32);
@@ -154,7 +188,7 @@ mod tests {
                     let (row, column) = ((y + p.dy) as isize - 2, (cropped + p.dx) as isize - 2);
                     let inside = (0..4).contains(&row) && (0..6).contains(&column);
                     let source = (row * 6 + column) * channels as isize + c as isize;
-                    let pixel = if inside { data.image(i)[source as usize] } else { 0 };
+                    let pixel = if inside { data.image(i).unwrap()[source as usize] } else { 0 };
                     padded += usize::from(!inside);
                     assert_eq!(value, (f32::from(pixel) / 255.0 - normalization.mean[c]) / 0.5);
                 }
@@ -169,7 +203,8 @@ mod tests {
         let originals = (0..2).map(|i| Picture { height: 8, width: 12, channels: 3, pixels: pixels(i) }).collect();
         let (data, normalization) = (Dataset { originals, ..counting(2, 4, 4, 3) }, halves(3));
         let augment = Some(Augment { pad: 0, flip: true, least_area: Some(0.25) });
-        let batch = |indices: &[u32], seed, epoch| fill_batch(&data, indices, &normalization, augment, seed, epoch).0;
+        let batch =
+            |indices: &[u32], seed, epoch| fill_batch(&data, indices, &normalization, augment, seed, epoch).unwrap().0;
         let both = batch(&[0, 1], 3, 1);
         assert_eq!(both, [batch(&[0], 3, 1), batch(&[1], 3, 1)].concat());
         assert_ne!(both, batch(&[0, 1], 4, 1));
@@ -182,18 +217,19 @@ mod tests {
     fn samples_do_not_depend_on_their_batch() {
         let (data, normalization) = (counting(10, 5, 5, 3), halves(3));
         let order = epoch_order(10, 3, 1, true);
-        let (whole, labels) = fill_batch(&data, &order, &normalization, AUGMENT, 3, 1);
-        let parts = order.chunks(3).map(|part| fill_batch(&data, part, &normalization, AUGMENT, 3, 1));
+        let (whole, labels) = fill_batch(&data, &order, &normalization, AUGMENT, 3, 1).unwrap();
+        let parts = order.chunks(3).map(|part| fill_batch(&data, part, &normalization, AUGMENT, 3, 1).unwrap());
         let (mut x, mut l) = (Vec::new(), Vec::new());
         parts.for_each(|(px, pl)| {
             x.extend(px);
             l.extend(pl);
         });
         assert_eq!((x, l), (whole.clone(), labels));
-        assert_ne!(whole, fill_batch(&data, &order, &normalization, AUGMENT, 3, 2).0);
+        assert_ne!(whole, fill_batch(&data, &order, &normalization, AUGMENT, 3, 2).unwrap().0);
         assert_eq!(
-            fill_batch(&data, &order, &normalization, Some(Augment { pad: 0, flip: false, least_area: None }), 3, 1),
-            fill_batch(&data, &order, &normalization, None, 0, 0)
+            fill_batch(&data, &order, &normalization, Some(Augment { pad: 0, flip: false, least_area: None }), 3, 1)
+                .unwrap(),
+            fill_batch(&data, &order, &normalization, None, 0, 0).unwrap()
         );
     }
 }

@@ -1,7 +1,7 @@
 //! Files of images, decoded or refused.
 
 use std::fs;
-use std::io::Cursor;
+use std::io::{Cursor, Read};
 use std::path::Path;
 
 use image::error::ImageError;
@@ -29,6 +29,10 @@ pub(super) struct Header {
     pub height: usize,
     pub width: usize,
     pub colour: bool,
+    /// Whether its pixels may be transparent.
+    pub alpha: bool,
+    /// Bytes of the file.
+    pub bytes: u64,
 }
 
 /// An image, and whether any of its pixels were transparent.
@@ -38,15 +42,33 @@ pub(super) struct Decoded {
     pub transparent: bool,
 }
 
-/// Reads the header of an image that is to be shown on `background`.
+/// Bytes at the beginning of a file in which most JPEG and PNG files say what they are, so that a million of them need not be
+/// read whole for that.
+const BEGINNING: u64 = 1 << 12;
+
+/// Reads the header of an image that is to be shown on `background`. Whether the image is whole shows when it is decoded.
 pub(super) fn header(path: &Path, background: [u8; 3]) -> Result<Header> {
-    let bytes = read(path)?;
-    let mut decoder = decoder(path, &bytes)?;
+    let length = length(path)?;
+    let mut beginning = Vec::new();
+    let file = fs::File::open(path).map_err(|e| Error::io(path, e))?;
+    file.take(BEGINNING).read_to_end(&mut beginning).map_err(|e| Error::io(path, e))?;
+    if let Ok(ImageFormat::Jpeg | ImageFormat::Png) = image::guess_format(&beginning)
+        && let Ok(header) = header_of(path, &beginning, length, background)
+    {
+        return Ok(header);
+    }
+    header_of(path, &read(path)?, length, background)
+}
+
+fn header_of(path: &Path, bytes: &[u8], length: u64, background: [u8; 3]) -> Result<Header> {
+    let mut decoder = decoder(path, bytes, length)?;
     let turned = is_turned(decoder.orientation().map_err(|e| damaged(path, &e))?);
     let (width, height) = decoder.dimensions();
     let (height, width) = if turned { (width, height) } else { (height, width) };
-    let colour = is_colour(decoder.color_type(), background);
-    Ok(Header { height: height as usize, width: width as usize, colour })
+    let color = decoder.color_type();
+    let colour = is_colour(color, background);
+    let (height, width) = (height as usize, width as usize);
+    Ok(Header { height, width, colour, alpha: color.has_alpha(), bytes: length })
 }
 
 /// Decodes an image. It is turned as its EXIF orientation says; of several frames or pages it is the first; 16 bits become
@@ -57,23 +79,31 @@ pub(super) fn header(path: &Path, background: [u8; 3]) -> Result<Header> {
 /// [`Error::Io`], [`Error::File`] for an image that is empty, cut short, damaged, too large, or of another format.
 pub(super) fn decode(path: &Path, background: [u8; 3]) -> Result<Decoded> {
     let bytes = read(path)?;
-    let mut decoder = decoder(path, &bytes)?;
+    // The decoders of the other formats tell that themselves.
+    if image::guess_format(&bytes).is_ok_and(|format| format == ImageFormat::Jpeg) && !jpeg_ends(&bytes) {
+        return Err(Error::file(path, "is cut short: its end is missing; copy it again or remove it"));
+    }
+    let mut decoder = decoder(path, &bytes, bytes.len() as u64)?;
     let orientation = decoder.orientation().map_err(|e| damaged(path, &e))?;
     let mut image = DynamicImage::from_decoder(decoder).map_err(|e| damaged(path, &e))?;
     image.apply_orientation(orientation);
     Ok(flatten(image, background))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
+/// The length of a file, in bytes.
+fn length(path: &Path) -> Result<u64> {
+    let metadata = fs::metadata(path).map_err(|e| unreachable(path, e))?;
     // Reading a pipe would wait for whoever writes into it.
-    if !fs::metadata(path).map_err(|e| unreachable(path, e))?.is_file() {
-        return Err(Error::file(path, "is not a file"));
-    }
+    if metadata.is_file() { Ok(metadata.len()) } else { Err(Error::file(path, "is not a file")) }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    length(path)?;
     fs::read(path).map_err(|e| Error::io(path, e))
 }
 
-/// A decoder of an image that is complete as far as can be told before decoding.
-fn decoder<'a>(path: &Path, bytes: &'a [u8]) -> Result<impl ImageDecoder + 'a> {
+/// A decoder of an image whose size fits the `length` of its file, of which `bytes` are the beginning or all.
+fn decoder<'a>(path: &Path, bytes: &'a [u8], length: u64) -> Result<impl ImageDecoder + 'a> {
     if bytes.is_empty() {
         return Err(Error::file(path, "is empty; copy it again or remove it"));
     }
@@ -84,11 +114,7 @@ fn decoder<'a>(path: &Path, bytes: &'a [u8]) -> Result<impl ImageDecoder + 'a> {
             format!("holds no image that can be read (PNG, JPEG, WebP, BMP, GIF, TIFF); {CONVERT}, or remove it"),
         ));
     };
-    // The decoders of the other formats tell that themselves.
-    if format == ImageFormat::Jpeg && !jpeg_ends(bytes) {
-        return Err(Error::file(path, "is cut short: its end is missing; copy it again or remove it"));
-    }
-    let most = (SMALL + MOST_A_BYTE * bytes.len() as u64).min(LARGEST);
+    let most = (SMALL + MOST_A_BYTE * length).min(LARGEST);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::default();
     limits.max_alloc = Some(most);
@@ -105,8 +131,7 @@ fn decoder<'a>(path: &Path, bytes: &'a [u8]) -> Result<impl ImageDecoder + 'a> {
                 LARGEST >> 20
             )
         } else {
-            let bytes = bytes.len();
-            format!("claims to be {width}x{height} pixels, far more than its {bytes} bytes can hold; it is damaged")
+            format!("claims to be {width}x{height} pixels, far more than its {length} bytes can hold; it is damaged")
         };
         return Err(Error::file(path, reason));
     }

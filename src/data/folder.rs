@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::decode::{Decoded, Header, WHITE, decode, header};
+use super::decode::{Header, WHITE, header};
+use super::picture::reduced_size;
 use super::policy::{Listing, entries, left_out, list};
-use super::{DataSource, Dataset, HoldOut, Picture, Split, parallel};
+use super::streamed::{Framing, HELD_MOST, ImageFile, Streamed};
+use super::{DataSource, Dataset, HoldOut, Pixels, Split, parallel};
 use crate::error::{Error, Result};
 
 /// The names of the folders of a split, in small letters; the first one counts.
@@ -43,10 +45,12 @@ struct Class {
 /// file name. If all images of both splits are grey, they have one channel, else all become RGB; transparent pixels show the
 /// background, and 16 bits become 8. Hidden entries are ignored, other files that are not images are counted in the notes.
 ///
-/// With a size, images are resized and cropped to it ([`Picture::framed`]); those for training also come as they were, reduced,
+/// With a size, images are resized and cropped to it ([`super::Picture::framed`]); those for training also come as they were, reduced,
 /// so that they can be cropped at random.
+///
+/// Headers are read first. Where the pixels would take more than [`HELD_MOST`], or as the source says, the images are streamed.
 pub(super) fn read_folder(folder: &Path, split: Split, source: &DataSource) -> Result<Dataset> {
-    let &DataSource { size, hold_out, .. } = source;
+    let &DataSource { size, hold_out, workers, .. } = source;
     let background = source.background.unwrap_or(WHITE);
     let mut notes = Vec::new();
     let ours = classes(folder, split, hold_out, &mut notes)?;
@@ -56,82 +60,103 @@ pub(super) fn read_folder(folder: &Path, split: Split, source: &DataSource) -> R
     notes.extend(hold_out.filter(|_| split == Split::Test).map(|hold_out| held_out(hold_out, &ours, &theirs)));
     let names = ours.iter().chain(&theirs).map(|class| class.name.clone()).collect::<BTreeSet<_>>();
     let class_names = names.into_iter().collect::<Vec<_>>();
-    let mut files = Vec::new();
-    for class in &ours {
-        let label = class_names.iter().position(|name| *name == class.name).unwrap_or_default();
+    let (mut paths, mut labels) = (Vec::new(), Vec::new());
+    for class in ours {
+        let label = class_names.binary_search(&class.name).unwrap_or_default();
         let label = u16::try_from(label).map_err(|_| Error::file(folder, "has more than 65,536 class folders"))?;
-        files.extend(class.images.iter().map(|path| (path, label)));
+        labels.extend(std::iter::repeat_n(label, class.images.len()));
+        paths.extend(class.images);
     }
-    let decoded = parallel::map(&files, |(path, _)| read(path, split, size, background))?;
-    notes.extend(size.and_then(|size| resized(&decoded, size)));
-    let (Some(first), Some((first_path, _))) = (decoded.first(), files.first()) else {
+    let headers = parallel::map(workers, &paths, |path| header(path, background))?;
+    let (Some(first), Some(first_path)) = (headers.first(), paths.first()) else {
         let reason = "has no images in subfolders, one for each class";
         return Err(Error::file(folder.join(split_names(split)[0]), reason));
     };
-    let (height, width) = (first.framed.height, first.framed.width);
-    for (image, (path, _)) in decoded.iter().zip(&files) {
-        check_size(&image.framed, path, &first.framed, first_path)?;
+    notes.extend(size.and_then(|size| resized(&headers, size)));
+    if size.is_none() {
+        for (header, path) in headers.iter().zip(&paths) {
+            check_size(header, path, first, first_path)?;
+        }
     }
-    notes.extend(seen_through(&decoded, background));
-    let grey = decoded.iter().all(|image| image.framed.channels == 1) && all_grey(&theirs, background)?;
-    let channels = if grey { 1 } else { 3 };
-    let mut images = Vec::with_capacity(files.len() * height * width * channels);
-    let mut originals = Vec::new();
-    for image in decoded {
-        images.extend(image.framed.with_channels(channels)?.pixels);
-        originals.extend(image.original.map(|original| original.with_channels(channels)).transpose()?);
-    }
-    Ok(Dataset {
+    let theirs = theirs.iter().flat_map(|class| &class.images).collect::<Vec<_>>();
+    let theirs = parallel::map(workers, &theirs, |path| header(path, background))?;
+    let framing = Framing {
+        size: size.unwrap_or([first.height, first.width]),
+        channels: if headers.iter().chain(&theirs).any(|header| header.colour) { 3 } else { 1 },
+        resizes: size.is_some(),
+        crops: size.is_some() && split == Split::Train,
+        background,
+    };
+    let named = Dataset {
         name: folder.display().to_string(),
-        height,
-        width,
-        channels,
+        height: framing.size[0],
+        width: framing.size[1],
+        channels: framing.channels,
         classes: class_names.len(),
-        images,
-        labels: files.iter().map(|(_, label)| *label).collect(),
+        labels,
         class_names,
         notes,
-        originals,
-    })
-}
-
-/// One image of a split.
-struct Read {
-    /// The image as it is, or at the size that was asked for.
-    framed: Picture,
-    /// For random crops.
-    original: Option<Picture>,
-    resized: bool,
-    transparent: bool,
-}
-
-fn read(path: &Path, split: Split, size: Option<[usize; 2]>, background: [u8; 3]) -> Result<Read> {
-    let Decoded { picture, transparent } = decode(path, background)?;
-    let Some(size) = size else {
-        return Ok(Read { framed: picture, original: None, resized: false, transparent });
+        ..Dataset::default()
     };
-    let original = (split == Split::Train).then(|| picture.reduced(size)).transpose()?;
-    let resized = [picture.height, picture.width] != size;
-    Ok(Read { framed: picture.framed(size)?, original, resized, transparent })
+    let bytes = bytes_held(&framing, &headers);
+    let usual = if bytes > HELD_MOST { Pixels::Streamed } else { Pixels::Held };
+    match source.pixels.unwrap_or(usual) {
+        Pixels::Streamed => Ok(streamed(named, framing, paths, &headers, bytes)),
+        Pixels::Held => held(named, framing, &paths, source),
+    }
+}
+
+/// Bytes of the pixels that the images would be held as, originals included.
+fn bytes_held(framing: &Framing, headers: &[Header]) -> u64 {
+    let pixels = |[height, width]: [usize; 2]| (height * width * framing.channels) as u64;
+    let original = |header: &Header| pixels(reduced_size([header.height, header.width], framing.size));
+    let originals = headers.iter().filter(|_| framing.crops).map(original).sum::<u64>();
+    headers.len() as u64 * pixels(framing.size) + originals
+}
+
+/// Leaves the pixels in their files.
+fn streamed(named: Dataset, framing: Framing, paths: Vec<PathBuf>, headers: &[Header], bytes: u64) -> Dataset {
+    let mut notes = named.notes;
+    let alpha = headers.iter().filter(|header| header.alpha).count();
+    notes.extend(seen_through(alpha, headers.len(), "may have", framing.background));
+    notes.push(format!(
+        "{} images are decoded whenever they are wanted; in memory (--pixels held) they would take {} MiB",
+        headers.len(),
+        bytes.div_ceil(1 << 20)
+    ));
+    let files = paths.into_iter().zip(headers).map(|(path, header)| ImageFile { path, bytes: header.bytes }).collect();
+    Dataset { notes, streamed: Some(Streamed { files, framing }), ..named }
+}
+
+/// Decodes all images.
+fn held(named: Dataset, framing: Framing, paths: &[PathBuf], source: &DataSource) -> Result<Dataset> {
+    let decoded = parallel::map(source.workers, paths, |path| {
+        let decoded = framing.decode(path)?;
+        let original = framing.crops.then(|| framing.original(&decoded.picture)).transpose()?;
+        Ok((framing.image(&decoded.picture)?, original, decoded.transparent))
+    })?;
+    let transparent = decoded.iter().filter(|(_, _, transparent)| *transparent).count();
+    let mut notes = named.notes;
+    notes.extend(seen_through(transparent, decoded.len(), "have", framing.background));
+    let mut images = Vec::with_capacity(decoded.len() * framing.size[0] * framing.size[1] * framing.channels);
+    let mut originals = Vec::new();
+    for (image, original, _) in decoded {
+        images.extend(image.pixels);
+        originals.extend(original);
+    }
+    Ok(Dataset { images, originals, notes, ..named })
 }
 
 /// The note on images of another size, if there are any.
-fn resized(all: &[Read], [height, width]: [usize; 2]) -> Option<String> {
-    let count = all.iter().filter(|image| image.resized).count();
+fn resized(all: &[Header], [height, width]: [usize; 2]) -> Option<String> {
+    let count = all.iter().filter(|header| [header.height, header.width] != [height, width]).count();
     (count > 0).then(|| format!("{count} of {} images were resized and cropped to {height}x{width}", all.len()))
 }
 
-/// Whether the images of the other split are grey; only their headers are read.
-fn all_grey(classes: &[Class], background: [u8; 3]) -> Result<bool> {
-    let files = classes.iter().flat_map(|class| &class.images).collect::<Vec<_>>();
-    Ok(parallel::map(&files, |path| header(path, background))?.iter().all(|Header { colour, .. }| !colour))
-}
-
 /// The note on images with transparent pixels, if there are any.
-fn seen_through(decoded: &[Read], background: [u8; 3]) -> Option<String> {
-    let count = decoded.iter().filter(|image| image.transparent).count();
+fn seen_through(count: usize, of: usize, have: &str, background: [u8; 3]) -> Option<String> {
     let shown = if background == WHITE { "white".into() } else { format!("{background:?} (RGB)") };
-    (count > 0).then(|| format!("{count} of {} images have transparent pixels, which became {shown}", decoded.len()))
+    (count > 0).then(|| format!("{count} of {of} images {have} transparent pixels, which became {shown}"))
 }
 
 /// How the note on held-out images begins.
@@ -144,11 +169,11 @@ fn held_out(hold_out: HoldOut, ours: &[Class], theirs: &[Class]) -> String {
     format!("{TESTED_ON} {held} of {all} images, which are held out of training (--hold-out {hold_out})")
 }
 
-fn check_size(picture: &Picture, path: &Path, first: &Picture, first_path: &Path) -> Result<()> {
-    if (picture.height, picture.width) == (first.height, first.width) {
+fn check_size(header: &Header, path: &Path, first: &Header, first_path: &Path) -> Result<()> {
+    let (ours, theirs) = ((header.width, header.height), (first.width, first.height));
+    if ours == theirs {
         return Ok(());
     }
-    let (ours, theirs) = ((picture.width, picture.height), (first.width, first.height));
     let reason = format!(
         "is {}x{} pixels, but {} is {}x{}; bring all images to one size, or have that done by --size",
         ours.0,
@@ -290,8 +315,8 @@ mod tests {
             let source = DataSource { background, ..DataSource::default() };
             read_folder(dir.path(), Split::Train, &source).unwrap()
         };
-        assert_eq!(shown(None).image(0)[..3], [255; 3]);
-        assert_eq!(shown(Some([1, 20, 3])).image(0)[..3], [1, 20, 3]);
+        assert_eq!(shown(None).image(0).unwrap()[..3], [255; 3]);
+        assert_eq!(shown(Some([1, 20, 3])).image(0).unwrap()[..3], [1, 20, 3]);
         assert!(shown(Some([0; 3])).notes[0].contains("1 of 1 images"));
     }
 
@@ -308,7 +333,7 @@ mod tests {
         assert_eq!(train.class_names, ["bag", "coat", "shoe"]);
         assert_eq!((train.height, train.width, train.channels, train.classes), (2, 3, 1, 3));
         assert_eq!(train.labels, [0, 2, 2]);
-        assert_eq!(train.image(1), [20, 21, 22, 23, 24, 25], "1.PNG comes before 2.png");
+        assert_eq!(train.image(1).unwrap()[..], [20, 21, 22, 23, 24, 25], "1.PNG comes before 2.png");
         let test = read(dir.path(), Split::Test, None).unwrap();
         assert_eq!((test.labels, test.classes), (vec![1], 3));
     }
@@ -321,9 +346,9 @@ mod tests {
         rgb(dir.path().join("train/b/photo.jpg"), [90, 90, 90]);
         let data = read(dir.path(), Split::Train, None).unwrap();
         assert_eq!((data.channels, data.len()), (3, 3));
-        assert_eq!(data.image(0)[..6], [10, 10, 10, 11, 11, 11]);
-        assert_eq!(data.image(1)[..6], [1, 2, 3, 1, 2, 3]);
-        assert!(data.image(2).iter().all(|p| p.abs_diff(90) < 3));
+        assert_eq!(data.image(0).unwrap()[..6], [10, 10, 10, 11, 11, 11]);
+        assert_eq!(data.image(1).unwrap()[..6], [1, 2, 3, 1, 2, 3]);
+        assert!(data.image(2).unwrap().iter().all(|p| p.abs_diff(90) < 3));
     }
 
     #[test]
@@ -390,7 +415,7 @@ mod tests {
         let data = read(dir.path(), Split::Train, None).unwrap();
         assert_eq!(data.len(), 5);
         for at in [0, 1, 3, 4] {
-            assert_eq!(data.image(at)[..3], [9, 80, 200]);
+            assert_eq!(data.image(at).unwrap()[..3], [9, 80, 200]);
         }
         assert!(data.notes[0].contains("notes.txt"), "{:?}", data.notes);
     }
@@ -401,10 +426,10 @@ mod tests {
         grey(dir.path().join("Train/a/1.png"), 3, 2, 10);
         rgb(dir.path().join("val/a/1.png"), [1, 2, 3]);
         assert_eq!(read(dir.path(), Split::Train, None).unwrap().channels, 3);
-        assert_eq!(read(dir.path(), Split::Test, None).unwrap().image(0)[..3], [1, 2, 3]);
+        assert_eq!(read(dir.path(), Split::Test, None).unwrap().image(0).unwrap()[..3], [1, 2, 3]);
         grey(dir.path().join("test/a/1.png"), 3, 2, 50);
         let test = read(dir.path(), Split::Test, None).unwrap();
-        assert!(test.image(0)[0] == 50 && test.notes[0].contains("val is not used"), "{:?}", test.notes);
+        assert!(test.image(0).unwrap()[0] == 50 && test.notes[0].contains("val is not used"), "{:?}", test.notes);
     }
 
     #[test]
@@ -415,7 +440,7 @@ mod tests {
         grey(dir.path().join("train/b/1.png"), 3, 50, 30);
         let data = read(dir.path(), Split::Train, Some([8, 8])).unwrap();
         assert_eq!((data.height, data.width, data.len(), data.originals.len()), (8, 8, 3, 3));
-        assert_eq!(data.image(0)[..3], [10, 11, 12], "an image of that size stays as it is");
+        assert_eq!(data.image(0).unwrap()[..3], [10, 11, 12], "an image of that size stays as it is");
         assert!(data.notes[0].starts_with("2 of 3 images were resized"), "{:?}", data.notes);
         assert!(data.originals.iter().all(|p| p.height.min(p.width) <= 16));
     }

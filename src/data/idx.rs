@@ -176,7 +176,7 @@ mod tests {
         write_split(dir.path(), Split::Test, &gzip(&idx(&[1, 2, 3], &images[..6])), &idx(&[1], &[4]));
         let train = read_folder(dir.path(), Split::Train).unwrap();
         assert_eq!((train.height, train.width, train.channels, train.len()), (2, 3, 1, 2));
-        assert_eq!(train.image(1), &images[6..]);
+        assert_eq!(&*train.image(1).unwrap(), &images[6..]);
         assert_eq!(train.labels, [1, 0]);
         assert_eq!((train.classes, train.class_names.len()), (5, 5), "the test split has class 4");
         let test = read_folder(dir.path(), Split::Test).unwrap();

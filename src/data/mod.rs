@@ -1,6 +1,7 @@
 //! Labelled images: readers, normalisation, and the seeded order and augmentation of training. All on the host.
 //!
-//! Everything is read into memory as bytes in NHWC order; [`fill_batch`] turns samples into what a network takes.
+//! Images are bytes in NHWC order. They are held in memory, but for folders of images that would take more than 2 GiB: those are
+//! streamed, that is, decoded whenever they are wanted. [`fill_batch`] turns either into what a network takes.
 
 #[cfg(feature = "files")]
 mod arrays;
@@ -37,6 +38,8 @@ pub(crate) mod random;
 #[cfg(feature = "files")]
 mod source;
 mod split;
+#[cfg(feature = "files")]
+mod streamed;
 
 pub use augment::Augment;
 pub use batches::{epoch_order, fill_batch};
@@ -57,8 +60,13 @@ pub use picture::Picture;
 #[cfg(feature = "files")]
 pub use picture::{pictures_below, read_pictures};
 #[cfg(feature = "files")]
-pub use source::{DataSource, load};
+pub use source::{DataSource, Pixels, load};
 pub use split::{HoldOut, Split};
+#[cfg(feature = "files")]
+pub use streamed::Streamed;
+
+use std::borrow::Cow;
+use std::num::NonZero;
 
 use crate::error::{Error, Result};
 
@@ -67,7 +75,8 @@ use crate::error::{Error, Result};
 pub struct Dataset {
     /// What was read: `fashion-mnist`, `fashion-mnist-small`, `cifar10`, `cifar100`, or the folder.
     pub name: String,
-    /// Pixels, [n, height, width, channels], 0 to 255.
+    /// Pixels, [n, height, width, channels], 0 to 255; none where the images are [`streamed`](Dataset::streamed).
+    /// [`Dataset::image`] has them in either case.
     pub images: Vec<u8>,
     /// The class of every image, below `classes`.
     pub labels: Vec<u16>,
@@ -86,6 +95,11 @@ pub struct Dataset {
     /// The pictures that the images were made from, of any size, for random resized crops: one for each image, with as many
     /// channels, or none at all.
     pub originals: Vec<Picture>,
+    /// The files of images that are not held in memory.
+    #[cfg(feature = "files")]
+    pub streamed: Option<Streamed>,
+    /// Threads that prepare batches of the images; by default, as many as there are processors. No result depends on it.
+    pub workers: Option<NonZero<usize>>,
 }
 
 impl Dataset {
@@ -106,11 +120,64 @@ impl Dataset {
 
     /// The pixels of image `i`, [height, width, channels].
     ///
+    /// # Errors
+    /// Of a streamed image, [`Error::Io`] and [`Error::File`] naming a file that is gone, damaged, or has changed.
+    ///
     /// # Panics
     /// Where `i` is not below [`Dataset::len`], as indexing a slice does.
-    pub fn image(&self, i: usize) -> &[u8] {
+    pub fn image(&self, i: usize) -> Result<Cow<'_, [u8]>> {
+        #[cfg(feature = "files")]
+        if let Some(streamed) = &self.streamed {
+            return streamed.image(i).map(Cow::Owned);
+        }
         let size = self.image_len();
-        &self.images[i * size..][..size]
+        Ok(Cow::Borrowed(&self.images[i * size..][..size]))
+    }
+
+    /// What random resized crops of image `i` are cut from, and its height and width: its original, or else the image.
+    fn to_crop(&self, i: usize) -> Result<(Cow<'_, [u8]>, [usize; 2])> {
+        #[cfg(feature = "files")]
+        if let Some(streamed) = &self.streamed {
+            let original = streamed.original(i)?;
+            return Ok((Cow::Owned(original.pixels), [original.height, original.width]));
+        }
+        match self.originals.get(i) {
+            Some(original) => Ok((Cow::Borrowed(&original.pixels[..]), [original.height, original.width])),
+            None => Ok((self.image(i)?, [self.height, self.width])),
+        }
+    }
+
+    /// Whether there are originals for random resized crops.
+    fn has_originals(&self) -> bool {
+        !self.originals.is_empty() || self.streams_originals()
+    }
+
+    #[cfg(feature = "files")]
+    fn streams_originals(&self) -> bool {
+        self.streamed.as_ref().is_some_and(|streamed| streamed.framing.crops)
+    }
+
+    #[cfg(not(feature = "files"))]
+    fn streams_originals(&self) -> bool {
+        false
+    }
+
+    /// Demands that all images can be in memory at once, for what needs that.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for streamed images of more than 2 GiB.
+    #[cfg(feature = "train")]
+    pub(crate) fn check_for_memory(&self, what: &str) -> Result<()> {
+        let bytes = self.len() as u64 * self.image_len() as u64;
+        if self.streamed.is_none() || bytes <= streamed::HELD_MOST {
+            return Ok(());
+        }
+        let reason = format!(
+            "{what} needs all {} images in memory, which would take {} MiB; take fewer of them",
+            self.len(),
+            bytes >> 20
+        );
+        Err(Error::argument("data", &self.name, reason))
     }
 
     /// `n` images spread evenly over the set (image `floor(i * len / n)` for i = 0..n), so that a set sorted by class
@@ -122,13 +189,17 @@ impl Dataset {
 
     /// The images of these indices, in this order.
     pub(crate) fn select(&self, chosen: &[usize]) -> Self {
+        let size = self.image_len();
+        let pixels = |&i: &usize| self.images.get(i * size..).unwrap_or_default().iter().take(size);
         Self {
             name: self.name.clone(),
-            images: chosen.iter().flat_map(|&i| self.image(i)).copied().collect(),
+            images: chosen.iter().flat_map(pixels).copied().collect(),
             labels: chosen.iter().map(|&i| self.labels[i]).collect(),
             class_names: self.class_names.clone(),
             notes: self.notes.clone(),
             originals: chosen.iter().filter_map(|&i| self.originals.get(i)).cloned().collect(),
+            #[cfg(feature = "files")]
+            streamed: self.streamed.as_ref().map(|streamed| streamed.select(chosen)),
             ..*self
         }
     }
@@ -194,7 +265,7 @@ mod tests {
         let all = counting(10, 2, 3, 1);
         let some = all.subset(4);
         assert_eq!(some.labels, [0, 2, 2, 1], "images 0, 2, 5 and 7");
-        assert_eq!(some.image(2), all.image(5));
+        assert_eq!(some.image(2).unwrap(), all.image(5).unwrap());
         assert_eq!(some.len(), 4);
         assert_eq!(some.classes, 3);
         assert_eq!(all.subset(99), all);

@@ -1,6 +1,8 @@
 //! Pictures of any size.
 
 #[cfg(feature = "files")]
+use std::borrow::Cow;
+#[cfg(feature = "files")]
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -68,9 +70,7 @@ impl Picture {
     #[cfg(feature = "files")]
     pub(super) fn reduced(&self, size: [usize; 2]) -> Result<Self> {
         let whole = [self.height, self.width];
-        let [y, x] = [0, 1].map(|side| whole[side] as f64 / (2.0 * size[side] as f64));
-        let factor = y.min(x).max(1.0);
-        self.part_resized(whole, whole.map(|side| ((side as f64 / factor).round() as usize).max(1)))
+        self.part_resized(whole, reduced_size(whole, size))
     }
 
     /// The centred part of height and width `part`, resized.
@@ -93,13 +93,19 @@ impl Picture {
 
     #[cfg(feature = "files")]
     fn resize<P: image::Pixel<Subpixel = u8> + 'static>(&self, part: [usize; 2], size: [usize; 2]) -> Option<Vec<u8>> {
-        use image::imageops::{FilterType, crop_imm, resize};
+        use image::imageops::{FilterType, resize};
         if part.contains(&0) {
             return None;
         }
-        let whole = image::ImageBuffer::<P, _>::from_raw(self.width as u32, self.height as u32, self.pixels.clone())?;
         let [top, left] = [(self.height - part[0]) / 2, (self.width - part[1]) / 2];
-        let part = crop_imm(&whole, left as u32, top as u32, part[1] as u32, part[0] as u32).to_image();
+        let (start, row, length) = (left * self.channels, self.width * self.channels, part[1] * self.channels);
+        let pixels = if part == [self.height, self.width] {
+            Cow::Borrowed(&self.pixels[..])
+        } else {
+            let rows = (top..top + part[0]).map(|y| self.pixels.get(y * row + start..)?.get(..length));
+            Cow::Owned(rows.collect::<Option<Vec<_>>>()?.concat())
+        };
+        let part = image::ImageBuffer::<P, _>::from_raw(part[1] as u32, part[0] as u32, pixels)?;
         Some(resize(&part, size[1] as u32, size[0] as u32, FilterType::Triangle).into_raw())
     }
 }
@@ -119,7 +125,15 @@ pub fn pictures_below(folder: &Path, images: &mut Vec<PathBuf>) -> Result<Option
 /// Reads many pictures by all processors, in order. What cannot be read comes as its error.
 #[cfg(feature = "files")]
 pub fn read_pictures(paths: &[PathBuf], background: [u8; 3]) -> Result<Vec<Result<Picture>>> {
-    super::parallel::map(paths, |path| Ok(Picture::read(path, background)))
+    super::parallel::map(None, paths, |path| Ok(Picture::read(path, background)))
+}
+
+/// The size of a picture of `whole` (height, width) after [`Picture::reduced`].
+#[cfg(feature = "files")]
+pub(super) fn reduced_size(whole: [usize; 2], size: [usize; 2]) -> [usize; 2] {
+    let [y, x] = [0, 1].map(|side| whole[side] as f64 / (2.0 * size[side] as f64));
+    let factor = y.min(x).max(1.0);
+    whole.map(|side| ((side as f64 / factor).round() as usize).max(1))
 }
 
 /// `length * up / down`, rounded, at least 1.

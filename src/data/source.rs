@@ -1,5 +1,6 @@
 //! Data sets by name or folder.
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::bundled::FASHION_CLASSES;
 use super::{Corrupted, Dataset, HoldOut, Layout, Split, arrays, bundled, cifar, corrupted, folder, idx, policy};
 use crate::error::{Error, Result};
+use crate::named::named;
 
 /// Where Debian's package dataset-fashion-mnist puts its files.
 const SYSTEM_FASHION: &str = "/usr/share/datasets/fashion-mnist";
@@ -27,7 +29,29 @@ pub struct DataSource {
     pub background: Option<[u8; 3]>,
     /// Images to hold out for testing, where a folder of images has none of its own.
     pub hold_out: Option<HoldOut>,
+    /// Where the pixels are between batches; by default, they are held up to 2 GiB a split, and streamed beyond that. For folders
+    /// of images only.
+    pub pixels: Option<Pixels>,
+    /// Threads that read and prepare images; by default, as many as there are processors. No result depends on it, and it is not
+    /// recorded.
+    #[serde(skip)]
+    pub workers: Option<NonZero<usize>>,
 }
+
+/// Where the pixels of images are between batches. The network sees the same in either case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pixels {
+    /// In memory.
+    Held,
+    /// In their files, which are decoded whenever they are wanted.
+    Streamed,
+}
+
+named!(Pixels as "pixels" { Held = "held", Streamed = "streamed" });
+
+/// The most threads that may be asked for.
+const MOST_WORKERS: usize = 1024;
 
 /// The data sets that go by a name.
 const NAMES: [&str; 4] = ["fashion-mnist", "fashion-mnist-small", "cifar10", "cifar100"];
@@ -105,6 +129,12 @@ impl DataSource {
             let reason = "is for folders of images, which may be transparent";
             return Err(Error::argument("background", format!("{background:?}"), reason));
         }
+        if let Some(pixels) = self.pixels.filter(|_| !pictures) {
+            return Err(Error::argument("pixels", pixels, "is for folders of images; other data are held in memory"));
+        }
+        if let Some(workers) = self.workers.filter(|workers| workers.get() > MOST_WORKERS) {
+            return Err(Error::argument("workers", workers, format!("must be 1 to {MOST_WORKERS} threads")));
+        }
         match self.hold_out.filter(|_| !pictures || !self.can_hold_out()) {
             Some(hold_out) => {
                 let reason = match pictures {
@@ -118,7 +148,7 @@ impl DataSource {
     }
 }
 
-/// Reads a split into memory.
+/// Reads a split into memory, or what there is to know of its files where they are to be streamed.
 ///
 /// | name | is read from |
 /// |---|---|
@@ -137,6 +167,10 @@ impl DataSource {
 /// naming the file that is missing, truncated, or of the wrong format.
 pub fn load(source: &DataSource, split: Split) -> Result<Dataset> {
     source.check()?;
+    Ok(Dataset { workers: source.workers, ..read(source, split)? })
+}
+
+fn read(source: &DataSource, split: Split) -> Result<Dataset> {
     let root = source.root.as_deref();
     match source.name.as_str() {
         "fashion-mnist" => fashion(root, Path::new(SYSTEM_FASHION), split),
@@ -265,6 +299,18 @@ mod tests {
         assert_eq!(data.class_names, ["cat"]);
         let error = load(&source(dir.path().to_str().unwrap(), None), Split::Train).unwrap_err().to_string();
         assert!(error.contains("no folder train"), "{error}");
+    }
+
+    #[test]
+    fn other_data_cannot_be_streamed_and_threads_are_limited() {
+        for pixels in Pixels::ALL {
+            let source = DataSource { pixels: Some(pixels), ..source("fashion-mnist-small", None) };
+            let error = load(&source, Split::Test).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("pixels = {pixels}: is for folders of images")), "{error}");
+        }
+        let workers = |n| DataSource { workers: NonZero::new(n), ..source("fashion-mnist-small", None) };
+        assert_eq!(load(&workers(3), Split::Test).unwrap().workers, NonZero::new(3));
+        assert!(load(&workers(1025), Split::Test).unwrap_err().to_string().starts_with("workers = 1025"));
     }
 
     #[test]

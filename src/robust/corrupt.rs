@@ -112,23 +112,33 @@ impl Corruption {
     /// Image `index` of a data set, corrupted. The random draws depend only on (`seed`, kind, `index`): neither on the
     /// other images nor on the level, so that levels differ by strength and as little as possible by chance.
     ///
+    /// # Errors
+    /// Those of [`Dataset::image`].
+    ///
     /// # Panics
     /// Where `index` is not below the number of images, as indexing a slice does.
-    pub fn image(&self, data: &Dataset, index: usize, seed: u64) -> Vec<u8> {
+    pub fn image(&self, data: &Dataset, index: usize, seed: u64) -> Result<Vec<u8>> {
         let mut rng = stream(Purpose::Corrupt, seed, self.noise as u64, index as u64);
-        let mut pixels = data.image(index).to_vec();
+        let mut pixels = data.image(index)?.into_owned();
         if self.noise == Noise::Occlusion {
             self.occlude(&mut pixels, data, &mut rng);
         } else {
             pixels.iter_mut().for_each(|pixel| *pixel = self.value(*pixel, &mut rng));
         }
-        pixels
+        Ok(pixels)
     }
 
-    /// A data set, every image corrupted; without originals, which would not be.
-    pub fn dataset(&self, data: &Dataset, seed: u64) -> Dataset {
-        let images = (0..data.len()).flat_map(|i| self.image(data, i, seed)).collect();
-        Dataset { images, originals: Vec::new(), ..data.clone() }
+    /// A data set, every image corrupted and held in memory; without originals, which would not be corrupted.
+    ///
+    /// # Errors
+    /// Those of [`Dataset::image`]; [`Error::Argument`] for streamed images of more than 2 GiB.
+    pub fn dataset(&self, data: &Dataset, seed: u64) -> Result<Dataset> {
+        data.check_for_memory("a corruption")?;
+        let mut images = Vec::with_capacity(data.len() * data.image_len());
+        for i in 0..data.len() {
+            images.extend(self.image(data, i, seed)?);
+        }
+        Ok(Dataset { images, originals: Vec::new(), streamed: None, ..data.clone() })
     }
 
     fn value(&self, pixel: u8, rng: &mut impl Rng) -> u8 {
@@ -196,7 +206,7 @@ mod tests {
 
     /// Mean and variance of corrupted images of this value, in units of full scale, over 40,000 values.
     fn moments(noise: Noise, level: f32, pixel: u8) -> (f64, f64) {
-        let noisy = corruption(noise, level).dataset(&flat(&[pixel; 10]), 7).images;
+        let noisy = corruption(noise, level).dataset(&flat(&[pixel; 10]), 7).unwrap().images;
         let values = noisy.iter().map(|&p| f64::from(p) / 255.0).collect::<Vec<_>>();
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         (mean, values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64)
@@ -228,7 +238,7 @@ mod tests {
             assert_moments(moments(Noise::Shot, level, pixel), v, v / f64::from(level));
         }
         // Few photons follow the Poisson distribution: none at all with probability e^-mean.
-        let noisy = corruption(Noise::Shot, 6.0).dataset(&flat(&[85; 10]), 7).images;
+        let noisy = corruption(Noise::Shot, 6.0).dataset(&flat(&[85; 10]), 7).unwrap().images;
         let none = noisy.iter().filter(|&&p| p == 0).count() as f64 / 40_000.0;
         assert!((none - (-2.0_f64).exp()).abs() < 5.0 * (0.135 * 0.865 / 40_000.0_f64).sqrt(), "{none}");
     }
@@ -244,15 +254,15 @@ mod tests {
     #[test]
     fn noise_that_lives_on_the_signal_leaves_the_background_empty() {
         for noise in [Noise::Shot, Noise::Speckle] {
-            assert!(corruption(noise, 0.5).dataset(&flat(&[0]), 1).images.iter().all(|&p| p == 0), "{noise}");
+            assert!(corruption(noise, 0.5).dataset(&flat(&[0]), 1).unwrap().images.iter().all(|&p| p == 0), "{noise}");
         }
-        assert!(corruption(Noise::Gaussian, 0.1).dataset(&flat(&[0]), 1).images.iter().any(|&p| p > 0));
+        assert!(corruption(Noise::Gaussian, 0.1).dataset(&flat(&[0]), 1).unwrap().images.iter().any(|&p| p > 0));
     }
 
     #[test]
     fn what_is_beyond_white_and_black_is_clipped() {
         let share = |noise, level, pixel, value| {
-            let noisy = corruption(noise, level).dataset(&flat(&[pixel; 10]), 3).images;
+            let noisy = corruption(noise, level).dataset(&flat(&[pixel; 10]), 3).unwrap().images;
             noisy.iter().filter(|&&p| p == value).count() as f64 / 40_000.0
         };
         // Half of the values exceed 1 (with half a step of 8 bits, 0.39 % of the deviation of 0.2, less than 0.4 %).
@@ -263,7 +273,7 @@ mod tests {
     #[test]
     fn impulses_hit_their_share_half_black_half_white() {
         for level in [0.03_f32, 0.27] {
-            let noisy = corruption(Noise::Impulse, level).dataset(&flat(&[100; 10]), 5).images;
+            let noisy = corruption(Noise::Impulse, level).dataset(&flat(&[100; 10]), 5).unwrap().images;
             let share = |value: u8| noisy.iter().filter(|&&p| p == value).count() as f64 / 40_000.0;
             let half = f64::from(level) / 2.0;
             let error = 5.0 * (half * (1.0 - half) / 40_000.0).sqrt();
@@ -277,7 +287,7 @@ mod tests {
         let mut corners = std::collections::BTreeSet::new();
         let data = flat(&[9; 200]);
         for i in 0..data.len() {
-            let image = corruption(Noise::Occlusion, 4.0).image(&data, i, 5);
+            let image = corruption(Noise::Occlusion, 4.0).image(&data, i, 5).unwrap();
             let black = (0..2000).filter(|p| image[2 * p] == 0).collect::<Vec<_>>();
             assert!((0..2000).all(|p| image[2 * p] == image[2 * p + 1]), "both channels");
             assert_eq!(black.len(), 81);
@@ -290,7 +300,7 @@ mod tests {
         assert!(corners.iter().all(|&(top, left)| top <= 41 && left <= 31));
         assert!(corners.iter().any(|&(top, _)| top > 36) && corners.iter().any(|&(_, left)| left > 27));
         // Larger than the image: everything.
-        let all = corruption(Noise::Occlusion, 99.0).dataset(&data.subset(3), 5);
+        let all = corruption(Noise::Occlusion, 99.0).dataset(&data.subset(3), 5).unwrap();
         assert!(all.images.iter().all(|&p| p == 0));
     }
 
@@ -306,16 +316,16 @@ mod tests {
         let (data, other) = (ramp(4), ramp(9));
         for noise in Noise::ALL {
             let c = corruption(noise, noise.levels()[3]);
-            let whole = c.dataset(&data, 1);
-            assert_eq!(whole, c.dataset(&data, 1), "{noise}: the same seed");
-            assert_ne!(whole.images, c.dataset(&data, 2).images, "{noise}: another seed");
-            let more = c.dataset(&other, 1);
-            assert!((0..4).all(|i| more.image(i) == whole.image(i)), "{noise}: more images");
+            let whole = c.dataset(&data, 1).unwrap();
+            assert_eq!(whole, c.dataset(&data, 1).unwrap(), "{noise}: the same seed");
+            assert_ne!(whole.images, c.dataset(&data, 2).unwrap().images, "{noise}: another seed");
+            let more = c.dataset(&other, 1).unwrap();
+            assert!((0..4).all(|i| more.image(i).unwrap() == whole.image(i).unwrap()), "{noise}: more images");
             assert_eq!((whole.labels.len(), whole.height), (4, 50));
         }
         let noise = |image: usize| {
-            let noisy = corruption(Noise::Gaussian, 0.1).dataset(&flat(&[128; 2]), 1);
-            noisy.image(image).iter().map(|&p| f64::from(p) - 128.0).collect::<Vec<_>>()
+            let noisy = corruption(Noise::Gaussian, 0.1).dataset(&flat(&[128; 2]), 1).unwrap();
+            noisy.image(image).unwrap().iter().map(|&p| f64::from(p) - 128.0).collect::<Vec<_>>()
         };
         let product = noise(0).iter().zip(noise(1)).map(|(a, b)| a * b).sum::<f64>() / 4000.0;
         let deviation = (0.1 * 255.0_f64).powi(2) / 4000.0_f64.sqrt();
@@ -326,10 +336,10 @@ mod tests {
     fn a_level_of_nothing_changes_nothing_and_levels_share_their_draws() {
         let data = ramp(2);
         for noise in [Noise::Gaussian, Noise::Speckle, Noise::Impulse] {
-            assert_eq!(corruption(noise, 0.0).dataset(&data, 1), data, "{noise}");
+            assert_eq!(corruption(noise, 0.0).dataset(&data, 1).unwrap(), data, "{noise}");
         }
         let change = |level| {
-            let noisy = corruption(Noise::Gaussian, level).dataset(&flat(&[128]), 1).images;
+            let noisy = corruption(Noise::Gaussian, level).dataset(&flat(&[128]), 1).unwrap().images;
             noisy.iter().map(|&p| f64::from(p) - 128.0).collect::<Vec<_>>()
         };
         assert!(change(0.04).iter().zip(change(0.08)).all(|(a, b)| (2.0 * a - b).abs() <= 1.5));
@@ -343,7 +353,7 @@ mod tests {
         assert_eq!(Noise::Impulse.levels(), [0.03, 0.06, 0.09, 0.12, 0.15, 0.18, 0.21, 0.24, 0.27]);
         for noise in Noise::ALL {
             let change = |level: f32| {
-                let noisy = corruption(noise, level).dataset(&ramp(2), 1).images;
+                let noisy = corruption(noise, level).dataset(&ramp(2), 1).unwrap().images;
                 noisy.iter().zip(ramp(2).images).map(|(&a, b)| (f64::from(a) - f64::from(b)).powi(2)).sum::<f64>()
             };
             for levels in [noise.levels(), noise.severities().to_vec()] {

@@ -104,7 +104,7 @@ pub fn recalibrate<M: Model>(
     let batches = |augment| {
         let all = (0..data.len() as u32).collect::<Vec<_>>();
         let one = |indices: &[u32]| {
-            let (pixels, _) = fill_batch(&data, indices, normalization, augment, config.seed, 0);
+            let (pixels, _) = fill_batch(&data, indices, normalization, augment, config.seed, 0)?;
             Tensor::from_slice(&gpu, &[batch, data.height, data.width, data.channels], &pixels)
         };
         all.chunks_exact(batch).map(one).collect::<Result<Vec<_>>>()

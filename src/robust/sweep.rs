@@ -83,7 +83,7 @@ pub fn sweep(
         return Err(Error::argument("images", data.len().min(config.batch), "at least one image is needed"));
     }
     normalization.check(data.channels)?;
-    let noisy = corruption.map(|c| c.dataset(data, config.seed));
+    let noisy = corruption.map(|c| c.dataset(data, config.seed)).transpose()?;
     let images = Images { data: noisy.as_ref().unwrap_or(data), normalization, batch: config.batch.min(data.len()) };
     let (outcomes, looks) = run(model, &images, config, watch)?;
     let as_trained = SweepConfig { rules: vec![LambdaRule::Trained], layer: 0, looks: false, ..*config };

@@ -1,6 +1,7 @@
 //! The batches of an epoch, as a training step takes them.
 
 use crate::data::{Augment, Dataset, Mixing, Normalization, erase, fill_batch};
+use crate::error::Result;
 use crate::ops::Target;
 
 /// How a batch is made of the images.
@@ -23,16 +24,19 @@ pub(super) struct Batch {
 
 impl Preparation<'_> {
     /// Batch `number` of the epoch: its samples are changed one by one, then normalised, erased, and mixed with each other.
-    pub(super) fn batch(&self, number: usize, indices: &[u32]) -> Batch {
+    ///
+    /// # Errors
+    /// Those of [`fill_batch`].
+    pub(super) fn batch(&self, number: usize, indices: &[u32]) -> Result<Batch> {
         let Self { data, ref normalization, augment, seed, epoch, .. } = *self;
         let image = [data.height, data.width, data.channels];
-        let (mut pixels, labels) = fill_batch(data, indices, normalization, augment, seed, epoch);
+        let (mut pixels, labels) = fill_batch(data, indices, normalization, augment, seed, epoch)?;
         if self.erase > 0.0 {
             erase(&mut pixels, image, indices, self.erase, seed, epoch);
         }
         let weight = self.mixing.mix(&mut pixels, image, seed, epoch, number as u64);
         let others = labels.iter().cycle().skip(labels.len().saturating_sub(1));
         let targets = labels.iter().zip(others).map(|(own, other)| Target { labels: [*own, *other], weight });
-        Batch { targets: targets.collect(), pixels }
+        Ok(Batch { targets: targets.collect(), pixels })
     }
 }

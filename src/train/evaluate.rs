@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::STEPS_IN_FLIGHT;
+use super::ahead::ahead;
 use crate::data::{Dataset, Normalization, fill_batch};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Pending};
@@ -14,7 +15,7 @@ use crate::tensor::Tensor;
 ///
 /// # Errors
 /// [`Error::Shape`] where the data do not fit the network, [`Error::Label`], [`Error::Argument`] without an image,
-/// [`Error::NotFinite`], [`Error::OutOfMemory`].
+/// [`Error::NotFinite`], [`Error::OutOfMemory`], and those of [`fill_batch`].
 pub fn evaluate<M: Model>(model: &M, data: &Dataset, normalization: &Normalization, batch: usize) -> Result<Judged> {
     check_fit(model, data)?;
     evaluate_with(model.gpu(), data, normalization, batch, &mut |images| model.predict(images))
@@ -23,7 +24,7 @@ pub fn evaluate<M: Model>(model: &M, data: &Dataset, normalization: &Normalizati
 /// What is said of the images by whatever turns normalised images `[batch, height, width, channels]` into class scores.
 ///
 /// # Errors
-/// [`Error::Argument`] for a normalisation of other channels, [`Error::OutOfMemory`], and those of `scores`.
+/// [`Error::Argument`] for a normalisation of other channels, [`Error::OutOfMemory`], and those of [`fill_batch`] and `scores`.
 pub fn evaluate_with(
     gpu: &Gpu,
     data: &Dataset,
@@ -34,25 +35,29 @@ pub fn evaluate_with(
     normalization.check(data.channels)?;
     let batch = batch.clamp(1, data.len().max(1));
     let order = (0..data.len() as u32).collect::<Vec<_>>();
-    let mut flight = VecDeque::new();
-    let mut judged = None;
-    for indices in order.chunks(batch) {
-        let (x, labels) = filled_batch(gpu, data, indices, normalization, batch)?;
-        flight.push_back((scores(&x)?.read()?, labels, indices.len()));
-        while flight.len() > STEPS_IN_FLIGHT {
+    let prepare = |indices: &[u32]| Ok((filled(data, indices, normalization, batch)?, indices.len()));
+    let judged = ahead(order.chunks(batch), prepare, |batches| {
+        let mut flight = VecDeque::new();
+        let mut judged = None;
+        while let Some(((pixels, labels), samples)) = batches.next()? {
+            let x = Tensor::from_slice(gpu, &[batch, data.height, data.width, data.channels], &pixels)?;
+            flight.push_back((scores(&x)?.read()?, labels, samples));
+            while flight.len() > STEPS_IN_FLIGHT {
+                judge(&mut judged, flight.pop_front())?;
+            }
+        }
+        while !flight.is_empty() {
             judge(&mut judged, flight.pop_front())?;
         }
-    }
-    while !flight.is_empty() {
-        judge(&mut judged, flight.pop_front())?;
-    }
+        Ok(judged)
+    })?;
     judged.ok_or_else(|| Error::argument("data", &data.name, "holds no images"))
 }
 
 /// Images on the device, filled up with the first of them, so that every batch has one shape, and their labels.
 ///
 /// # Errors
-/// [`Error::OutOfMemory`].
+/// [`Error::OutOfMemory`], and those of [`fill_batch`].
 pub(crate) fn filled_batch(
     gpu: &Gpu,
     data: &Dataset,
@@ -60,10 +65,24 @@ pub(crate) fn filled_batch(
     normalization: &Normalization,
     batch: usize,
 ) -> Result<(Tensor, Vec<u32>)> {
-    let mut filled = indices.to_vec();
-    filled.resize(batch, indices[0]);
-    let (pixels, labels) = fill_batch(data, &filled, normalization, None, 0, 0);
+    let (pixels, labels) = filled(data, indices, normalization, batch)?;
     Ok((Tensor::from_slice(gpu, &[batch, data.height, data.width, data.channels], &pixels)?, labels))
+}
+
+/// The pixels of [`filled_batch`], and its labels.
+fn filled(
+    data: &Dataset,
+    indices: &[u32],
+    normalization: &Normalization,
+    batch: usize,
+) -> Result<(Vec<f32>, Vec<u32>)> {
+    let (mut pixels, mut labels) = fill_batch(data, indices, normalization, None, 0, 0)?;
+    // Copied, not decoded again.
+    for _ in indices.len()..batch {
+        pixels.extend_from_within(..data.image_len());
+        labels.push(labels[0]);
+    }
+    Ok((pixels, labels))
 }
 
 /// Judges the first samples of a batch of logits, on the host.

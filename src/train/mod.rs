@@ -1,8 +1,9 @@
 //! Training and evaluation of classifiers.
 //!
-//! A separate thread prepares batches while the device works; the loss comes back through a short queue,
-//! a few steps late, so that the loop never waits for the step just recorded.
+//! Threads prepare the images of a batch while the device works, at most three batches ahead; the loss comes back through a
+//! short queue, a few steps late, so that the loop never waits for the step just recorded.
 
+mod ahead;
 mod average;
 mod batches;
 mod config;

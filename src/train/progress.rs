@@ -68,6 +68,10 @@ pub struct EpochRecord {
     /// Seconds that the epoch took, with its evaluation; of an epoch that was resumed on the way, from there on.
     #[serde(default)]
     pub seconds: f64,
+    /// Share of the time of the training steps, without the evaluation, in which the next batch was not ready when it was
+    /// wanted: 0 to 1. The device may still have had up to three steps to do, so that it was idle for at most this share.
+    #[serde(default)]
+    pub data_wait: f64,
     /// What it ran on.
     #[serde(default)]
     pub adapter: String,

@@ -1,9 +1,9 @@
 //! The training loop.
 
 use std::collections::VecDeque;
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::ahead::{Ahead, ahead};
 use super::average::Average;
 use super::batches::{Batch, Preparation};
 use super::{EpochRecord, Progress, STEPS_IN_FLIGHT, Tally, TrainConfig, TrainStep, evaluate};
@@ -50,6 +50,14 @@ pub struct Trainer<M: Architecture = Network> {
     pub(super) step: TrainStep,
     pub(super) average: Option<Average<M>>,
     pub(super) progress: Progress,
+}
+
+/// How long an epoch took, up to its evaluation.
+struct Speed {
+    started: Instant,
+    images: usize,
+    trained: Duration,
+    waited: Duration,
 }
 
 /// The metrics of the batches of a step, on their way back, and the numbers of their samples.
@@ -166,15 +174,12 @@ impl<M: Architecture> Trainer<M> {
             self.refresh(train)?;
         }
         while self.progress.epoch < self.config.epochs && !self.out_of_steps() {
-            let started = (Instant::now(), self.progress.tally.samples);
-            let finished = self.epoch(train, batch, steps, stop, watch)?;
-            if !finished {
-                return Ok(());
-            }
-            let images = self.progress.tally.samples - started.1;
-            let images_per_s = images as f64 / started.0.elapsed().as_secs_f64();
+            let (started, before) = (Instant::now(), self.progress.tally.samples);
+            let Some(waited) = self.epoch(train, batch, steps, stop, watch)? else { return Ok(()) };
+            let images = self.progress.tally.samples - before;
+            let speed = Speed { started, images, trained: started.elapsed(), waited };
             self.refresh(train)?;
-            self.finish_epoch(test, started.0, images_per_s, steps, watch)?;
+            self.finish_epoch(test, speed, steps, watch)?;
         }
         Ok(())
     }
@@ -185,6 +190,15 @@ impl<M: Architecture> Trainer<M> {
             [(train, &mut self.recipe.fingerprint, "began with"), (test, &mut self.recipe.tested, "was tested on")]
         {
             let fingerprint = Some(data.fingerprint());
+            let other_kind = known.as_ref().is_some_and(|known| data.is_fingerprint_of_other_kind(known));
+            if self.progress.step > 0 && other_kind {
+                let reason = format!(
+                    "whether these are the images that the training {what} cannot be checked, since only one of the two streams \
+                     them: load them as it did"
+                );
+                let pixels = if data.streamed.is_some() { "streamed" } else { "held" };
+                return Err(Error::argument("pixels", pixels, reason));
+            }
             if self.progress.step > 0 && known.is_some() && *known != fingerprint {
                 let reason = format!(
                     "these are not the images of {} that the training {what} ({} images now): a training goes on with the same \
@@ -203,7 +217,7 @@ impl<M: Architecture> Trainer<M> {
         self.config.steps.is_some_and(|most| self.progress.step >= most)
     }
 
-    /// The rest of the current epoch; false where it was stopped on the way.
+    /// The rest of the current epoch, and how long it waited for batches; none where it was stopped on the way.
     fn epoch(
         &mut self,
         train: &Dataset,
@@ -211,7 +225,7 @@ impl<M: Architecture> Trainer<M> {
         steps: usize,
         stop: &dyn Fn() -> bool,
         watch: &mut dyn FnMut(&mut Self, Event) -> Result<()>,
-    ) -> Result<bool> {
+    ) -> Result<Option<Duration>> {
         let TrainConfig { seed, augment, erase, shuffle, accumulate, .. } = self.config;
         let (epoch, mixing) = (self.progress.epoch as u64, self.config.mixing()?);
         let normalization = self.normalization(train);
@@ -219,34 +233,31 @@ impl<M: Architecture> Trainer<M> {
         let order = epoch_order(train.len(), seed, epoch, shuffle);
         let plan = order.chunks(batch).enumerate().skip(self.progress.step_of_epoch * accumulate);
         let mut left = plan.len();
-        std::thread::scope(|scope| {
-            let (sender, batches) = sync_channel(2);
-            scope.spawn(move || {
-                for (number, indices) in plan {
-                    if sender.send(preparation.batch(number, indices)).is_err() {
-                        break;
+        ahead(
+            plan,
+            |(number, indices)| preparation.batch(number, indices),
+            |batches| {
+                let mut flight = VecDeque::new();
+                let mut stopped = false;
+                while left > 0 && !stopped {
+                    let count = accumulate.min(left);
+                    left -= count;
+                    flight.push_back(self.step(batches, count, train, steps)?);
+                    self.progress.step += 1;
+                    self.progress.step_of_epoch += 1;
+                    stopped = stop() || self.out_of_steps();
+                    let save = self.config.save_every.is_some_and(|every| self.progress.step.is_multiple_of(every));
+                    let keep = if stopped || save { 0 } else { STEPS_IN_FLIGHT };
+                    self.wait_for(&mut flight, keep, steps, watch)?;
+                    if save && !stopped {
+                        watch(self, Event::Save)?;
                     }
                 }
-            });
-            let mut flight = VecDeque::new();
-            let mut stopped = false;
-            while left > 0 && !stopped {
-                let count = accumulate.min(left);
-                left -= count;
-                flight.push_back(self.step(&batches, count, train, steps)?);
-                self.progress.step += 1;
-                self.progress.step_of_epoch += 1;
-                stopped = stop() || self.out_of_steps();
-                let save = self.config.save_every.is_some_and(|every| self.progress.step.is_multiple_of(every));
-                let keep = if stopped || save { 0 } else { STEPS_IN_FLIGHT };
-                self.wait_for(&mut flight, keep, steps, watch)?;
-                if save && !stopped {
-                    watch(self, Event::Save)?;
-                }
-            }
-            self.wait_for(&mut flight, 0, steps, watch)?;
-            Ok(!stopped || self.progress.step_of_epoch >= steps || self.out_of_steps())
-        })
+                self.wait_for(&mut flight, 0, steps, watch)?;
+                let finished = !stopped || self.progress.step_of_epoch >= steps || self.out_of_steps();
+                Ok(finished.then_some(batches.waited))
+            },
+        )
     }
 
     /// Waits until at most `keep` steps are in flight.
@@ -285,8 +296,7 @@ impl<M: Architecture> Trainer<M> {
     fn finish_epoch(
         &mut self,
         test: &Dataset,
-        started: Instant,
-        images_per_s: f64,
+        speed: Speed,
         steps: usize,
         watch: &mut dyn FnMut(&mut Self, Event) -> Result<()>,
     ) -> Result<()> {
@@ -308,8 +318,9 @@ impl<M: Architecture> Trainer<M> {
             test_loss: tested.mean_loss(),
             test_accuracy: tested.accuracy(),
             test_top5: Some(tested.top5()),
-            images_per_s,
-            seconds: started.elapsed().as_secs_f64(),
+            images_per_s: speed.images as f64 / speed.trained.as_secs_f64(),
+            seconds: speed.started.elapsed().as_secs_f64(),
+            data_wait: speed.waited.as_secs_f64() / speed.trained.as_secs_f64(),
             adapter: self.gpu().adapter().name.clone(),
             peak_bytes: self.gpu().memory().peak,
         };
@@ -325,10 +336,11 @@ impl<M: Architecture> Trainer<M> {
     }
 
     /// The next training step, over the next `count` batches, at the rate of the schedule.
-    fn step(&mut self, batches: &Receiver<Batch>, count: usize, data: &Dataset, steps: usize) -> Result<Flight> {
+    fn step(&mut self, batches: &mut Ahead<Batch>, count: usize, data: &Dataset, steps: usize) -> Result<Flight> {
         let mut flight = Flight::new();
         let mut sum: Option<ParameterGradients> = None;
-        for Batch { pixels, targets } in batches.iter().take(count) {
+        for _ in 0..count {
+            let Some(Batch { pixels, targets }) = batches.next()? else { break };
             let images = [targets.len(), data.height, data.width, data.channels];
             let x = Tensor::from_slice(self.gpu(), &images, &pixels)?;
             let (gradients, metrics) = self.step.gradients(&self.model, &x, &targets, 1.0 / count as f32)?;

@@ -413,6 +413,34 @@ fn other_test_images_than_those_of_the_training_are_noticed() {
     assert!(all.contains("\"images\":60"), "{all}");
 }
 
+#[test]
+fn a_streamed_folder_trains_the_same_network_as_one_that_is_held() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, _) = setting(folder.path());
+    let run = |name: &str, more: &[&str]| {
+        let out = at(folder.path(), name);
+        let flags = [&["train", "--data", &data, "--out", &out, "--size", "8"][..], &NETWORK, &TRAINING, more].concat();
+        let output = sdnet(&flags);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        (out, text(&output.stderr))
+    };
+    let (held, said) = run("held", &["--workers", "1"]);
+    assert!(!said.contains("whenever"), "{said}");
+    let (streamed, said) = run("streamed", &["--pixels", "streamed", "--workers", "3"]);
+    assert!(said.contains("images are decoded whenever they are wanted"), "{said}");
+    let file = |out: &str, name: &str| at(Path::new(out), name);
+    let weights = |out: &str| read_safetensors(Path::new(&file(out, "last.safetensors"))).unwrap().tensors;
+    assert!(weights(&held) == weights(&streamed));
+    assert!(std::fs::read_to_string(file(&streamed, "recipe.toml")).unwrap().contains("pixels = \"streamed\""));
+    assert!(std::fs::read_to_string(file(&streamed, "metrics.jsonl")).unwrap().contains("\"data_wait\":0."));
+    // Fingerprints of files and of pixels cannot be compared, which is said.
+    let best = file(&streamed, "best.safetensors");
+    let eval = |pixels: &str| text(&sdnet(&["eval", "--weights", &best, "--pixels", pixels]).stderr);
+    assert!(eval("held").contains("is not checked") && !eval("streamed").contains("is not checked"));
+    refuses(&["train", "--resume", "--out", &streamed, "--pixels", "held", "--epochs", "9"], &["pixels = held"]);
+    refuses(&["eval", "--weights", &best, "--data", "fashion-mnist-small", "--pixels", "held"], &["pixels", "folders"]);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_folder_to_predict_may_hold_links_pipes_and_odd_names() {

@@ -16,6 +16,7 @@ mod networks;
 mod parity;
 mod profile;
 mod robust;
+mod streaming;
 mod support;
 mod training;
 mod twin;

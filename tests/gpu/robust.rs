@@ -61,7 +61,8 @@ fn recalibrated(kind: Kind) -> Adapted<Network> {
 /// Images with increasing noise, the first with none, normalised, on the device.
 fn mixed(n: usize) -> Tensor {
     let data = spots(n);
-    let noisy = (0..n).flat_map(|i| Corruption::new(Noise::Gaussian, 0.05 * i as f32).unwrap().image(&data, i, 1));
+    let noisy =
+        (0..n).flat_map(|i| Corruption::new(Noise::Gaussian, 0.05 * i as f32).unwrap().image(&data, i, 1).unwrap());
     let values = noisy.map(|p| f32::from(p) / 255.0 / 0.25).collect::<Vec<_>>();
     Tensor::from_slice(gpu(), &[n, 12, 12, 1], &values).unwrap()
 }
@@ -262,7 +263,7 @@ fn gradients_go_through_statistics_of_each_sample() {
 fn clipping_takes_out_what_no_code_explains() {
     let mut network = recalibrated(Kind::Sdnet);
     let clean = spots(6);
-    let salted = Corruption::new(Noise::Impulse, 0.05).unwrap().dataset(&clean, 2);
+    let salted = Corruption::new(Noise::Impulse, 0.05).unwrap().dataset(&clean, 2).unwrap();
     let tensor = |data: &Dataset| {
         let values = data.images.iter().map(|p| f32::from(*p) / 255.0 / 0.25).collect::<Vec<_>>();
         Tensor::from_slice(gpu(), &[6, 12, 12, 1], &values).unwrap()
@@ -317,7 +318,7 @@ fn what_a_sweep_says_is_what_single_runs_say() {
     let level =
         sweep(&network, baseline, &data, &normalization(), Some(corruption), &config, &mut || batches += 1).unwrap();
     assert_eq!((batches, level.looks.len(), level.outcomes.len()), (3, 10, 3));
-    let noisy = corruption.dataset(&data, 5).images;
+    let noisy = corruption.dataset(&data, 5).unwrap().images;
     let values = noisy.iter().map(|p| f32::from(*p) / 255.0 / 0.25).collect::<Vec<_>>();
     let x = Tensor::from_slice(gpu(), &[10, 12, 12, 1], &values).unwrap();
     assert_outcomes(&network, &rules, &level, &x);

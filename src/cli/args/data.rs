@@ -1,13 +1,15 @@
 //! Which images, and how their pixels are normalised.
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::normalization::NormalizationArgs;
+use super::one_of;
 use crate::checkpoint::Recipe;
 use crate::cli::console::note;
-use crate::data::{DataSource, Dataset, HoldOut, Normalization, Split, TESTED_ON, load};
+use crate::data::{DataSource, Dataset, HoldOut, Normalization, Pixels, Split, TESTED_ON, load};
 use crate::error::{Error, Result};
 
 /// Which images, and how their pixels are normalised.
@@ -32,6 +34,13 @@ pub struct DataArgs {
     /// others out, 1 tests on all images [default: what the network was trained with]
     #[arg(long, value_name = "SHARE")]
     pub hold_out: Option<HoldOut>,
+    /// Hold the pixels of a folder of images in memory, or decode its images whenever they are wanted; the network sees the same
+    /// [default: held, but streamed where they would take more than 2 GiB]
+    #[arg(long, value_parser = one_of::<Pixels>(Pixels::ALL.map(Pixels::name)))]
+    pub pixels: Option<Pixels>,
+    /// Threads that read images and prepare batches; no result depends on it [default: one for each processor]
+    #[arg(long, value_name = "N")]
+    pub workers: Option<NonZero<usize>>,
     #[command(flatten)]
     pub normalize: NormalizationArgs,
 }
@@ -44,11 +53,13 @@ impl DataArgs {
         let name = self.data.clone().or(place.map(|source| source.name.clone()));
         let root = self.root.clone().or(place.and_then(|source| source.root.clone()));
         let name = name.unwrap_or_else(|| "fashion-mnist".into());
-        let given = DataSource { name, root, size: self.size, background: self.background, hold_out: self.hold_out };
+        let &Self { size, background, hold_out, pixels, workers, .. } = self;
+        let given = DataSource { name, root, size, background, hold_out, pixels, workers };
         let recorded = recorded.filter(|_| given.is_pictures()).cloned().unwrap_or_default();
         DataSource {
             size: given.size.or(recorded.size),
             background: given.background.or(recorded.background),
+            pixels: given.pixels.or(recorded.pixels),
             // Other data may well have images to test on.
             hold_out: given.hold_out.or(recorded.hold_out.filter(|_| given.can_hold_out())),
             ..given
@@ -59,7 +70,8 @@ impl DataArgs {
     pub fn source_for(&self, recipe: &Recipe) -> DataSource {
         let &Recipe { background, hold_out, .. } = recipe;
         let size = recipe.size.filter(|_| recipe.resized);
-        self.source(Some(&DataSource { name: recipe.data.clone(), root: None, size, background, hold_out }))
+        let name = recipe.data.clone();
+        self.source(Some(&DataSource { name, size, background, hold_out, ..DataSource::default() }))
     }
 
     /// Images for a network from a file, with their labels in its numbering.
@@ -86,6 +98,13 @@ impl DataArgs {
         let as_recorded =
             self.data.is_none() && self.root.is_none() && self.size.is_none() && self.background.is_none();
         if as_recorded && self.hold_out.is_none() {
+            if data.is_fingerprint_of_other_kind(known) {
+                note(format_args!(
+                    "note: whether these are the images that the network was tested on in training is not checked, since only one of \
+                     the two streams them (--pixels)"
+                ));
+                return Ok(());
+            }
             let reason = format!(
                 "these are not the images that the network was tested on in training (fingerprint {known}): they have changed, \
                  or this is another place of that name; give --data to test on them nevertheless"

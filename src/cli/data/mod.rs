@@ -47,7 +47,14 @@ pub fn run(options: &DataCommandArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     let &DataCommandArgs { size, background, hold_out, .. } = options;
-    let source = DataSource { name: name.clone(), root: options.root.clone(), size, background, hold_out };
+    let source = DataSource {
+        name: name.clone(),
+        root: options.root.clone(),
+        size,
+        background,
+        hold_out,
+        ..DataSource::default()
+    };
     let checked = check::checked(&source);
     match options.json {
         true => say!("{}", to_json(&checked)?)?,

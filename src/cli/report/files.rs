@@ -45,7 +45,7 @@ impl Tested {
 /// Writes the figures and the picture of the worst mistakes.
 pub fn write_figures(folder: &Path, tested: &Tested, data: &Dataset, judged: &Judged) -> Result<()> {
     write_bytes(&folder.join(FIGURES), to_json(tested)?.as_bytes())?;
-    write_png(&folder.join(MISTAKES), &mistakes(data, judged, &tested.class_names, SHOWN))
+    write_png(&folder.join(MISTAKES), &mistakes(data, judged, &tested.class_names, SHOWN)?)
 }
 
 /// The files of [`write_all`].

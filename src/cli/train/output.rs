@@ -124,16 +124,17 @@ fn write_predictions(path: &Path, trainer: &Trainer, test: &Dataset) -> Result<(
     let indices = spread(test.len(), TILES);
     let recipe = trainer.recipe().clone();
     let Some(normalization) = &recipe.normalization else { return Ok(()) };
-    let (pixels, _) = fill_batch(test, &indices, normalization, None, 0, 0);
+    let (pixels, _) = fill_batch(test, &indices, normalization, None, 0, 0)?;
     let gpu = trainer.model().gpu();
     let size = [test.height, test.width, test.channels];
     let x = Tensor::from_slice(gpu, &[indices.len(), size[0], size[1], size[2]], &pixels)?;
     let scores = trainer.tested().predict(&x)?.to_vec()?;
-    let tile = |(index, scores): (&u32, &[f32])| {
-        let sample = *index as usize;
-        Tile::judged(test.image(sample), size, usize::from(test.labels[sample]), scores, &recipe.class_names)
+    let images = indices.iter().map(|&index| test.image(index as usize)).collect::<Result<Vec<_>>>()?;
+    let tile = |(place, scores): (usize, &[f32])| {
+        let sample = indices[place] as usize;
+        Tile::judged(&images[place], size, usize::from(test.labels[sample]), scores, &recipe.class_names)
     };
-    let tiles = indices.iter().zip(scores.chunks_exact(recipe.model.classes)).map(tile).collect::<Vec<_>>();
+    let tiles = scores.chunks_exact(recipe.model.classes).enumerate().map(tile).collect::<Vec<_>>();
     write_png(path, &pictures::predictions(&tiles))
 }
 

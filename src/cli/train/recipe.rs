@@ -99,6 +99,7 @@ pub fn write(folder: &Path, trainer: &Trainer) -> Result<()> {
         source.root.iter().for_each(|root| put("root", root.display().to_string().into()));
         source.size.iter().for_each(|[height, width]| put("size", format!("{height}x{width}").into()));
         source.background.iter().for_each(|[r, g, b]| put("background", format!("#{r:02x}{g:02x}{b:02x}").into()));
+        source.pixels.iter().for_each(|pixels| put("pixels", pixels.name().into()));
         source.hold_out.iter().for_each(|hold_out| put("hold-out", hold_out.to_string().into()));
     }
     if let Some(normalization) = &recipe.normalization {

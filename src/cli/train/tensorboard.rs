@@ -142,7 +142,7 @@ fn measures(trainer: &Trainer, test: &Dataset) -> Result<Vec<Value>> {
     let usual = || Normalization::default_for(&test.name, test.channels);
     let normalization = trainer.recipe().normalization.clone().unwrap_or_else(usual);
     let indices = spread(test.len(), MEASURED);
-    let (pixels, _) = fill_batch(test, &indices, &normalization, None, 0, 0);
+    let (pixels, _) = fill_batch(test, &indices, &normalization, None, 0, 0)?;
     let shape = [indices.len(), test.height, test.width, test.channels];
     let (tape, measuring) = (Tape::idle(), Rc::new(Measuring::all()));
     let pass = Pass::eval(&tape).with_hook(measuring.clone());
@@ -191,6 +191,7 @@ mod tests {
             test_top5: Some(0.9),
             images_per_s: 10.0,
             seconds: 1.0,
+            data_wait: 0.0,
             adapter: String::new(),
             peak_bytes: 0,
         };

@@ -217,7 +217,7 @@ mod tests {
         let data = read(Kind::Ten, Some(dir.path()), Split::Train).unwrap();
         assert_eq!((data.len(), data.height, data.width, data.channels, data.classes), (10, 32, 32, 3, 10));
         assert_eq!(data.labels, [1, 0, 2, 0, 3, 0, 4, 0, 5, 0]);
-        assert_eq!(data.image(2)[..6], [2, 52, 102, 3, 53, 103]);
+        assert_eq!(data.image(2).unwrap()[..6], [2, 52, 102, 3, 53, 103]);
         assert_eq!(data.class_names[9], "truck");
         let error = read(Kind::Ten, Some(dir.path()), Split::Test).unwrap_err().to_string();
         assert!(error.contains("test_batch.bin"), "{error}");

@@ -61,7 +61,7 @@ mod tests {
         // Value p of image i of file `tag` is p + 7 i + 31 tag, modulo 256; green and blue are 1024 further on, which is 0 there.
         for (at, tag, i) in [(0, 1, 0), (1, 1, 1), (9, 5, 1)] {
             let first = (7 * i + 31 * tag) as u8;
-            assert_eq!(train.image(at)[..6], [first, first, first, first + 1, first + 1, first + 1], "{at}");
+            assert_eq!(train.image(at).unwrap()[..6], [first, first, first, first + 1, first + 1, first + 1], "{at}");
         }
         assert_eq!(train.notes.len(), 5, "of files that are not whole: {:?}", train.notes);
         let test = read(Kind::Ten, Some(&golden().join("cifar-10-batches-py")), Split::Test).unwrap();

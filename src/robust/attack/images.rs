@@ -35,9 +35,13 @@ impl Images {
     /// All images of a data set.
     ///
     /// # Errors
-    /// [`Error::Shape`] if it is empty.
+    /// [`Error::Shape`] if it is empty; those of [`Dataset::image`]; [`Error::Argument`] for streamed images of more than 2 GiB.
     pub fn from_dataset(data: &Dataset) -> Result<Self> {
-        let pixels = data.images.iter().map(|&byte| f32::from(byte) / 255.0).collect();
+        data.check_for_memory("an attack")?;
+        let mut pixels = Vec::with_capacity(data.len() * data.image_len());
+        for i in 0..data.len() {
+            pixels.extend(data.image(i)?.iter().map(|&byte| f32::from(byte) / 255.0));
+        }
         let labels = data.labels.iter().map(|&label| label.into()).collect();
         Self::new([data.len(), data.height, data.width, data.channels], pixels, labels)
     }
