@@ -35,18 +35,6 @@ impl PaddingMode {
         }
     }
 
-    /// The place on an axis of this size that a padded place, counted from 0, shows; none for zeros.
-    pub(crate) fn source(self, place: usize, size: usize, padding: usize) -> Option<usize> {
-        let (at, last) = (place as i64 - padding as i64, size as i64 - 1);
-        let from = match self {
-            Self::Zero => at,
-            Self::Reflect => last - (last - at.abs()).abs(),
-            Self::Replicate => at.clamp(0, last),
-            Self::Circular => at.rem_euclid(last + 1),
-        };
-        usize::try_from(from).ok().filter(|from| *from < size)
-    }
-
     /// # Errors
     /// [`Error::Shape`] for maps `[n, height, width, channels]` that are too small for this padding.
     pub(crate) fn check(self, op: &'static str, map: &[usize], padding: [usize; 2]) -> Result<[usize; 4]> {

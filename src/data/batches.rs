@@ -28,7 +28,7 @@ pub fn epoch_order(len: usize, seed: u64, epoch: u64, shuffle: bool) -> Vec<u32>
 /// Images are prepared by [`Dataset::workers`] threads; the batch does not depend on their number.
 ///
 /// # Errors
-/// Of streamed images, [`Error::Io`] and [`Error::File`](crate::Error::File) naming a file that is gone, damaged, or has changed.
+/// Of streamed images, [`Error::Io`](crate::Error::Io) and [`Error::File`](crate::Error::File) naming a file that is gone, damaged, or has changed.
 ///
 /// # Panics
 /// Where an index is not below `data.len()`, or `normalization` does not have `data.channels` entries

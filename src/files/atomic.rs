@@ -104,6 +104,7 @@ pub fn check_folder(path: &Path, names: &[&str]) -> Result<()> {
 
 /// Removes the temporary files of killed programs from a folder that no other program writes into: of any age. That some cannot be
 /// removed is no reason to stop.
+#[cfg(feature = "cli")]
 pub(crate) fn remove_temporaries(folder: &Path) {
     remove_left_over(folder, Duration::ZERO);
 }

@@ -145,7 +145,7 @@ impl Padding {
         let mut matrices = |what: &str, size: usize, padding: usize| {
             let padded = size + 2 * padding;
             let (mut plain, mut transposed) = (vec![0.0; padded * size], vec![0.0; padded * size]);
-            for (place, from) in (0..padded).filter_map(|place| Some((place, mode.source(place, size, padding)?))) {
+            for (place, from) in (0..padded).filter_map(|place| Some((place, source(mode, place, size, padding)?))) {
                 (plain[place * size + from], transposed[from * padded + place]) = (1.0, 1.0);
             }
             let mut constant = |end: &str, dims: [usize; 2], values: &[f32]| {
@@ -157,6 +157,18 @@ impl Padding {
         let [columns, columns_transposed] = matrices("columns", shape.width, padding[1]);
         Ok(Self { forward: [rows, columns_transposed], adjoint: [rows_transposed, columns] })
     }
+}
+
+/// The place on an axis of this size that a padded place shows; none for zeros.
+fn source(mode: PaddingMode, place: usize, size: usize, padding: usize) -> Option<usize> {
+    let (at, last) = (place as i64 - padding as i64, size as i64 - 1);
+    let from = match mode {
+        PaddingMode::Zero => at,
+        PaddingMode::Reflect => last - (last - at.abs()).abs(),
+        PaddingMode::Replicate => at.clamp(0, last),
+        PaddingMode::Circular => at.rem_euclid(last + 1),
+    };
+    usize::try_from(from).ok().filter(|from| *from < size)
 }
 
 struct Unrolled<'g> {
