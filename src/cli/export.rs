@@ -117,7 +117,7 @@ fn graph(options: &ExportArgs, network: &Network, recipe: &Recipe) -> Result<()>
     write_bytes(&options.out, &onnx::export(network, recipe, &onnx::Options { normalization, size: options.size })?)?;
     let size = options.size.map_or("height, width".into(), |[height, width]| format!("{height}, {width}"));
     let (name, channels) = (recipe.model.name(), network.in_channels());
-    say!("{name}: a graph of {input} [n, {channels}, {size}], to {}", options.out.display())
+    say!("{name}: a graph that takes {input}, [n, {channels}, {size}], to {}", options.out.display())
 }
 
 /// The count of batches that each batch norm of PyTorch has, 0: nothing here depends on it.
