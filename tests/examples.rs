@@ -116,7 +116,7 @@ fn array(path: &Path) -> Vec<f64> {
     let file = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let array = npyz::NpyFile::new(&file[..]).unwrap();
     match array.dtype() {
-        npyz::DType::Plain(ty) if ty.to_string().ends_with("f4'") => {
+        npyz::DType::Plain(ty) if ty.to_string().ends_with("f4") => {
             array.into_vec::<f32>().unwrap().into_iter().map(f64::from).collect()
         }
         _ => array.into_vec::<f64>().unwrap(),

@@ -1,10 +1,10 @@
 //! `sdnet export`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::args::{AdapterArgs, NormalizationArgs, WeightsArgs, size};
+use super::args::{AdapterArgs, NormalizationArgs, WeightsArgs, coding_flags, size};
 use super::console::note;
 use crate::checkpoint::{self, Recipe};
 use crate::data::Normalization;
@@ -91,6 +91,11 @@ pub fn run(options: &ExportArgs) -> Result<()> {
         Format::Onnx => &["onnx"],
     };
     check_output_of(&options.out, endings)?;
+    let same = |path: &Path| path.canonicalize().ok();
+    if same(&options.out).is_some_and(|out| Some(out) == same(&options.weights.path)) {
+        let reason = "is the file that is exported, and would lose its description: name another one";
+        return Err(Error::argument("out", options.out.display(), reason));
+    }
     let gpu = options.adapter.open()?;
     let (network, recipe) = options.weights.load(&gpu)?;
     if network.recalibration().is_some() {
@@ -108,7 +113,12 @@ pub fn run(options: &ExportArgs) -> Result<()> {
     } else {
         write_safetensors(&options.out, &TensorFile { tensors: tensors.clone(), ..TensorFile::default() })?;
     }
-    say!("{}: {} tensors, to {}", recipe.model.name(), tensors.len(), options.out.display())
+    say!("{}: {} tensors, to {}", recipe.model.name(), tensors.len(), options.out.display())?;
+    let flags = coding_flags(&recipe.model);
+    if flags.is_empty() {
+        return Ok(());
+    }
+    say!("the file does not say how its layers compute; `sdnet import` takes it back with{flags}")
 }
 
 fn graph(options: &ExportArgs, network: &Network, recipe: &Recipe) -> Result<()> {

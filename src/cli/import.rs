@@ -1,10 +1,11 @@
 //! `sdnet import`
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::{AdapterArgs, LayerArgs, NormalizationArgs, size, taken_for};
+use super::args::{AdapterArgs, LayerArgs, NormalizationArgs, coding_flags, size, structure};
 use super::console::note;
 use crate::checkpoint::{self, Attachments, Checkpoint, Recipe};
 use crate::error::{Error, Result};
@@ -45,18 +46,22 @@ pub fn run(options: &ImportArgs) -> Result<()> {
         file.notes.iter().for_each(|text| note(format_args!("note: {text}")));
         epoch = file.epoch;
     }
-    let gpu = options.adapter.open()?;
-    let Checkpoint { model: network, recipe: told, .. } = checkpoint::load::<Network>(&options.file, &gpu, None)?;
-    if !told.inferred {
+    let Some(inferred) = checkpoint::infer::<Network>(&options.file)? else {
         return Err(Error::file(&options.file, "is a file of this program already, and needs no import"));
-    }
-    let inferred = told.model;
+    };
     let model = described(options, inferred)?;
     if !options.class_names.is_empty() && options.class_names.len() != model.classes {
         let reason = format!("the network has {} classes", model.classes);
         return Err(Error::argument("class-names", options.class_names.len(), reason));
     }
-    let network = checkpoint::rebuilt(&network, &model)?;
+    if let Some([height, width]) = options.size.filter(|size| size.iter().any(|side| !(1..=65_536).contains(side))) {
+        return Err(Error::argument("size", format!("{height}x{width}"), "must be 1 to 65536 pixels"));
+    }
+    let names = options.class_names.iter().collect::<BTreeSet<_>>();
+    if names.len() < options.class_names.len() || options.class_names.iter().any(|name| name.trim().is_empty()) {
+        let reason = "every class needs a name of its own";
+        return Err(Error::argument("class-names", options.class_names.join(","), reason));
+    }
     let normalization = options.normalize.of(None, model.in_channels)?;
     if normalization.is_none() {
         if let Some(flag) = options.normalize.first_given() {
@@ -64,6 +69,9 @@ pub fn run(options: &ImportArgs) -> Result<()> {
         }
         note(format_args!("note: without --mean and --std, the file does not say how pixels are normalised"));
     }
+    // With its description, so that a step size of the file is kept.
+    let gpu = options.adapter.open()?;
+    let Checkpoint { model: network, .. } = checkpoint::load::<Network>(&options.file, &gpu, Some(&model))?;
     let recipe = Recipe {
         normalization,
         size: options.size,
@@ -72,7 +80,12 @@ pub fn run(options: &ImportArgs) -> Result<()> {
     };
     checkpoint::save(&options.out, &network, &recipe, &Attachments::new())?;
     let of_epoch = epoch.map_or(String::new(), |epoch| format!(" of epoch {epoch}"));
-    say!("{}{of_epoch}; written to {}", taken_for(&options.file, &model), options.out.display())
+    let (file, out) = (options.file.display(), options.out.display());
+    let coding = match coding_flags(&model) {
+        flags if flags.is_empty() => String::new(),
+        flags => format!(", with{flags}"),
+    };
+    say!("{file}{of_epoch} is a {}, by its tensors{coding}; written to {out}", structure(&model))
 }
 
 /// The network by what its tensors say and the flags add.

@@ -18,7 +18,7 @@ fn checkpoints_of_both_formats_become_weights_files_of_the_same_bits() {
             ["--class-names", "ant,bee,cat", "--mean", "0.1", "--std", "0.3", "--size", "28", "--iterations", "3"];
         let printed = succeeds(&[&["import", &checkpoint(name), "--out", &out][..], &names].concat());
         assert!(
-            printed.contains(said) && printed.contains("of epoch 17") && printed.contains("3 iterations"),
+            printed.contains(said) && printed.contains("of epoch 17") && printed.contains("--iterations 3"),
             "{printed}"
         );
         let file = read_safetensors(Path::new(&out)).unwrap();

@@ -57,6 +57,22 @@ fn every_option_is_recorded_in_the_weights_and_in_the_recipe_which_trains_the_sa
     assert!(weights(&out) == weights(&again), "the recipe trains another network");
     // The file says it all.
     succeeds(&["eval", "--weights", &first, "--data", &data]);
+    // PyTorch's format does not say it, but export says how to take it back, to the same scores.
+    let (state, back) = (at(folder.path(), "w.pth"), at(folder.path(), "back.safetensors"));
+    let said = succeeds(&["export", "--weights", &first, "--out", &state]);
+    let flags = said.split("takes it back with ").nth(1).unwrap_or_else(|| panic!("{said}")).split_whitespace();
+    succeeds(&[&["import", &state, "--out", &back][..], &flags.collect::<Vec<_>>()].concat());
+    let x = images(folder.path(), [2, 1, 12, 12], |_| ());
+    let [one, other] = [&first, &back].map(|weights| {
+        let y = at(folder.path(), "y.npy");
+        succeeds(&["predict", "--weights", weights, &x, "--output", &y]);
+        read_npy(Path::new(&y)).unwrap()
+    });
+    assert_eq!(one, other);
+    refuses(
+        &["export", "--weights", &first, "--out", &first, "--format", "safetensors"],
+        &["would lose its description"],
+    );
     // Layers of different lambdas have no one lambda to choose, those of one do.
     let eval = ["eval", "--weights", &first, "--data", &data, "--lambda", "0.5"];
     refuses(&eval, &["layers", "lambdas of their own"]);
@@ -116,6 +132,13 @@ fn what_a_checkpoint_does_not_say_is_given_at_its_import() {
     let said = model(&out);
     assert_eq!((&said["padding_mode"], &said["max_pool"]), (&"circular".into(), &true.into()));
     assert_eq!((&said["solver"], &said["non_negative"]), (&"published".into(), &false.into()));
+    for (more, words) in [
+        (&["--size", "0"][..], &["size = 0x0", "1 to 65536"][..]),
+        (&["--class-names", "a,b,a"], &["class-names = a,b,a", "a name of its own"]),
+    ] {
+        let arguments = of(more);
+        refuses(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), words);
+    }
     let arguments = of(&["--n-dict", "2"]);
     refuses(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), &["n-dict = 2", "room for 1"]);
     let resnet = foreign_weights(folder.path(), "sdnet18_narrow");

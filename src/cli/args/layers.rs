@@ -50,6 +50,34 @@ pub struct LayerArgs {
     pub layer_iterations: Vec<(String, usize)>,
 }
 
+/// The flags that say how the sparse coding layers of a network compute, each after a space: lambda, iterations, and what is not
+/// the default. None where there are no such layers.
+pub fn coding_flags(model: &ModelConfig) -> String {
+    if model.kind == Kind::Resnet {
+        return String::new();
+    }
+    let usual = ModelConfig::default();
+    let mut flags = format!(" --lambda {} --iterations {}", model.lambda, model.iterations);
+    let mut add = |differs: bool, flag: String| {
+        if differs {
+            flags.push_str(&format!(" --{flag}"));
+        }
+    };
+    add(model.mu != usual.mu, format!("mu {}", model.mu));
+    add(model.solver != usual.solver, format!("solver {}", model.solver));
+    add(!model.non_negative, "signed-codes".into());
+    add(model.root_noise, "root-noise".into());
+    add(model.normalize_lambda, "normalize-lambda".into());
+    add(model.dictionaries != 1, format!("n-dict {}", model.dictionaries));
+    add(model.padding_mode != usual.padding_mode, format!("padding-mode {}", model.padding_mode));
+    add(model.max_pool, "max-pool".into());
+    let lambda = model.layer_lambda.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
+    let iterations = model.layer_iterations.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
+    add(!lambda.is_empty(), format!("layer-lambda {}", lambda.join(",")));
+    add(!iterations.is_empty(), format!("layer-iterations {}", iterations.join(",")));
+    flags
+}
+
 /// Parses a layer's name and value.
 fn of_layer<T: std::str::FromStr>(text: &str) -> std::result::Result<(String, T), String> {
     let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE, such as layer2=0.2")?;

@@ -100,20 +100,28 @@ impl WeightsArgs {
     }
 }
 
-/// What a file without a description is taken for.
-pub fn taken_for(path: &Path, model: &ModelConfig) -> String {
+/// What a network is made of, in words.
+pub fn structure(model: &ModelConfig) -> String {
     let shortcuts = if model.shortcut { "" } else { " without shortcuts" };
-    let sparse = match model.kind {
-        Kind::Resnet => String::new(),
-        _ => format!("; {} iterations at lambda {} are assumed, which no file says", model.iterations, model.lambda),
-    };
     format!(
-        "{} is taken for a {}{shortcuts} of width {}, {} stem, {} channel(s) and {} classes, by the shapes of its tensors{sparse}",
-        path.display(),
+        "{}{shortcuts} of width {}, {} stem, {} channel(s) and {} classes",
         model.name(),
         model.width,
         model.stem,
         model.in_channels,
         model.classes,
     )
+}
+
+/// What a file without a description is taken for.
+pub fn taken_for(path: &Path, model: &ModelConfig) -> String {
+    let sparse = match model.kind {
+        Kind::Resnet => String::new(),
+        _ => format!(
+            "; {} iterations at lambda {} are assumed, which it does not say, as are the other options of its layers (`sdnet import` \
+             takes them)",
+            model.iterations, model.lambda
+        ),
+    };
+    format!("{} is taken for a {}, by the shapes of its tensors{sparse}", path.display(), structure(model))
 }

@@ -11,7 +11,7 @@ pub(super) fn tables(of: &Comparison) -> String {
         parts.push(format!("Mean and standard deviation over seeds:\n{}", aligned(&groups(&of.groups))));
     }
     parts.push(match of.differences.is_empty() {
-        true => "The recipes do not differ.".into(),
+        true => "As far as they are known, the recipes do not differ.".into(),
         false => format!("What differs between the recipes:\n{}", aligned(&differences(of))),
     });
     parts.join("\n\n")

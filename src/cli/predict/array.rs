@@ -35,9 +35,15 @@ impl Array {
         }
         let wanted = network.model().in_channels();
         let files::Array { shape, values } = read_array(path)?;
-        let &[count, channels, height, width] = &shape[..] else {
-            let reason = format!("holds an array of shape {shape:?}; images are [n, channels, height, width]");
-            return Err(Error::file(path, reason));
+        let (shape, [count, channels, height, width]) = match shape[..] {
+            [n, height, width] => (vec![n, 1, height, width], [n, 1, height, width]),
+            [n, channels, height, width] => (shape, [n, channels, height, width]),
+            _ => {
+                let reason = format!(
+                    "holds an array of shape {shape:?}; images are [n, channels, height, width], or [n, height, width]"
+                );
+                return Err(Error::file(path, reason));
+            }
         };
         if channels != wanted || shape.contains(&0) {
             let last = if width == wanted { ": save array.transpose(0, 3, 1, 2)" } else { "" };

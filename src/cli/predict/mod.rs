@@ -30,7 +30,7 @@ use pictures::Pictures;
 #[derive(Debug, Args)]
 pub struct PredictArgs {
     /// Images (PNG, JPEG, WebP, BMP, GIF, TIFF), folders of images, or - for a list of these on standard input, one a line. Or one
-    /// array, X.npy, [n, channels, height, width]: floats that are already normalised, or bytes (uint8)
+    /// array, X.npy, [n, channels, height, width] or [n, height, width]: floats that are already normalised, or bytes (uint8)
     #[arg(value_name = "IMAGE|FOLDER|X.npy|-", required_unless_present = "input")]
     inputs: Vec<PathBuf>,
     #[command(flatten)]

@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../options"))
 import make as options  # noqa: E402
 
 out = sys.argv[1] if len(sys.argv) > 1 else os.path.dirname(__file__) or "."
-MEAN, STD, RATE, DECAY = 0.286, 0.353, 0.02, 5e-4
+MEAN, STD, DECAY = 0.286, 0.353, 5e-4
 SETTINGS = options.DEFAULTS | dict(kind="sdnet", in_channels=1, stem="cifar", shortcut=True, max_pool=False, layer_lambda={},
                                    layer_iterations={})
 
@@ -47,7 +47,7 @@ def prepare(network):
     network.step = {}
 
 
-def descend(network, x, y, velocities):
+def descend(network, x, y, velocities, rate):
     prepare(network)
     loss = F.cross_entropy(network.forward(x, True), y)
     gradients = torch.autograd.grad(loss, list(network.p.values()))
@@ -55,7 +55,7 @@ def descend(network, x, y, velocities):
         for (name, p), g in zip(network.p.items(), gradients):
             g = g + DECAY * p
             velocities[name] = g if name not in velocities else 0.9 * velocities[name] + g
-            p -= RATE * (g + 0.9 * velocities[name])
+            p -= rate * (g + 0.9 * velocities[name])
     return float(loss.detach())
 
 
@@ -72,7 +72,7 @@ network = Network(SETTINGS, width=4)
 x, y = batch(earlier), torch.tensor(earlier_labels, dtype=torch.int64)
 velocities = {}
 for _ in range(25):
-    descend(network, x, y, velocities)
+    descend(network, x, y, velocities, 0.02)
 # What is saved is float32, and what follows starts from that.
 prepare(network)
 with torch.no_grad():
@@ -80,10 +80,10 @@ with torch.no_grad():
         value.copy_(value.float())
 network.forward(x[:1], False)
 scores = network.forward(batch(test), False).detach()
-optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=RATE, momentum=0.9, nesterov=True)
+optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.02, momentum=0.9, nesterov=True)
 torch.save({"epoch": 25, "state_dict": state(network), "perf": 100.0, "optimizer": optimizer.state_dict()}, f"{out}/model.pth.tar")
 x, y, fresh = batch(train), torch.tensor(train_labels, dtype=torch.int64), {}
-losses = [descend(network, x, y, fresh) for _ in range(10)]
+losses = [descend(network, x, y, fresh, 0.002) for _ in range(10)]
 for name, array in [("x_train", train), ("y_train", train_labels), ("x_test", test), ("y_test", test_labels),
                     ("scores", scores.numpy().astype(np.float32)), ("losses", np.array(losses))]:
     np.save(f"{out}/{name}.npy", array)
