@@ -12,8 +12,9 @@ use crate::gpu::Gpu;
 use crate::solver::{LinearOperator, PowerIteration};
 use crate::tensor::Tensor;
 
-/// Rounds of power iteration from a random vector, and from that of the last step.
-const COLD_ROUNDS: usize = 30;
+/// Rounds of power iteration from a random vector, and from that of the last step. The first are few beside the work of a step,
+/// since they code one sample: 30 of them left the step size of a small network 1 % too large, and losses as much off.
+const COLD_ROUNDS: usize = 300;
 const WARM_ROUNDS: usize = 3;
 
 /// The vectors of the power iterations, one per sparse coding layer. Like velocities, they are state of training, not of
