@@ -246,7 +246,7 @@ impl Csc {
         let codes = self.solve(pass.tape(), x, &weight, step, lambda.clone())?;
         if let Some(factor) = pass.dictionary_loss() {
             let weights = LossWeights { factor, dictionaries: self.config.dictionaries, mu: self.config.mu };
-            let operator = self.operator(weight.value(), &shape);
+            let operator = self.operator(weight.value(), [shape.height, shape.width]);
             pass.add_loss(pass.tape().dictionary_loss(operator, [x, &codes, &weight], lambda, weights)?)?;
         }
         pass.show(self, x.value(), codes.value())?;
@@ -270,7 +270,7 @@ impl Csc {
             return self.step();
         }
         let fresh = PowerVectors::default();
-        let operator = self.operator(&self.weight, shape);
+        let operator = self.operator(&self.weight, [shape.height, shape.width]);
         let codes = ConvShape { n: 1, ..*shape }.codes();
         let largest = pass.powers().unwrap_or(&fresh).follow(self, &operator, &codes)?;
         let step = match self.step.get() {
@@ -287,14 +287,16 @@ impl Csc {
     /// The solve, for a signal that has already been repeated.
     fn solve(&self, tape: &Tape, x: &Var, weight: &Var, step: Tensor, lambda: Tensor) -> Result<Var> {
         let CscConfig { iterations, mu, non_negative, solver, root_noise, .. } = self.config;
-        let operator = self.operator(weight.value(), &self.shape(x.value())?);
+        let shape = self.shape(x.value())?;
+        let operator = self.operator(weight.value(), [shape.height, shape.width]);
         let prox = Prox { mu, non_negative };
         tape.solve(Problem { operator, step, lambda, prox, solver, iterations, root_noise }, x, weight)
     }
 
-    fn operator(&self, weight: &Tensor, shape: &ConvShape) -> Convolution {
+    /// The synthesis for signals of this height and width.
+    fn operator(&self, weight: &Tensor, size: [usize; 2]) -> Convolution {
         let CscConfig { geometry, padding_mode, .. } = self.config;
-        Convolution { weight: weight.clone(), geometry, padding_mode, size: [shape.height, shape.width] }
+        Convolution { weight: weight.clone(), geometry, padding_mode, size }
     }
 
     /// `x - A z`, `x` being repeated first.
@@ -307,7 +309,8 @@ impl Csc {
 
     /// [`Csc::residual`] of a signal that has already been repeated.
     pub(super) fn residual_of_repeated(&self, tape: &Tape, x: &Var, codes: &Var) -> Result<Var> {
-        let operator = self.operator(&self.weight, &self.shape(x.value())?);
+        let shape = self.shape(x.value())?;
+        let operator = self.operator(&self.weight, [shape.height, shape.width]);
         tape.residual(operator, x, codes, &tape.constant(&self.weight))
     }
 
@@ -332,8 +335,7 @@ impl Csc {
     /// # Errors
     /// [`Error::Shape`], [`Error::OutOfMemory`].
     pub fn reconstruct(&self, codes: &Tensor, size: [usize; 2]) -> Result<Tensor> {
-        let CscConfig { geometry, padding_mode, .. } = self.config;
-        Convolution { weight: self.weight.clone(), geometry, padding_mode, size }.apply(Factor::ONE, codes)
+        self.operator(&self.weight, size).apply(Factor::ONE, codes)
     }
 
     /// `x` repeated `n_dict` times along its channels: a 1x1 correlation with stacked identities.

@@ -2,14 +2,14 @@
 
 use approx::assert_relative_eq;
 use sdnet::files::NamedTensors;
-use sdnet::layers::{Csc, CscConfig, Pass, parameters, sparse_layers};
+use sdnet::layers::{Csc, CscConfig, Pass, parameters};
 use sdnet::models::{Model, ModelConfig};
 use sdnet::shape::Geometry;
 use sdnet::tape::{Gradients, Tape, Var};
 use sdnet::tensor::Tensor;
 use serde_json::Value;
 
-use crate::support::{Golden, assert_close, network_of, set_step_of, to_nchw};
+use crate::support::{Golden, assert_close, keep_steps, network_of, to_nchw};
 
 /// The cases of a file, with their settings.
 fn cases(golden: &Golden) -> Vec<(String, Value)> {
@@ -113,11 +113,7 @@ fn networks_of_every_option_match_the_golden_values() {
         let of = |key: &str| golden.values(&format!("{name}/{key}"));
         assert_close(&format!("{name}: logits"), &logits.to_vec().unwrap(), of("logits"), 1e-5);
 
-        for (layer, _) in
-            sparse_layers(&network).into_iter().map(|(name, csc)| (name, csc.config().lambda)).collect::<Vec<_>>()
-        {
-            set_step_of(&mut network, &layer, of(&format!("param.{layer}.dn.step_size"))[0]);
-        }
+        keep_steps(&mut network);
         let tape = Tape::new();
         let pass = Pass::train(&tape).with_dictionary_loss(number(&settings, "factor"));
         let logits = network.forward(&pass, &tape.constant(&x)).unwrap();

@@ -47,11 +47,11 @@ pub fn set_steps(network: &mut Network, step: f32) {
     });
 }
 
-/// Gives one sparse coding layer a step size that training keeps.
-pub fn set_step_of(network: &mut Network, name: &str, step: f32) {
-    network.visit_mut(&Path::root(), &mut |path, part| {
-        if let (PartMut::Sparse(csc), true) = (part, path.to_string() == name) {
-            csc.fix_step(step).unwrap();
+/// Has training keep the step size that every sparse coding layer has.
+pub fn keep_steps(network: &mut Network) {
+    network.visit_mut(&Path::root(), &mut |_, part| {
+        if let PartMut::Sparse(csc) = part {
+            csc.fix_step(csc.step().unwrap().to_vec().unwrap()[0]).unwrap();
         }
     });
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
+use toml::Value;
 
-use super::values::one_of;
+use super::values::{float, one_of};
 use crate::error::{Error, Result};
 use crate::models::{Kind, ModelConfig};
 use crate::shape::PaddingMode;
@@ -50,32 +51,46 @@ pub struct LayerArgs {
     pub layer_iterations: Vec<(String, usize)>,
 }
 
-/// The flags that say how the sparse coding layers of a network compute, each after a space: lambda, iterations, and what is not
-/// the default. None where there are no such layers.
-pub fn coding_flags(model: &ModelConfig) -> String {
+/// How the sparse coding layers of a network compute: the flags and their values, as a recipe has them. None where there are no
+/// such layers.
+pub fn coding(model: &ModelConfig) -> Vec<(&'static str, Value)> {
     if model.kind == Kind::Resnet {
-        return String::new();
+        return Vec::new();
     }
-    let usual = ModelConfig::default();
-    let mut flags = format!(" --lambda {} --iterations {}", model.lambda, model.iterations);
-    let mut add = |differs: bool, flag: String| {
-        if differs {
-            flags.push_str(&format!(" --{flag}"));
+    let mut all = vec![
+        ("lambda", float(model.lambda)),
+        ("iterations", (model.iterations as i64).into()),
+        ("mu", float(model.mu)),
+        ("solver", model.solver.name().into()),
+        ("signed-codes", (!model.non_negative).into()),
+        ("root-noise", model.root_noise.into()),
+        ("normalize-lambda", model.normalize_lambda.into()),
+        ("n-dict", (model.dictionaries as i64).into()),
+        ("padding-mode", model.padding_mode.name().into()),
+        ("max-pool", model.max_pool.into()),
+    ];
+    let lambda = model.layer_lambda.iter().map(|(name, lambda)| format!("{name}={lambda}").into());
+    let iterations = model.layer_iterations.iter().map(|(name, count)| format!("{name}={count}").into());
+    let by_layer = [("layer-lambda", lambda.collect::<Vec<Value>>()), ("layer-iterations", iterations.collect())];
+    all.extend(
+        by_layer.into_iter().filter(|(_, values)| !values.is_empty()).map(|(flag, values)| (flag, values.into())),
+    );
+    all
+}
+
+/// The flags of [`coding`] as for a shell, each after a space: lambda, iterations, and what is not the default.
+pub fn coding_flags(model: &ModelConfig) -> String {
+    let usual = coding(&ModelConfig::default());
+    let said = |entry: &(&str, Value)| ["lambda", "iterations"].contains(&entry.0) || !usual.contains(entry);
+    let shown = |(flag, value): (&str, Value)| match value {
+        Value::Boolean(_) => format!(" --{flag}"),
+        Value::String(text) => format!(" --{flag} {text}"),
+        Value::Array(all) => {
+            format!(" --{flag} {}", all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","))
         }
+        number => format!(" --{flag} {number}"),
     };
-    add(model.mu != usual.mu, format!("mu {}", model.mu));
-    add(model.solver != usual.solver, format!("solver {}", model.solver));
-    add(!model.non_negative, "signed-codes".into());
-    add(model.root_noise, "root-noise".into());
-    add(model.normalize_lambda, "normalize-lambda".into());
-    add(model.dictionaries != 1, format!("n-dict {}", model.dictionaries));
-    add(model.padding_mode != usual.padding_mode, format!("padding-mode {}", model.padding_mode));
-    add(model.max_pool, "max-pool".into());
-    let lambda = model.layer_lambda.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
-    let iterations = model.layer_iterations.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
-    add(!lambda.is_empty(), format!("layer-lambda {}", lambda.join(",")));
-    add(!iterations.is_empty(), format!("layer-iterations {}", iterations.join(",")));
-    flags
+    coding(model).into_iter().filter(said).map(shown).collect()
 }
 
 /// Parses a layer's name and value.

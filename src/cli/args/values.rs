@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use toml::Value;
 
 use crate::error::Error;
 
@@ -22,6 +23,11 @@ pub fn not_negative(text: &str) -> Result<f32, String> {
     let number = text.parse::<f32>().map_err(|_| format!("{text:?} is not a number"))?;
     let valid = number.is_finite() && number >= 0.0;
     valid.then_some(number).ok_or_else(|| "must be a finite number that is not negative".into())
+}
+
+/// The shortest number that is this f32, for a recipe.
+pub fn float(value: f32) -> Value {
+    Value::Float(value.to_string().parse().unwrap_or(f64::from(value)))
 }
 
 /// Parses a number, or a fraction such as 8/255.

@@ -7,10 +7,11 @@ use clap::CommandFactory;
 use toml::{Table, Value};
 
 use super::tensorboard;
+use crate::cli::args::{coding, float};
 use crate::cli::command::Arguments;
 use crate::error::{Error, Result};
 use crate::files::write_bytes;
-use crate::models::{Kind, ModelConfig};
+use crate::models::ModelConfig;
 use crate::optim::OptimizerKind;
 use crate::train::{TrainConfig, Trainer};
 
@@ -156,32 +157,7 @@ fn model(model: &ModelConfig, put: &mut dyn FnMut(&str, Value)) {
     put("width", (model.width as i64).into());
     put("stem", model.stem.name().into());
     put("no-shortcut", (!model.shortcut).into());
-    if model.kind != Kind::Resnet {
-        put("iterations", (model.iterations as i64).into());
-        put("lambda", float(model.lambda));
-        put("mu", float(model.mu));
-        put("solver", model.solver.name().into());
-        put("signed-codes", (!model.non_negative).into());
-        put("root-noise", model.root_noise.into());
-        put("normalize-lambda", model.normalize_lambda.into());
-        put("n-dict", (model.dictionaries as i64).into());
-        put("padding-mode", model.padding_mode.name().into());
-        put("max-pool", model.max_pool.into());
-        let lambda = model.layer_lambda.iter().map(|(name, lambda)| format!("{name}={lambda}").into());
-        let iterations = model.layer_iterations.iter().map(|(name, count)| format!("{name}={count}").into());
-        for (key, values) in
-            [("layer-lambda", lambda.collect::<Vec<Value>>()), ("layer-iterations", iterations.collect())]
-        {
-            if !values.is_empty() {
-                put(key, values.into());
-            }
-        }
-    }
-}
-
-/// The shortest number that is this f32.
-fn float(value: f32) -> Value {
-    Value::Float(value.to_string().parse().unwrap_or(f64::from(value)))
+    coding(model).into_iter().for_each(|(key, value)| put(key, value));
 }
 
 #[cfg(test)]

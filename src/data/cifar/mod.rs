@@ -138,10 +138,9 @@ pub(super) fn locate(kind: Kind, root: &Path, split: Split) -> Option<(Version, 
 fn nothing(kind: Kind, root: &Path, split: Split) -> Error {
     let [binary, python] = Version::ALL.map(|version| {
         let files = kind.files(version, split);
-        format!("{} nor its {} has {} ({})", "neither it", kind.folder(version), files.join(", "), version.name())
+        format!("nor its {} has {} ({})", kind.folder(version), files.join(", "), version.name())
     });
-    let python = python.trim_start_matches("neither it ");
-    Error::file(root, format!("{binary}, {python}; both versions are at {HOME}"))
+    Error::file(root, format!("neither it {binary}, {python}; both versions are at {HOME}"))
 }
 
 fn append(data: &mut Dataset, kind: Kind, split: Split, path: &Path) -> Result<()> {
