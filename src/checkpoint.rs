@@ -36,6 +36,9 @@ pub struct Recipe<C = ModelConfig> {
     /// Whether images of other sizes were resized and cropped to that.
     #[serde(default)]
     pub resized: bool,
+    /// The share of the sides of images that they show, if not all; see [`DataSource::center`](crate::data::DataSource::center).
+    #[serde(default)]
+    pub center: Option<f32>,
     /// What transparent pixels of its images showed, if not white.
     #[serde(default)]
     pub background: Option<[u8; 3]>,
@@ -74,6 +77,7 @@ impl<C> Recipe<C> {
             normalization: None,
             size: None,
             resized: false,
+            center: None,
             background: None,
             hold_out: None,
             class_names: Vec::new(),

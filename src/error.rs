@@ -84,11 +84,11 @@ pub enum Error {
         shapes: Vec<Vec<usize>>,
     },
     /// An argument outside its range.
-    #[error("{name} = {value}: {reason}")]
+    #[error("{}: {reason}", with_value(.name, .value))]
     Argument {
         /// Name of the argument or flag.
         name: &'static str,
-        /// What was given.
+        /// What was given; empty for a flag that takes no value.
         value: String,
         /// What is allowed.
         reason: String,
@@ -184,6 +184,11 @@ impl Error {
     pub fn argument(name: &'static str, value: impl ToString, reason: impl Into<String>) -> Self {
         Self::Argument { name, value: value.to_string(), reason: reason.into() }
     }
+}
+
+/// `name = value`, or the name alone.
+fn with_value(name: &str, value: &str) -> String {
+    if value.is_empty() { name.to_owned() } else { format!("{name} = {value}") }
 }
 
 fn join(shapes: &[Vec<usize>]) -> String {

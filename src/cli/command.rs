@@ -1,8 +1,9 @@
 //! The command line: one subcommand for each thing that the program does.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::adapters::{self, AdaptersArgs};
 use super::attack::{self, AttackArgs};
@@ -17,7 +18,7 @@ use super::report::{self, ReportArgs};
 use super::robust::{self, RobustCommand};
 use super::shaders::{self, ShadersArgs};
 use super::train::{self, TrainArgs};
-use crate::error::Result;
+use crate::error;
 
 /// Sparse dictionary learning networks on any GPU
 #[derive(Debug, Parser)]
@@ -25,6 +26,25 @@ use crate::error::Result;
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Arguments {
+    /// Parses a command line, the program's name first. Flags take negative numbers, so that their own checks can speak of them.
+    ///
+    /// # Errors
+    /// What is to be shown, which may be a help text.
+    pub fn of(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let matches = with_negative_numbers(Self::command()).try_get_matches_from(arguments)?;
+        Self::from_arg_matches(&matches)
+    }
+}
+
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    let flag = |arg: clap::Arg| match arg.get_action().takes_values() && !arg.is_positional() {
+        true => arg.allow_negative_numbers(true),
+        false => arg,
+    };
+    command.mut_args(flag).mut_subcommands(with_negative_numbers)
 }
 
 #[derive(Debug, Subcommand)]
@@ -63,7 +83,7 @@ impl Command {
     ///
     /// # Errors
     /// Those of the command.
-    pub fn run(&self) -> Result<ExitCode> {
+    pub fn run(&self) -> error::Result<ExitCode> {
         let done = match self {
             Self::Train(options) => return train::run(options),
             Self::Predict(options) => return predict::run(options),

@@ -63,7 +63,7 @@ impl ExportArgs {
         let given = [("normalized-input", self.normalized_input), ("size", self.size.is_some())];
         let given = given.into_iter().find(|(_, given)| *given).map(|(name, _)| name);
         match given.or(self.normalize.first_given()) {
-            Some(name) if self.format() != Format::Onnx => Err(Error::argument(name, "given", "is for --format onnx")),
+            Some(name) if self.format() != Format::Onnx => Err(Error::argument(name, "", "is for --format onnx")),
             _ => Ok(()),
         }
     }

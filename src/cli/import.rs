@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::{AdapterArgs, LayerArgs, NormalizationArgs, coding_flags, size, structure};
+use super::args::{AdapterArgs, LayerArgs, NormalizationArgs, center, coding_flags, size, structure};
 use super::console::note;
 use crate::checkpoint::{self, Attachments, Checkpoint, Recipe};
 use crate::error::{Error, Result};
@@ -21,7 +21,7 @@ pub struct ImportArgs {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Weight of the l1 term [default: 0.1, as published]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(long, value_name = "X")]
     lambda: Option<f32>,
     #[command(flatten)]
     layers: LayerArgs,
@@ -30,6 +30,10 @@ pub struct ImportArgs {
     /// Height and width of the images that it was trained on, N for squares or HEIGHTxWIDTH
     #[arg(long, value_name = "N|HxW", value_parser = size)]
     size: Option<[usize; 2]>,
+    /// Images were resized to --size, and showed this share of the sides of their largest centred part, such as 0.875 for the
+    /// middle 224 of 256 pixels
+    #[arg(long, value_name = "SHARE", value_parser = center, requires = "size")]
+    center: Option<f32>,
     /// Names of the classes, in the order of the network's scores
     #[arg(long, value_name = "NAME[,..]", value_delimiter = ',')]
     class_names: Vec<String>,
@@ -65,7 +69,7 @@ pub fn run(options: &ImportArgs) -> Result<()> {
     let normalization = options.normalize.of(None, model.in_channels)?;
     if normalization.is_none() {
         if let Some(flag) = options.normalize.first_given() {
-            return Err(Error::argument(flag, "given", "--mean and --std go together"));
+            return Err(Error::argument(flag, "", "--mean and --std go together"));
         }
         note(format_args!("note: without --mean and --std, the file does not say how pixels are normalised"));
     }
@@ -75,6 +79,8 @@ pub fn run(options: &ImportArgs) -> Result<()> {
     let recipe = Recipe {
         normalization,
         size: options.size,
+        resized: options.center.is_some(),
+        center: options.center,
         class_names: options.class_names.clone(),
         ..Recipe::of(model.clone())
     };

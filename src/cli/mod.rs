@@ -23,15 +23,13 @@ pub mod translate;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use command::Arguments;
 
 /// Runs the program. The exit code is 0 if all went well, 1 if it failed, 2 if it was called wrongly, 130 or 143 if an interrupt
 /// or a request to end stopped a training.
 pub fn main() -> ExitCode {
     let arguments = match train::recipe::expanded(std::env::args_os().collect()) {
-        Ok(all) => Arguments::parse_from(all),
+        Ok(all) => Arguments::of(all).unwrap_or_else(|error| error.exit()),
         Err(error) => {
             console::note(format_args!("sdnet: {error}"));
             return ExitCode::FAILURE;

@@ -26,6 +26,12 @@ pub(super) fn is_there(folder: &Path) -> bool {
     !sets && folder.join(LABELS).is_file() && !names(folder).is_empty()
 }
 
+/// The first of a folder's NumPy files, where there are no labels.
+pub(super) fn unlabelled(folder: &Path) -> Option<String> {
+    let first = names(folder).into_iter().next().filter(|_| !folder.join(LABELS).exists())?;
+    Some(format!("{first}.npy"))
+}
+
 /// The names of the corruptions in a folder.
 fn names(folder: &Path) -> Vec<String> {
     let name = |path: PathBuf| {

@@ -82,6 +82,7 @@ pub(super) fn read_folder(folder: &Path, split: Split, source: &DataSource) -> R
     let theirs = parallel::map(workers, &theirs, |path| header(path, background))?;
     let framing = Framing {
         size: size.unwrap_or([first.height, first.width]),
+        center: source.center.unwrap_or(1.0),
         channels: if headers.iter().chain(&theirs).any(|header| header.colour) { 3 } else { 1 },
         resizes: size.is_some(),
         crops: size.is_some() && split == Split::Train,
@@ -166,6 +167,9 @@ pub const TESTED_ON: &str = "tested on";
 fn held_out(hold_out: HoldOut, ours: &[Class], theirs: &[Class]) -> String {
     let count = |classes: &[Class]| classes.iter().map(|class| class.images.len()).sum::<usize>();
     let (held, all) = (count(ours), count(ours) + count(theirs));
+    if hold_out.share >= 1.0 {
+        return format!("{TESTED_ON} all {all} images (--hold-out {hold_out})");
+    }
     format!("{TESTED_ON} {held} of {all} images, which are held out of training (--hold-out {hold_out})")
 }
 

@@ -71,7 +71,7 @@ use std::num::NonZero;
 use crate::error::{Error, Result};
 
 /// Labelled images of one size.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Dataset {
     /// What was read: `fashion-mnist`, `fashion-mnist-small`, `cifar10`, `cifar100`, or the folder.
     pub name: String,

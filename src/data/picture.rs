@@ -49,16 +49,18 @@ impl Picture {
         Ok(Self { channels, pixels, ..self })
     }
 
-    /// The picture at `size` (height, width): its largest centred part of that shape, resized by a triangle filter that
-    /// averages over all pixels when it reduces. A picture of that size already stays as it is.
+    /// The picture at `size` (height, width): of its largest centred part of that shape, the middle of `center` times its sides
+    /// (1 for all of it, 0.875 for the middle 224 of 256 pixels), resized by a triangle filter that averages over all pixels when
+    /// it reduces. With 1, a picture of that size already stays as it is.
     ///
     /// # Errors
     /// [`Error::Argument`] for a picture without pixels, or with other than 1 or 3 channels.
     #[cfg(feature = "files")]
-    pub fn framed(&self, size: [usize; 2]) -> Result<Self> {
+    pub fn framed(&self, size: [usize; 2], center: f32) -> Result<Self> {
         let (height, width) = (self.height, self.width);
         let part = [height.min(scaled(width, size[0], size[1])), width.min(scaled(height, size[1], size[0]))];
-        self.part_resized(part, size)
+        let middle = |side: usize| ((side as f64 * f64::from(center)).round() as usize).clamp(side.min(1), side);
+        self.part_resized(part.map(middle), size)
     }
 
     /// The whole picture, reduced if its shorter side (relative to `size`) is more than twice that of `size`.
@@ -171,15 +173,17 @@ mod tests {
         // A row of 6 blocks of 10x10 pixels; the middle two remain in a frame of 1 to 2.
         let pixels = (0..600).map(|at| (at % 60 / 10 * 40) as u8).collect();
         let wide = picture(10, 60, 1, pixels);
-        let tiny = wide.framed([1, 2]).unwrap();
+        let tiny = wide.framed([1, 2], 1.0).unwrap();
         assert!(tiny.pixels[0].abs_diff(80) < 8 && tiny.pixels[1].abs_diff(120) < 8, "{tiny:?}");
-        assert_eq!(wide.framed([10, 60]).unwrap(), wide);
-        let small = wide.framed([5, 10]).unwrap();
+        assert_eq!(wide.framed([10, 60], 1.0).unwrap(), wide);
+        let middle = wide.framed([10, 20], 0.5).unwrap();
+        assert_eq!((middle.pixels[2], middle.pixels[17]), (80, 120), "5x10 pixels of the middle");
+        let small = wide.framed([5, 10], 1.0).unwrap();
         assert_eq!((small.pixels[0], small.pixels[9]), (80, 120));
-        let large = picture(1, 1, 3, vec![1, 2, 3]).framed([2, 3]).unwrap();
+        let large = picture(1, 1, 3, vec![1, 2, 3]).framed([2, 3], 1.0).unwrap();
         assert_eq!(large, picture(2, 3, 3, [1, 2, 3].repeat(6)));
-        assert!(picture(0, 0, 1, vec![]).framed([2, 2]).is_err());
-        assert!(picture(2, 2, 2, vec![0; 8]).framed([1, 1]).is_err());
+        assert!(picture(0, 0, 1, vec![]).framed([2, 2], 1.0).is_err());
+        assert!(picture(2, 2, 2, vec![0; 8]).framed([1, 1], 1.0).is_err());
     }
 
     #[cfg(feature = "files")]
@@ -187,7 +191,7 @@ mod tests {
     fn reduction_averages_all_pixels() {
         let checks =
             picture(64, 64, 1, (0..64 * 64).map(|at| if (at % 64 + at / 64) % 2 == 0 { 0 } else { 200 }).collect());
-        let small = checks.framed([4, 4]).unwrap();
+        let small = checks.framed([4, 4], 1.0).unwrap();
         assert!(small.pixels.iter().all(|p| p.abs_diff(100) < 8), "{:?}", small.pixels);
     }
 

@@ -24,6 +24,9 @@ pub struct DataSource {
     /// Height and width that images are resized and cropped to; without it, all images must have one size. For folders of
     /// images only.
     pub size: Option<[usize; 2]>,
+    /// With `size`: images show this share of the sides of their largest centred part, unless they are cropped at random; 1 by
+    /// default, 0.875 for the middle 224 of 256 pixels.
+    pub center: Option<f32>,
     /// What transparent pixels of pictures show (red, green, blue); white by default, as in most programs. For folders of images
     /// only.
     pub background: Option<[u8; 3]>,
@@ -113,8 +116,11 @@ impl DataSource {
     }
 
     /// # Errors
-    /// [`Error::Argument`] for what is only for folders of images, with other data.
+    /// [`Error::Argument`] for a place where nothing is, or for what is only for folders of images, with other data.
     fn check(&self) -> Result<()> {
+        if let Some(path) = self.path().filter(|path| !path.exists()) {
+            return Err(not_there(&path));
+        }
         let pictures = self.is_pictures();
         if let Some([height, width]) = self.size {
             let shown = format!("{height}x{width}");
@@ -123,6 +129,14 @@ impl DataSource {
             }
             if !(1..=4096).contains(&height) || !(1..=4096).contains(&width) {
                 return Err(Error::argument("size", shown, "must be 1 to 4096 pixels"));
+            }
+        }
+        if let Some(center) = self.center {
+            if self.size.is_none() {
+                return Err(Error::argument("center", center, "is for images that are resized: give --size"));
+            }
+            if !(center > 0.0 && center <= 1.0) {
+                return Err(Error::argument("center", center, "must be more than 0 and at most 1"));
             }
         }
         if let Some(background) = self.background.filter(|_| !pictures) {
@@ -216,6 +230,13 @@ fn read_path(path: &Path, split: Split, source: &DataSource) -> Result<Dataset> 
         Err(Error::file(path, reason))
     } else if arrays::is_there(path, split.other()) {
         Err(Error::file(path, format!("lacks {}", arrays::names(split).join(" and "))))
+    } else if let Some(name) = corrupted::unlabelled(path) {
+        let reason = format!(
+            "holds {name}, but neither {}, which says what the images of NumPy files are, nor {}",
+            arrays::LABELS,
+            arrays::names(split).join(" and ")
+        );
+        Err(Error::file(path, reason))
     } else if folder::is_there(path, split.other()) {
         let missing = match split {
             Split::Train => "has images to test on, but no folder train with a folder of images for each class",
@@ -234,9 +255,13 @@ fn read_path(path: &Path, split: Split, source: &DataSource) -> Result<Dataset> 
                       --hold-out 0.1 to hold some images out for testing";
         Err(Error::file(path, format!("{reason}{}", holds(path))))
     } else {
-        let reason = "is neither a folder nor one of fashion-mnist, fashion-mnist-small, cifar10, cifar100";
-        Err(Error::argument("data", path.display(), reason))
+        Err(not_there(path))
     }
+}
+
+fn not_there(path: &Path) -> Error {
+    let reason = "is neither a folder nor one of fashion-mnist, fashion-mnist-small, cifar10, cifar100";
+    Error::argument("data", path.display(), reason)
 }
 
 /// Names what a folder holds instead.

@@ -10,12 +10,14 @@ use crate::error::{Error, Result};
 pub(super) const HELD_MOST: u64 = 2 << 30;
 
 /// How files become images of one size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Framing {
     /// Height and width of every image.
     pub size: [usize; 2],
     /// 1 or 3.
     pub channels: usize,
+    /// The share of the sides of an image that is seen; see [`Picture::framed`].
+    pub center: f32,
     /// Whether pictures of another size are resized and cropped.
     pub resizes: bool,
     /// Whether there are originals, for random resized crops.
@@ -41,7 +43,7 @@ impl Framing {
 
     /// The image that a picture becomes.
     pub fn image(&self, picture: &Picture) -> Result<Picture> {
-        picture.framed(self.size)?.with_channels(self.channels)
+        picture.framed(self.size, self.center)?.with_channels(self.channels)
     }
 
     /// What random resized crops are cut from.
@@ -51,7 +53,7 @@ impl Framing {
 }
 
 /// The files of images that are not held in memory; each is decoded anew whenever its pixels are wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Streamed {
     pub(super) files: Vec<ImageFile>,
     pub(super) framing: Framing,

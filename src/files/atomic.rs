@@ -75,11 +75,14 @@ pub fn check_output(path: &Path) -> Result<()> {
 /// As [`check_output`]; [`Error::File`] for a file that is there and whose name has another ending.
 pub fn check_output_of(path: &Path, endings: &[&str]) -> Result<()> {
     let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    if path.is_file() && !endings.contains(&&*ending) {
+    if !endings.contains(&&*ending) && (path.is_file() || !ending.is_empty()) {
         let wanted = endings.iter().filter(|e| !e.is_empty()).map(|e| format!(".{e}")).collect::<Vec<_>>().join(" or ");
-        let reason = format!(
-            "is there already and not named like a {wanted} file: it would be lost; name another, or remove it"
-        );
+        let reason = match path.is_file() {
+            true => format!(
+                "is there already and not named like a {wanted} file: it would be lost; name another, or remove it"
+            ),
+            false => format!("is not named like the {wanted} file that it would be; let its name end so"),
+        };
         return Err(Error::file(path, reason));
     }
     check_output(path)

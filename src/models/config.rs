@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::checks::check_not_negative;
 use crate::error::{Error, Result};
 use crate::layers::CscConfig;
 use crate::named::named;
@@ -195,25 +196,40 @@ impl ModelConfig {
         }
     }
 
+    /// Demands values within their ranges.
+    ///
     /// # Errors
-    /// [`Error::Argument`] names the value that is outside its range.
-    pub(super) fn check(&self) -> Result<()> {
+    /// [`Error::Argument`] names the value that is not.
+    pub fn check(&self) -> Result<()> {
         self.blocks()?;
         for (name, value) in [("width", self.width), ("in_channels", self.in_channels), ("classes", self.classes)] {
             if !(1..=65_536).contains(&value) {
                 return Err(Error::argument(name, value, "must be 1 to 65536"));
             }
         }
-        for iterations in self.layer_iterations.values().chain([&self.iterations]) {
-            if !(1..=10_000).contains(iterations) {
-                return Err(Error::argument("iterations", iterations, "must be 1 to 10000"));
+        let by_layer =
+            self.layer_iterations.iter().map(|(layer, count)| ("layer-iterations", format!("{layer}={count}"), *count));
+        for (name, given, count) in by_layer.chain([("iterations", self.iterations.to_string(), self.iterations)]) {
+            if !(1..=10_000).contains(&count) {
+                return Err(Error::argument(name, given, "must be 1 to 10000"));
             }
         }
+        if let Some((layer, lambda)) =
+            self.layer_lambda.iter().find(|(_, lambda)| !(lambda.is_finite() && **lambda >= 0.0))
+        {
+            return Err(Error::argument(
+                "layer-lambda",
+                format!("{layer}={lambda}"),
+                "must be finite and not negative",
+            ));
+        }
+        check_not_negative("lambda", self.lambda)?;
+        check_not_negative("mu", self.mu)?;
         if !(1..=64).contains(&self.dictionaries) {
             return Err(Error::argument("n-dict", self.dictionaries, "must be 1 to 64"));
         }
         if self.max_pool && self.kind != Kind::SdnetAll {
-            return Err(Error::argument("max-pool", true, "is for sdnet-all networks"));
+            return Err(Error::argument("max-pool", "", "is for sdnet-all networks"));
         }
         if !self.shortcut && self.kind != Kind::SdnetAll {
             return Err(Error::argument("shortcut", false, "only sdnet-all networks can lack shortcuts"));

@@ -180,9 +180,11 @@ impl TrainConfig {
         }
     }
 
+    /// Demands values within their ranges.
+    ///
     /// # Errors
-    /// [`Error::Argument`] names the value that is outside its range.
-    pub(super) fn check(&self) -> Result<()> {
+    /// [`Error::Argument`] names the value that is not.
+    pub fn check(&self) -> Result<()> {
         let counts = [
             ("epochs", Some(self.epochs)),
             ("steps", self.steps),
@@ -209,7 +211,7 @@ impl TrainConfig {
             return Err(Error::argument("clip-norm", most, "must be a finite positive number, or nothing is learnt"));
         }
         if self.ema.is_some() && self.body_rate == 0.0 {
-            return Err(Error::argument("ema", "given", "cannot be had with --freeze: there is nothing to average"));
+            return Err(Error::argument("ema", "", "cannot be had with --freeze: there is nothing to average"));
         }
         self.mixing().map(drop)
     }
@@ -243,10 +245,11 @@ impl TrainConfig {
         check_not_negative("final-lr", self.final_rate)?;
         let multistep = self.schedule == RateSchedule::Multistep;
         if multistep == self.milestones.is_empty() {
-            let (given, reason) = match multistep {
-                true => ("none", "multistep needs the epochs after which the learning rate is divided by ten"),
-                false => ("given", "are for the schedule multistep"),
+            let reason = match multistep {
+                true => "the schedule multistep needs the epochs after which the learning rate is divided by ten",
+                false => "are for the schedule multistep",
             };
+            let given = self.milestones.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
             return Err(Error::argument("milestones", given, reason));
         }
         if self.final_rate > 0.0 && self.schedule != RateSchedule::Cosine {

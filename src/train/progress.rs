@@ -91,6 +91,15 @@ pub struct Progress {
     pub step: usize,
     /// This epoch so far.
     pub tally: Tally,
-    /// The finished epochs.
+    /// The epochs that have been tested. The last of them may have been cut short by [`TrainConfig::steps`](super::TrainConfig);
+    /// once training goes on, its record makes way for that of the whole epoch.
     pub history: Vec<EpochRecord>,
+}
+
+impl Progress {
+    /// The records that stay as training goes on: those of whole epochs.
+    pub fn kept(&self) -> &[EpochRecord] {
+        let whole = self.history.iter().take_while(|record| record.epoch <= self.epoch).count();
+        &self.history[..whole]
+    }
 }

@@ -324,6 +324,7 @@ impl<M: Architecture> Trainer<M> {
             adapter: self.gpu().adapter().name.clone(),
             peak_bytes: self.gpu().memory().peak,
         };
+        self.progress.history.truncate(self.progress.kept().len());
         let best = self.progress.history.iter().all(|r| r.test_accuracy < record.test_accuracy);
         self.progress.history.push(record.clone());
         // An epoch that ended early, at the last step allowed, can be continued.

@@ -97,7 +97,9 @@ fn odd_folders_are_named() {
     for name in ["training.safetensors", "metrics.jsonl", "recipe.toml"] {
         std::fs::copy(Path::new(&a).join(name), Path::new(&copy).join(name)).unwrap();
     }
-    note(&[&a, &b, &copy], &["did not come as far", "same seed"]);
+    let found = note(&[&a, &copy], &["copy has the recipe and the seed of", "left out of the mean"]);
+    assert_eq!(found["groups"].as_array().unwrap().len(), 0, "a copy is no second seed");
+    refuses(&["compare", &a, &b, "--out", &at(folder.path(), "x.png")], &["x.png", ".svg"]);
     // Damaged metrics: the figures are in the saved state too.
     std::fs::write(Path::new(&copy).join("metrics.jsonl"), "{\"epoch\": 1").unwrap();
     let found = note(&[&a, &copy], &["copy/metrics.jsonl is damaged in line 1"]);

@@ -38,21 +38,28 @@ fn training_writes_weights_metrics_and_pictures_that_evaluation_agrees_with() {
     assert_eq!(read_npy(Path::new(&output)).unwrap().0, [2, 10]);
 }
 
-/// The last record of a training run, without its speed.
-fn last_record(out: &str) -> serde_json::Value {
+/// The records of a training run, without its speed.
+fn records(out: &str) -> Vec<serde_json::Value> {
     let metrics = std::fs::read_to_string(Path::new(out).join("metrics.jsonl")).unwrap();
-    let mut record: serde_json::Value = serde_json::from_str(metrics.lines().last().unwrap()).unwrap();
-    for time in ["images_per_s", "seconds", "data_wait", "peak_bytes"] {
-        record[time] = serde_json::Value::Null;
-    }
-    record
+    let without_time = |line: &str| {
+        let mut record: serde_json::Value = serde_json::from_str(line).unwrap();
+        for time in ["images_per_s", "seconds", "data_wait", "peak_bytes"] {
+            record[time] = serde_json::Value::Null;
+        }
+        record
+    };
+    metrics.lines().map(without_time).collect()
+}
+
+fn last_record(out: &str) -> serde_json::Value {
+    records(out).pop().unwrap()
 }
 
 #[track_caller]
 fn assert_same_end(a: &str, b: &str) {
     let weights = |out: &str| std::fs::read(Path::new(out).join("last.safetensors")).unwrap();
     assert!(weights(a) == weights(b), "the weights differ");
-    assert_eq!(last_record(a), last_record(b));
+    assert_eq!(records(a), records(b));
 }
 
 #[test]
@@ -158,6 +165,105 @@ fn a_runs_own_recipe_trains_the_same_again() {
     refuses(&["train", "--recipe", &recipe, "--out", &at(folder.path(), "never")], &["recipe.toml", "epoch", "epochs"]);
     let both = ["train", "--data", &data, "--out", &at(folder.path(), "never"), "--milestones", "1"];
     refuses(&both, &["milestones", "multistep"]);
+}
+
+#[test]
+fn recipes_serve_other_kinds_and_their_faults_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (tiny_data(folder.path()), at(folder.path(), "run"));
+    let recipe = at(folder.path(), "recipe.toml");
+    let never = at(folder.path(), "never");
+    std::fs::write(
+        &recipe,
+        format!("model = 'sdnet18'\nwidth = 2\nbatch = 32\nlambda = 0.2\nmomentum = 0.5\ndata = '{data}'"),
+    )
+    .unwrap();
+    let flags =
+        ["train", "--recipe", &recipe, "--steps", "1", "--model", "resnet18", "--optimizer", "adamw", "--out", &out];
+    let output = sdnet(&flags);
+    let said = text(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    for words in ["lambda of ", "momentum of ", "--model resnet18", "--optimizer adamw"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    std::fs::write(&recipe, "lambda = 0.2\nmodel = 'resnet18'").unwrap();
+    refuses(&["train", "--recipe", &recipe, "--out", &never], &["lambda", "no sparse coding layer"]);
+    std::fs::write(&recipe, "lr = 'fast'").unwrap();
+    refuses(&["train", "--recipe", &recipe, "--out", &never], &["recipe.toml", "lr", "fast"]);
+    assert!(!Path::new(&never).exists());
+}
+
+#[test]
+fn values_are_judged_before_images_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = at(folder.path(), "run");
+    let run = |more: &[&str], words: &[&str]| {
+        refuses(&[&["train", "--out", &out, "--data", "nowhere"], more].concat(), words)
+    };
+    run(&["--warmup", "20"], &["warmup = 20"]);
+    run(&["--lambda", "-0.5"], &["lambda = -0.5"]);
+    run(&["--layer-lambda", "layer1=-1"], &["layer-lambda = layer1=-1"]);
+    run(&["--layer-iterations", "layer1=0"], &["layer-iterations = layer1=0"]);
+    run(&["--model", "resnet18", "--root-noise"], &["root-noise: resnet18 has no sparse coding layer"]);
+    run(&["--milestones", "3,6"], &["milestones = 3,6"]);
+    run(&["--center", "0.5"], &["nowhere"]);
+    for (flag, value) in [("--seed", "-1"), ("--n-dict", "-2"), ("--center", "-1"), ("--center", "nan")] {
+        let output = sdnet(&["train", "--out", &out, flag, value]);
+        let said = text(&output.stderr);
+        assert!(
+            output.status.code() == Some(2) && said.contains(&format!("invalid value '{value}' for '{flag}")),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn resuming_names_the_flag_that_differs_and_only_flags_that_were_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let pets = folder.path().join("pets");
+    for (class, value) in [("cat", 30), ("dog", 200)] {
+        std::fs::create_dir_all(pets.join(class)).unwrap();
+        for i in 0..8_u8 {
+            let pixel = |x: u32, y: u32| image::Luma([value + (x * 3 + y) as u8 + i]);
+            image::GrayImage::from_fn(14, 13, pixel).save(pets.join(class).join(format!("{i}.png"))).unwrap();
+        }
+    }
+    let (data, out) = (pets.display().to_string(), at(folder.path(), "run"));
+    let picked = ["--hold-out", "0.25", "--size", "12", "--center", "0.8", "--layer-lambda", "layer0=0.2"];
+    succeeds(
+        &[
+            &["train", "--data", &data, "--out", &out, "--width", "2", "--batch", "4", "--epochs", "2", "--steps", "1"]
+                [..],
+            &picked,
+        ]
+        .concat(),
+    );
+    let resume =
+        |more: &[&str], words: &[&str]| refuses(&[&["train", "--out", &out, "--resume"], more].concat(), words);
+    resume(&["--size", "10"], &["size = 10x10", "leave the flag out"]);
+    resume(&["--center", "0.9"], &["center = 0.9", "leave the flag out"]);
+    resume(&["--hold-out", "0.5"], &["hold-out = 0.5", "leave the flag out"]);
+    resume(&["--root-noise"], &["root-noise: differs", "leave the flag out"]);
+    resume(&["--layer-lambda", "layer0=0.4"], &["layer-lambda = layer0=0.4"]);
+    resume(&["--std", "0.3"], &["std: differs"]);
+    // The images have moved.
+    let moved = at(folder.path(), "moved");
+    std::fs::rename(&pets, &moved).unwrap();
+    resume(&[], &["pets", "neither a folder"]);
+    resume(&["--data", &at(folder.path(), "typo")], &["typo", "neither a folder"]);
+    succeeds(&["train", "--out", &out, "--resume", "--data", &moved]);
+    // The record of the epoch that was cut short has made way for that of all of it.
+    assert_eq!(records(&out).iter().map(|record| record["epoch"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2]);
+    let recipe = std::fs::read_to_string(Path::new(&out).join("recipe.toml")).unwrap();
+    assert!(recipe.contains("center = 0.8"), "{recipe}");
+    // What goes with the weights is used again.
+    let weights = at(Path::new(&out), "last.safetensors");
+    let top1 = |more: &[&str]| {
+        let said = succeeds(&[&["eval", "--weights", &weights, "--data", &moved, "--json"], more].concat());
+        serde_json::from_str::<serde_json::Value>(&said).unwrap()
+    };
+    assert_eq!(top1(&[])["loss"], records(&out)[1]["test_loss"]);
+    assert_ne!(top1(&["--center", "1"])["loss"], records(&out)[1]["test_loss"]);
 }
 
 /// Every method beyond plain descent.

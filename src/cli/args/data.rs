@@ -27,6 +27,10 @@ pub struct DataArgs {
     /// of images of any size [default: what the network was trained with; without it, all images must have one size]
     #[arg(long, value_name = "N|HxW", value_parser = size)]
     pub size: Option<[usize; 2]>,
+    /// With --size: let images that are not cropped at random show this share of the sides of their largest centred part, such as
+    /// 0.875 for the middle 224 of 256 pixels [default: what the network was trained with, or 1]
+    #[arg(long, value_name = "SHARE", value_parser = center)]
+    pub center: Option<f32>,
     /// What transparent pixels of images show: white, black, or #RRGGBB [default: what the network was trained with, or white]
     #[arg(long, value_name = "COLOUR", value_parser = background)]
     pub background: Option<[u8; 3]>,
@@ -53,11 +57,12 @@ impl DataArgs {
         let name = self.data.clone().or(place.map(|source| source.name.clone()));
         let root = self.root.clone().or(place.and_then(|source| source.root.clone()));
         let name = name.unwrap_or_else(|| "fashion-mnist".into());
-        let &Self { size, background, hold_out, pixels, workers, .. } = self;
-        let given = DataSource { name, root, size, background, hold_out, pixels, workers };
+        let &Self { size, center, background, hold_out, pixels, workers, .. } = self;
+        let given = DataSource { name, root, size, center, background, hold_out, pixels, workers };
         let recorded = recorded.filter(|_| given.is_pictures()).cloned().unwrap_or_default();
         DataSource {
             size: given.size.or(recorded.size),
+            center: given.center.or(recorded.center),
             background: given.background.or(recorded.background),
             pixels: given.pixels.or(recorded.pixels),
             // Other data may well have images to test on.
@@ -66,12 +71,46 @@ impl DataArgs {
         }
     }
 
+    /// [`DataArgs::source`] for a training that goes on: only the place of the images may have changed.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a flag by which the images would differ.
+    pub fn source_to_resume(&self, recorded: Option<&DataSource>) -> Result<DataSource> {
+        let source = self.source(recorded);
+        let Some(was) = recorded else { return Ok(source) };
+        let changed = [
+            (
+                "size",
+                self.size.filter(|size| Some(*size) != was.size).map(|[height, width]| format!("{height}x{width}")),
+            ),
+            ("center", self.center.filter(|center| Some(*center) != was.center).map(|center| center.to_string())),
+            (
+                "background",
+                self.background
+                    .filter(|rgb| Some(*rgb) != was.background)
+                    .map(|[r, g, b]| format!("#{r:02x}{g:02x}{b:02x}")),
+            ),
+            ("hold-out", self.hold_out.filter(|share| Some(*share) != was.hold_out).map(|share| share.to_string())),
+        ];
+        if let Some((flag, value)) = changed.into_iter().find_map(|(flag, value)| Some((flag, value?))) {
+            let reason = "differs from what the training was started with; leave the flag out";
+            return Err(Error::argument(flag, value, reason));
+        }
+        Ok(DataSource {
+            size: was.size,
+            center: was.center,
+            background: was.background,
+            hold_out: was.hold_out,
+            ..source
+        })
+    }
+
     /// [`DataArgs::source`] for a network from a file.
     pub fn source_for(&self, recipe: &Recipe) -> DataSource {
-        let &Recipe { background, hold_out, .. } = recipe;
+        let &Recipe { center, background, hold_out, .. } = recipe;
         let size = recipe.size.filter(|_| recipe.resized);
         let name = recipe.data.clone();
-        self.source(Some(&DataSource { name, size, background, hold_out, ..DataSource::default() }))
+        self.source(Some(&DataSource { name, size, center, background, hold_out, ..DataSource::default() }))
     }
 
     /// Images for a network from a file, with their labels in its numbering.
@@ -97,7 +136,7 @@ impl DataArgs {
         let Some(known) = recipe.tested.as_ref().filter(|known| **known != data.fingerprint()) else { return Ok(()) };
         let as_recorded =
             self.data.is_none() && self.root.is_none() && self.size.is_none() && self.background.is_none();
-        if as_recorded && self.hold_out.is_none() {
+        if as_recorded && self.center.is_none() && self.hold_out.is_none() {
             if data.is_fingerprint_of_other_kind(known) {
                 note(format_args!(
                     "note: whether these are the images that the network was tested on in training is not checked, since only one of \
@@ -152,6 +191,12 @@ pub fn background(text: &str) -> std::result::Result<[u8; 3], String> {
     value
         .map(|rgb| [16, 8, 0].map(|shift| (rgb >> shift) as u8))
         .ok_or_else(|| "must be white, black or #RRGGBB".into())
+}
+
+/// Parses the share of an image's sides that it shows.
+pub fn center(text: &str) -> std::result::Result<f32, String> {
+    let share = text.parse::<f32>().map_err(|_| format!("{text:?} is not a number"))?;
+    (share > 0.0 && share <= 1.0).then_some(share).ok_or_else(|| "must be more than 0 and at most 1".into())
 }
 
 /// Parses 32 or 32x48.

@@ -19,7 +19,7 @@ pub struct LambdaArgs {
     /// chooses one for each image by the noise that a first look finds in it: auto-free (needs no calibration), auto
     /// (calibrated on all noises by `sdnet robust calibrate`; the same as auto-free if the file has not been calibrated), or
     /// auto-NOISE (calibrated on one noise, such as auto-gaussian)
-    #[arg(long, value_name = "NUMBER|auto", allow_negative_numbers = true)]
+    #[arg(long, value_name = "NUMBER|auto")]
     pub lambda: Option<String>,
     #[command(flatten)]
     pub adapt: AdaptArgs,
@@ -38,7 +38,7 @@ pub struct AdaptArgs {
     /// Clip pixels that are farther than this from what the first layer makes of them: clean (the distance within which 99
     /// of 100 pixels of clean images lie), off, or a number in units of normalised pixels. Only for files that have been
     /// recalibrated, and not where the network runs as it was trained [default: clean]
-    #[arg(long, value_name = "clean|off|NUMBER", allow_negative_numbers = true)]
+    #[arg(long, value_name = "clean|off|NUMBER")]
     pub clip: Option<String>,
     /// Use the statistics of the training at every lambda and clip nothing, as the published code does
     #[arg(long, conflicts_with_all = ["statistics", "clip"])]
@@ -117,7 +117,7 @@ impl LambdaArgs {
         match (&self.lambda, self.adapt.first_given()) {
             (Some(text), _) => rule(text, network, recipe),
             (None, None) => Ok(LambdaRule::Trained),
-            (None, Some(flag)) => Err(Error::argument(flag, "given", "has no effect without --lambda")),
+            (None, Some(flag)) => Err(Error::argument(flag, "", "has no effect without --lambda")),
         }
     }
 }

@@ -18,7 +18,7 @@ pub struct LayerArgs {
     #[arg(long, value_name = "N")]
     pub iterations: Option<usize>,
     /// Weight of the elastic-net term [default: 0]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(long, value_name = "X")]
     pub mu: Option<f32>,
     /// Solver of the sparse coding layers [default: fista]
     #[arg(long, value_parser = one_of::<Solver>(Solver::ALL.map(Solver::name)))]
@@ -82,15 +82,25 @@ pub fn coding(model: &ModelConfig) -> Vec<(&'static str, Value)> {
 pub fn coding_flags(model: &ModelConfig) -> String {
     let usual = coding(&ModelConfig::default());
     let said = |entry: &(&str, Value)| ["lambda", "iterations"].contains(&entry.0) || !usual.contains(entry);
-    let shown = |(flag, value): (&str, Value)| match value {
-        Value::Boolean(_) => format!(" --{flag}"),
-        Value::String(text) => format!(" --{flag} {text}"),
-        Value::Array(all) => {
-            format!(" --{flag} {}", all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","))
-        }
-        number => format!(" --{flag} {number}"),
-    };
-    coding(model).into_iter().filter(said).map(shown).collect()
+    let flag = |(flag, value): (&str, Value)| format!(" --{flag} {}", shown(&value)).trim_end().to_owned();
+    coding(model).into_iter().filter(said).map(flag).collect()
+}
+
+/// The first flag of [`coding`] in which a network differs from another, and its value.
+pub fn first_difference(model: &ModelConfig, other: &ModelConfig) -> Option<(&'static str, String)> {
+    let others = coding(other);
+    let (flag, value) = coding(model).into_iter().find(|entry| !others.contains(entry))?;
+    Some((flag, shown(&value)))
+}
+
+/// A value as on the command line; nothing for a flag without one.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Boolean(_) => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(all) => all.iter().map(shown).collect::<Vec<_>>().join(","),
+        number => number.to_string(),
+    }
 }
 
 /// Parses a layer's name and value.
@@ -128,7 +138,8 @@ impl LayerArgs {
     /// The first flag that is given, and its value.
     pub fn first_given(&self) -> Option<(&'static str, String)> {
         let text = |value: Option<&dyn ToString>| value.map(|value| value.to_string());
-        let flag = |given: bool| given.then(|| "given".to_owned());
+        let flag = |given: bool| given.then(String::new);
+        let first = |name: Option<&String>| name.map(|name| format!("{name}=.."));
         let given = [
             ("iterations", text(self.iterations.as_ref().map(|v| v as _))),
             ("mu", text(self.mu.as_ref().map(|v| v as _))),
@@ -139,8 +150,8 @@ impl LayerArgs {
             ("n-dict", text(self.n_dict.as_ref().map(|v| v as _))),
             ("padding-mode", text(self.padding_mode.as_ref().map(|v| v as _))),
             ("max-pool", flag(self.max_pool)),
-            ("layer-lambda", flag(!self.layer_lambda.is_empty())),
-            ("layer-iterations", flag(!self.layer_iterations.is_empty())),
+            ("layer-lambda", first(self.layer_lambda.first().map(|(name, _)| name))),
+            ("layer-iterations", first(self.layer_iterations.first().map(|(name, _)| name))),
         ];
         given.into_iter().find_map(|(name, value)| Some((name, value?)))
     }

@@ -13,10 +13,10 @@ mod weights;
 
 pub use adapter::AdapterArgs;
 pub use corrupted::{Block, CorruptedArgs};
-pub use data::{DataArgs, background, check_classes, load_aloud, size};
+pub use data::{DataArgs, background, center, check_classes, load_aloud, size};
 pub use input::InputArgs;
 pub use lambda::{AdaptArgs, LambdaArgs, layers, no_lambda, rule};
-pub use layers::{LayerArgs, coding, coding_flags};
+pub use layers::{LayerArgs, coding, coding_flags, first_difference};
 pub use model::ModelArgs;
 pub use normalization::NormalizationArgs;
 pub use values::{float, fraction, not_negative, one_of};

@@ -23,7 +23,7 @@ pub struct ModelArgs {
     #[arg(long)]
     pub no_shortcut: bool,
     /// Weight of the l1 term [default: 0.1]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(long, value_name = "X")]
     pub lambda: Option<f32>,
     #[command(flatten)]
     pub layers: LayerArgs,

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 pub struct NormalizationArgs {
     /// Mean to subtract from pixels in [0, 1]: one number per channel, or one for all [default: what the network was
     /// trained with, or the usual value for the data set]
-    #[arg(long, value_name = "X[,X..]", value_delimiter = ',', allow_negative_numbers = true)]
+    #[arg(long, value_name = "X[,X..]", value_delimiter = ',')]
     pub mean: Option<Vec<f32>>,
     /// Standard deviation to divide by after that: one number per channel, or one for all [default: what the network was
     /// trained with, or the usual value for the data set]

@@ -41,22 +41,22 @@ pub struct AttackArgs {
     pub norm: Norm,
     /// Largest changes to allow, each attacked on its own, where 1 is the range of a pixel [default: 2/255,4/255,8/255; with
     /// --norm l2 0.125,0.25,0.5]
-    #[arg(long, value_name = "X[,X..]", value_delimiter = ',', value_parser = fraction, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X[,X..]", value_delimiter = ',', value_parser = fraction)]
     pub epsilon: Option<Vec<f32>>,
     /// Lambdas to judge at, besides that of --lambda and in the same form [default: 0.1,0.2,0.4,0.6,0.8,1,1.4]
-    #[arg(long, value_name = "X[,X..]", value_delimiter = ',', allow_negative_numbers = true)]
+    #[arg(long, value_name = "X[,X..]", value_delimiter = ',')]
     pub lambdas: Option<Vec<String>>,
     /// PGD: number of steps [default: 10]
     #[arg(long, value_name = "N")]
     pub steps: Option<usize>,
     /// PGD: length of a step [default: 2.5 epsilon / steps]
-    #[arg(long, value_name = "X", value_parser = fraction, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", value_parser = fraction)]
     pub step_size: Option<f32>,
     /// PGD: number of runs per image, of which the strongest result counts [default: 1]
     #[arg(long, value_name = "N")]
     pub restarts: Option<usize>,
     /// PGD: share of the velocity that a step keeps [default: 0]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(long, value_name = "X")]
     pub momentum: Option<f32>,
     /// PGD: start at the clean images instead of random points near them
     #[arg(long)]
@@ -117,7 +117,7 @@ impl AttackArgs {
     /// [`Error::Argument`] for a source that the mode does not use or lacks, or if there is nothing to attack.
     pub fn check(&self) -> Result<()> {
         if let Some((flag, methods)) = self.foreign_flag() {
-            return Err(Error::argument(flag, "given", format!("is for --attack {methods}, not {}", self.attack)));
+            return Err(Error::argument(flag, "", format!("is for --attack {methods}, not {}", self.attack)));
         }
         match (self.mode, &self.source) {
             (AttackMode::TransferModel, None) => Err(Error::argument(

@@ -41,7 +41,7 @@ impl Spread {
     }
 }
 
-/// The groups of at least two trainings that have come equally far. Those that have not come as far are left out, and named.
+/// The groups of at least two trainings that have come equally far, one for each seed. Others are left out, and named.
 pub(super) fn groups(entries: &[Entry], notes: &mut Vec<String>) -> Vec<Group> {
     let mut alike = Vec::<(Vec<(&String, &String)>, &str, Vec<&Entry>)>::new();
     for entry in entries {
@@ -61,6 +61,16 @@ fn group(mut members: Vec<&Entry>, notes: &mut Vec<String>) -> Option<Group> {
     let most = members.iter().map(|entry| steps(entry)).max()?;
     let behind = members.iter().filter(|entry| steps(entry) < most).map(|entry| entry.name.clone()).collect::<Vec<_>>();
     members.retain(|entry| steps(entry) == most && most > 0);
+    let mut seeds = BTreeMap::new();
+    members.retain(|entry| {
+        let seed = entry.settings.as_ref().and_then(|settings| settings.get(SEED));
+        let other = *seeds.entry(seed).or_insert(&entry.name);
+        let first = *other == entry.name;
+        if !first {
+            notes.push(format!("{} has the recipe and the seed of {other}, and is left out of the mean", entry.name));
+        }
+        first
+    });
     if members.len() < 2 {
         return None;
     }
@@ -70,13 +80,6 @@ fn group(mut members: Vec<&Entry>, notes: &mut Vec<String>) -> Option<Group> {
             behind.join(", ")
         );
         notes.push(text);
-    }
-    let mut seeds = BTreeMap::new();
-    for entry in &members {
-        let seed = entry.settings.as_ref().and_then(|settings| settings.get(SEED));
-        if let Some(other) = seeds.insert(seed, &entry.name) {
-            notes.push(format!("{other} and {} have the same recipe and the same seed", entry.name));
-        }
     }
     let last = |of: fn(&crate::train::EpochRecord) -> f64| {
         Spread::of(&members.iter().filter_map(|entry| entry.history().last().map(of)).collect::<Vec<_>>())

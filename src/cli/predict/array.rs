@@ -29,9 +29,13 @@ impl Array {
         network: &Adapted<Network>,
         recipe: &Recipe,
     ) -> Result<Self> {
-        let for_pictures = [("size", options.size.is_some()), ("background", options.background.is_some())];
+        let for_pictures = [
+            ("size", options.size.is_some()),
+            ("center", options.center.is_some()),
+            ("background", options.background.is_some()),
+        ];
         if let Some((flag, _)) = for_pictures.iter().find(|(_, given)| *given) {
-            return Err(Error::argument(flag, "given", format!("is for images, and {} is an array", path.display())));
+            return Err(Error::argument(flag, "", format!("is for images, and {} is an array", path.display())));
         }
         let wanted = network.model().in_channels();
         let files::Array { shape, values } = read_array(path)?;
@@ -55,11 +59,8 @@ impl Array {
         let pixels = match values {
             Values::Float(values) => {
                 if let Some(flag) = options.normalize.first_given() {
-                    return Err(Error::argument(
-                        flag,
-                        "given",
-                        "is for bytes and images; floats are normalised already",
-                    ));
+                    let reason = "is for bytes and images; floats are normalised already";
+                    return Err(Error::argument(flag, "", reason));
                 }
                 check_finite(&path.display().to_string(), &values, "remove it from the images")?;
                 refuse_raw(path, &values, normalization.as_ref())?;

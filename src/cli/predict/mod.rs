@@ -12,7 +12,7 @@ use std::thread;
 
 use clap::Args;
 
-use super::args::{AdapterArgs, LambdaArgs, NormalizationArgs, WeightsArgs, background, size};
+use super::args::{AdapterArgs, LambdaArgs, NormalizationArgs, WeightsArgs, background, center, size};
 use super::console::{bar, note};
 use crate::checks::check_finite;
 use crate::error::{Error, Result};
@@ -56,6 +56,10 @@ pub struct PredictArgs {
     /// on]
     #[arg(long, value_name = "N|HxW", value_parser = size)]
     size: Option<[usize; 2]>,
+    /// Show this share of the sides of an image's largest centred part, such as 0.875 for the middle 224 of 256 pixels [default:
+    /// what the network was trained with, or 1]
+    #[arg(long, value_name = "SHARE", value_parser = center)]
+    center: Option<f32>,
     /// What transparent pixels show: white, black, or #RRGGBB [default: what the network was trained with, or white]
     #[arg(long, value_name = "COLOUR", value_parser = background)]
     background: Option<[u8; 3]>,

@@ -18,6 +18,7 @@ pub(super) struct Pictures {
     files: Vec<PathBuf>,
     /// The size that all images are brought to, or that they must have.
     size: [usize; 2],
+    center: f32,
     resize: bool,
     channels: usize,
     background: [u8; 3],
@@ -56,10 +57,15 @@ impl Pictures {
                 [picture.height, picture.width]
             }
         };
+        let center = options.center.or(recipe.center).unwrap_or(1.0);
+        if let Some(center) = options.center.filter(|_| wanted.is_none()) {
+            return Err(Error::argument("center", center, "is for images that are resized: give --size"));
+        }
         let channels = network.model().in_channels();
         let normalization = options.normalize.of(recipe.normalization.as_ref(), channels)?;
         Ok(Self {
             size,
+            center,
             resize: wanted.is_some(),
             channels,
             background,
@@ -103,7 +109,7 @@ impl Pictures {
         }
         self.resized.fetch_add(usize::from(size != self.size), Ordering::Relaxed);
         self.recoloured.fetch_add(usize::from(picture.channels > self.channels), Ordering::Relaxed);
-        picture.framed(self.size)?.with_channels(self.channels)
+        picture.framed(self.size, self.center)?.with_channels(self.channels)
     }
 
     /// What was done to the images, a sentence each.

@@ -119,8 +119,9 @@ fn section(index: usize, run: &Run, several: bool) -> Result<Markup> {
 /// What was trained, on what and how.
 fn settings(run: &Run) -> Markup {
     let (config, model) = (&run.state.config, &run.recipe.model);
-    let size =
-        run.recipe.size.map_or(String::new(), |[height, width]| format!("{height}x{width}x{}", model.in_channels));
+    let size = |[height, width]: [usize; 2]| format!("{height}x{width}x{}", model.in_channels);
+    let center = run.recipe.center.map_or(String::new(), |center| format!(", the middle {center} of each side"));
+    let size = run.recipe.size.map_or(String::new(), |all| format!("{}{center}", size(all)));
     let normalization = run.recipe.normalization.as_ref();
     let sparse = format!("{}, {} iterations, lambda {}, mu {}", model.solver, model.iterations, model.lambda, model.mu);
     let rows = [

@@ -9,7 +9,7 @@ use crate::robust::recalibrate::usual_lambdas;
 #[derive(Debug, Args)]
 pub struct GridArgs {
     /// Lambdas to try, in ascending order [default: 0.1, 0.2 .. 1.4]
-    #[arg(long, value_name = "X[,..]", value_delimiter = ',', allow_negative_numbers = true)]
+    #[arg(long, value_name = "X[,..]", value_delimiter = ',')]
     lambdas: Vec<f32>,
 }
 

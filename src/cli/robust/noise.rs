@@ -12,7 +12,7 @@ pub struct NoiseArgs {
     #[arg(long, value_name = "NOISE[,..]", value_delimiter = ',')]
     noise: Vec<String>,
     /// Levels of each kind of noise: usual, severities (the five of CIFAR-10-C), or numbers [default: usual]
-    #[arg(long, value_name = "LEVEL[,..]", value_delimiter = ',', allow_negative_numbers = true)]
+    #[arg(long, value_name = "LEVEL[,..]", value_delimiter = ',')]
     levels: Vec<String>,
     /// Seed of the noise [default: 0]
     #[arg(long)]

@@ -32,7 +32,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "N")]
     pub batch: Option<usize>,
     /// Learning rate in the first step [default: 0.1; with --optimizer adamw 0.001]
-    #[arg(long, value_name = "X", value_parser = not_negative, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", value_parser = not_negative)]
     pub lr: Option<f32>,
     /// How the learning rate falls with each step: cosine lowers it to --final-lr along half a cosine, step divides it by ten
     /// after one half and again after three quarters of the training, multistep does so after each of --milestones, constant
@@ -43,23 +43,23 @@ pub struct TrainArgs {
     #[arg(long, value_name = "N[,N..]", value_delimiter = ',')]
     pub milestones: Vec<usize>,
     /// With --schedule cosine: where the learning rate ends [default: 0]
-    #[arg(long, value_name = "X", value_parser = not_negative, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", value_parser = not_negative)]
     pub final_lr: Option<f32>,
     /// Epochs in which the learning rate first rises to --lr, step by step [default: 0]
     #[arg(long, value_name = "N")]
     pub warmup: Option<usize>,
     /// With --optimizer sgd: share of the velocity that a step keeps, less than 1 [default: 0.9]
-    #[arg(long, value_name = "X", value_parser = not_negative, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", value_parser = not_negative)]
     pub momentum: Option<f32>,
     /// With --optimizer sgd: use plain momentum, not Nesterov's
     #[arg(long)]
     pub no_nesterov: bool,
     /// Weight decay [default: 0.0005; with --optimizer adamw 0.01]
-    #[arg(long, value_name = "X", value_parser = not_negative, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", value_parser = not_negative)]
     pub weight_decay: Option<f32>,
     /// Add this multiple of every sparse coding layer's |x - A z|^2 / n_dict + lambda |z|_1 + mu/2 |z|^2, summed over the batch,
     /// to the loss that is minimised; the loss that is shown stays the cross-entropy [default: 0]
-    #[arg(long, value_name = "X", value_parser = not_negative, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", value_parser = not_negative)]
     pub dictionary_loss: Option<f32>,
     #[command(flatten)]
     pub method: MethodArgs,
@@ -101,7 +101,7 @@ pub struct TrainArgs {
     #[arg(long, conflicts_with = "body_rate")]
     pub freeze: bool,
     /// With --init or --resume: learning rate of all but the last layer, as a multiple of --lr [default: 1]
-    #[arg(long, value_name = "X", value_parser = not_negative, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", value_parser = not_negative)]
     pub body_rate: Option<f32>,
     /// Continue the training in the output folder, with the flags and the images that it was started with. --epochs, --lr,
     /// --schedule, --momentum, --beta1, --beta2, --weight-decay, --clip-norm, --label-smoothing, --dictionary-loss, --body-rate,
@@ -129,7 +129,7 @@ impl TrainArgs {
     /// optimizer.
     pub fn config(&self, train: &Dataset, source: DataSource) -> Result<TrainConfig> {
         if let (Some(rate), None) = (self.body_rate(), &self.init) {
-            let (flag, given) = if self.freeze { ("freeze", "given".into()) } else { ("body-rate", rate.to_string()) };
+            let (flag, given) = if self.freeze { ("freeze", String::new()) } else { ("body-rate", rate.to_string()) };
             return Err(Error::argument(flag, given, "needs weights that were trained before: --init or --resume"));
         }
         if let Some(least) = self.least_area.filter(|least| !(*least > 0.0 && *least <= 1.0)) {
@@ -150,6 +150,14 @@ impl TrainArgs {
         Ok(self.applied_to(usual))
     }
 
+    /// Demands values that make sense whatever the images are, before these are read.
+    ///
+    /// # Errors
+    /// As [`TrainArgs::config`] and [`TrainConfig::check`].
+    pub fn check(&self) -> Result<()> {
+        self.config(&Dataset::default(), DataSource::default())?.check()
+    }
+
     fn body_rate(&self) -> Option<f32> {
         if self.freeze { Some(0.0) } else { self.body_rate }
     }
@@ -159,7 +167,7 @@ impl TrainArgs {
     /// # Errors
     /// [`Error::Argument`] for a flag that cannot change on the way.
     pub fn resumed(&self, recorded: &TrainConfig) -> Result<TrainConfig> {
-        let given = |flag: bool| flag.then(|| "given".to_owned());
+        let given = |flag: bool| flag.then(String::new);
         let fixed = [
             ("batch", self.batch.map(|batch| batch.to_string()), recorded.batch.to_string()),
             ("seed", self.seed.map(|seed| seed.to_string()), recorded.seed.to_string()),

@@ -13,13 +13,13 @@ pub struct MethodArgs {
     #[arg(long, value_parser = one_of::<OptimizerKind>(OptimizerKind::ALL.map(OptimizerKind::name)))]
     pub optimizer: Option<OptimizerKind>,
     /// With --optimizer adamw: share of the first moment that a step keeps, less than 1 [default: 0.9]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(long, value_name = "X")]
     pub beta1: Option<f64>,
     /// With --optimizer adamw: share of the second moment that a step keeps, less than 1 [default: 0.999]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(long, value_name = "X")]
     pub beta2: Option<f64>,
     /// Scale gradients down to this l2 norm, of all trained parameters together, where it is greater
-    #[arg(long, value_name = "X", value_parser = not_negative, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", value_parser = not_negative)]
     pub clip_norm: Option<f32>,
     /// Batches per step, which follows the mean of their gradients; the last step of an epoch takes those that are left. --steps and
     /// --save-every count steps. Batch norm sees one batch at a time [default: 1]
@@ -27,22 +27,22 @@ pub struct MethodArgs {
     pub accumulate: Option<usize>,
     /// Average weights and running statistics over the steps with this decay, such as 0.999; the averaged network is tested and
     /// kept
-    #[arg(long, value_name = "DECAY", allow_negative_numbers = true)]
+    #[arg(long, value_name = "DECAY")]
     pub ema: Option<f64>,
     /// Share of each target that is spread evenly over all classes, less than 1; the training loss is with it, the test loss
     /// without [default: 0]
-    #[arg(long, value_name = "X", value_parser = not_negative, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", value_parser = not_negative)]
     pub label_smoothing: Option<f32>,
     /// Mix each image with another one of its batch, and their labels, by a share from Beta(ALPHA, ALPHA), such as 0.2; with
     /// --cutmix too, one of both at random for each batch. The training accuracy is that of the label with the greater share
-    #[arg(long, value_name = "ALPHA", allow_negative_numbers = true)]
+    #[arg(long, value_name = "ALPHA")]
     pub mixup: Option<f32>,
     /// Show another image of the batch in a rectangle of each image, of an area from Beta(ALPHA, ALPHA), such as 1, and mix their
     /// labels by area
-    #[arg(long, value_name = "ALPHA", allow_negative_numbers = true)]
+    #[arg(long, value_name = "ALPHA")]
     pub cutmix: Option<f32>,
     /// Probability of erasing a rectangle of 2 to 33 % of a training image, to the mean of the normalisation [default: 0]
-    #[arg(long, value_name = "P", value_parser = not_negative, allow_negative_numbers = true)]
+    #[arg(long, value_name = "P", value_parser = not_negative)]
     pub erase: Option<f32>,
 }
 
@@ -55,8 +55,7 @@ impl MethodArgs {
     /// # Errors
     /// [`Error::Argument`] naming the flag.
     pub fn check(&self, optimizer: OptimizerKind, momentum: Option<f32>, no_nesterov: bool) -> Result<()> {
-        let sgd =
-            [("momentum", momentum.map(|x| x.to_string())), ("no-nesterov", no_nesterov.then(|| "given".to_owned()))];
+        let sgd = [("momentum", momentum.map(|x| x.to_string())), ("no-nesterov", no_nesterov.then(String::new))];
         let adamw = [("beta1", self.beta1.map(|x| x.to_string())), ("beta2", self.beta2.map(|x| x.to_string()))];
         let (others, owner) = match optimizer {
             OptimizerKind::Sgd => (adamw, OptimizerKind::AdamW),

@@ -17,7 +17,7 @@ pub use args::TrainArgs;
 pub use output::TRAINING;
 pub use recipe::RECIPE;
 
-use super::args::load_aloud;
+use super::args::{first_difference, load_aloud};
 use super::console::note;
 use crate::checkpoint::{self, Checkpoint, Recipe};
 use crate::data::{DataSource, Dataset, Normalization, Split};
@@ -85,6 +85,8 @@ impl Images {
 fn start(options: &TrainArgs, gpu: &Gpu) -> Result<(Trainer, Images)> {
     let Some(path) = &options.init else {
         let source = options.data.source(None);
+        options.check()?;
+        options.model.config(1, 1)?.check()?;
         let data = Images::load(&source)?;
         let config = options.config(&data.train, source.absolute()?)?;
         let model = options.model.config(data.train.channels, data.train.classes)?;
@@ -94,9 +96,11 @@ fn start(options: &TrainArgs, gpu: &Gpu) -> Result<(Trainer, Images)> {
     // What goes with the weights (statistics for other lambdas) does not belong to those to come.
     let Checkpoint { model, recipe: recorded, .. } = checkpoint::load::<Network>(path, gpu, None)?;
     let source = options.data.source_for(&recorded);
+    options.check()?;
+    let changed = options.model.applied_to_weights(&recorded.model)?;
+    changed.check()?;
     let data = Images::load(&source)?;
     let config = options.config(&data.train, source.absolute()?)?;
-    let changed = options.model.applied_to_weights(&recorded.model)?;
     let (model, changed, data) = if options.new_head {
         let changed = ModelConfig { classes: data.train.classes, ..changed };
         (checkpoint::with_new_head(&model, &changed, config.seed)?, changed, data)
@@ -139,6 +143,7 @@ fn recipe(
         normalization: Some(options.data.normalization(train, recorded)?),
         size: Some([train.height, train.width]),
         resized: source.is_some_and(|source| source.size.is_some()),
+        center: source.and_then(|source| source.center),
         background: source.and_then(|source| source.background),
         hold_out: source.and_then(|source| source.hold_out),
         class_names: train.class_names.clone(),
@@ -152,35 +157,23 @@ fn recipe(
 fn resume(options: &TrainArgs, gpu: &Gpu) -> Result<(Trainer, Images)> {
     let mut trainer = Trainer::<Network>::resume(gpu, &options.out.join(TRAINING))?;
     let (recorded, recipe) = (trainer.config().clone(), trainer.recipe().clone());
-    if options.model.applied_to_weights(&recipe.model)? != recipe.model {
-        let reason = "differs from what the training was started with; to change it, start anew with --init";
-        return Err(Error::argument("an option of sparse coding layers", "given", reason));
+    if let Some((flag, value)) = first_difference(&options.model.applied_to_weights(&recipe.model)?, &recipe.model) {
+        let reason = "differs from what the training was started with; leave the flag out, or start anew with --init";
+        return Err(Error::argument(flag, value, reason));
     }
     if recorded.source.is_none() && options.data.data.is_none() {
         return Err(Error::file(&options.out, "does not say which images it was started with: give --data"));
     }
-    let source = options.data.source(recorded.source.as_ref());
-    if let Some(was) = &recorded.source {
-        let fixed = [
-            ("size", source.size == was.size),
-            ("background", source.background == was.background),
-            ("hold-out", source.hold_out == was.hold_out),
-        ];
-        if let Some((flag, _)) = fixed.iter().find(|(_, same)| !same) {
-            return Err(Error::argument(
-                flag,
-                "given",
-                "differs from what the training was started with; leave the flag out",
-            ));
-        }
-    }
+    let source = options.data.source_to_resume(recorded.source.as_ref())?;
+    let config = options.resumed(&recorded)?;
+    config.check()?;
     let data = Images::load(&source)?.in_classes(&recipe.class_names)?;
     let normalization = options.data.normalization(&data.train, recipe.normalization.clone())?;
     if recipe.normalization.as_ref().is_some_and(|known| *known != normalization) {
-        let reason = "differs from what the training was started with; leave the flag out";
-        return Err(Error::argument("mean or std", "given", reason));
+        let flag = options.data.normalize.first_given().unwrap_or("mean");
+        return Err(Error::argument(flag, "", "differs from what the training was started with; leave the flag out"));
     }
-    trainer.set_config(TrainConfig { source: Some(source.absolute()?), ..options.resumed(&recorded)? })?;
+    trainer.set_config(TrainConfig { source: Some(source.absolute()?), ..config })?;
     Ok((trainer, data))
 }
 
@@ -190,13 +183,13 @@ fn train(options: &TrainArgs, mut folder: RunFolder, mut trainer: Trainer, data:
     let mut screen = Screen::new(options.json);
     let before = trainer.progress().step;
     // A training that was logged before goes on being logged.
-    let logged = options.tensorboard || !tensorboard::files_in(&options.out).is_empty();
-    let open = |trainer: &Trainer| Log::open(&options.out, &trainer.progress().history);
-    let mut log = (options.resume && logged).then(|| open(&trainer)).transpose()?;
+    let logged = options.tensorboard || options.resume && !tensorboard::files_in(&options.out).is_empty();
+    let open = |trainer: &Trainer| Log::open(&options.out, trainer.progress().kept());
+    let mut log = None;
     let trained = trainer.run(&data.train, &data.test, &|| stop.is_asked(), &mut |trainer, event| match event {
         Event::Step { steps } => {
             folder.begin()?;
-            if options.tensorboard && log.is_none() {
+            if logged && log.is_none() {
                 log = Some(open(trainer)?);
             }
             screen.step(trainer.progress(), steps, trainer.config());
@@ -221,6 +214,9 @@ fn train(options: &TrainArgs, mut folder: RunFolder, mut trainer: Trainer, data:
         return Ok(ExitCode::from(code));
     }
     if progress.step == before {
+        if logged {
+            Log::open(&options.out, &progress.history)?;
+        }
         note(format_args!(
             "nothing is left to do after {} steps and {} epochs; a larger --epochs goes on",
             progress.step, progress.epoch
