@@ -66,6 +66,7 @@ kernels! {
     RELU_GRADIENT = "relu_gradient" over EACH;
     SCALE = "scale" over EACH;
     SCALE_SAMPLES = "scale_samples" over EACH;
+    SELF_CORRELATION = "self_correlation" over EACH;
     SGD = "sgd" over EACH;
     SOFT_THRESHOLD = "soft_threshold" over EACH, "common/prox";
     SOFT_THRESHOLD_GRADIENT = "soft_threshold_gradient" over EACH;

@@ -17,6 +17,7 @@ use super::predict::{self, PredictArgs};
 use super::report::{self, ReportArgs};
 use super::robust::{self, RobustCommand};
 use super::shaders::{self, ShadersArgs};
+use super::spectrum::{self, SpectrumArgs};
 use super::train::{self, TrainArgs};
 use crate::error;
 
@@ -72,6 +73,8 @@ pub enum Command {
     Robust(RobustCommand),
     /// Search for adversarial images, and count the images that a network still gets right
     Attack(Box<AttackArgs>),
+    /// Eigenvalues of a dictionary, how far it is from an orthogonal one, and how many iterations its codes take
+    Spectrum(Box<SpectrumArgs>),
     /// Time layers and networks, each step to completion
     Bench(BenchArgs),
     /// Print the kernels or write them to files, in WGSL or translated
@@ -96,6 +99,7 @@ impl Command {
             Self::Compare(options) => compare::run(options),
             Self::Robust(command) => robust::run(command),
             Self::Attack(options) => attack::run(options),
+            Self::Spectrum(options) => spectrum::run(options),
             Self::Bench(options) => bench::run(options),
             Self::Shaders(options) => shaders::run(options),
         };

@@ -351,7 +351,7 @@ impl Csc {
     }
 
     /// The sizes, for a signal that has already been repeated.
-    fn shape(&self, x: &Tensor) -> Result<ConvShape> {
+    pub(crate) fn shape(&self, x: &Tensor) -> Result<ConvShape> {
         ConvShape::new("csc", x.shape(), self.weight.shape(), self.config.geometry)
     }
 

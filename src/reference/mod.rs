@@ -39,6 +39,7 @@ pub mod relu;
 pub mod residual;
 pub mod scale;
 pub mod scale_samples;
+pub mod self_correlation;
 pub mod sequence;
 pub mod sgd;
 pub mod soft_threshold;

@@ -2,6 +2,9 @@
 
 use std::f64::consts::TAU;
 
+use super::spectrum::eigenvalues;
+use crate::error::{Error, Result};
+
 /// Frequencies on an axis, as a multiple of the kernel.
 const FREQUENCIES: usize = 16;
 /// Spacing of the frequencies in the first, second and last search, in points of the grid.
@@ -9,6 +12,8 @@ const LATTICES: [usize; 3] = [4, 2, 1];
 /// Relative change at which an eigenvalue has converged, below what f32 resolves, and the maximum number of iterations.
 const TOLERANCE: f64 = 1e-8;
 const MOST_ITERATIONS: usize = 200;
+/// The most eigenvalues at a frequency that are searched for.
+const MOST_EIGENVALUES: usize = 256;
 
 /// An upper bound of the largest eigenvalue `L` of `A^T A` for the convolutional dictionary `weight: [atoms, kh, kw,
 /// channels]` at this stride, for zero borders and signals of any size. For circular borders it is the eigenvalue itself,
@@ -21,6 +26,31 @@ pub fn step_bound(shape: [usize; 4], weight: &[f32], stride: [usize; 2]) -> f64 
     let [_, kernel_height, kernel_width, _] = shape;
     let axes = [Axis::new(kernel_height, stride[0]), Axis::new(kernel_width, stride[1])];
     Dictionary::new(shape, weight, axes).largest() * axes[0].between() * axes[1].between()
+}
+
+/// The eigenvalues of `A^T A` on periodic signals whose codes are `points x points`, at each of the frequencies of these, the
+/// largest first: of the `atoms` eigenvalues at a frequency, the `min(atoms, channels sy sx)` that need not be zero.
+///
+/// A dictionary is a tight frame where all of these are equal; one step of `1 / L` then suits every direction.
+///
+/// # Errors
+/// [`Error::Argument`] for more than 256 eigenvalues a frequency, which would take minutes.
+pub fn spectrum(shape: [usize; 4], weight: &[f32], stride: [usize; 2], points: usize) -> Result<Vec<f64>> {
+    let [atoms, kernel_height, kernel_width, channels] = shape;
+    let aliases = stride[0] * stride[1];
+    let count = atoms.min(channels * aliases);
+    if count > MOST_EIGENVALUES {
+        let reason =
+            format!("there are more than {MOST_EIGENVALUES} eigenvalues at each frequency; choose a narrower layer");
+        return Err(Error::argument("spectrum", count, reason));
+    }
+    let axis = |kernel, stride| Axis { kernel, stride, points: points * stride };
+    let axes = [axis(kernel_height, stride[0]), axis(kernel_width, stride[1])];
+    let dictionary = Dictionary::new(shape, weight, axes);
+    let places = (0..points * points).map(|i| [i / points, i % points]);
+    let mut all = places.flat_map(|at| eigenvalues(&dictionary.aliased(at), atoms, aliases)).collect::<Vec<_>>();
+    all.sort_by(|a, b| b.total_cmp(a));
+    Ok(all)
 }
 
 /// The frequencies of one axis.
@@ -139,14 +169,20 @@ impl Dictionary {
     }
 
     /// The largest eigenvalue of the mean over aliases of `D^H D` at this frequency.
-    fn eigenvalue(&self, [y, x]: [usize; 2]) -> f64 {
+    fn eigenvalue(&self, at: [usize; 2]) -> f64 {
+        let [down, across] = self.axes;
+        largest_eigenvalue(&self.aliased(at), self.atoms) / (down.stride * across.stride) as f64
+    }
+
+    /// The rows of `D` at this frequency and its aliases.
+    fn aliased(&self, [y, x]: [usize; 2]) -> Vec<Row> {
         let [down, across] = self.axes;
         let aliases = (0..down.stride).flat_map(|a| (0..across.stride).map(move |b| (a, b)));
         let mut rows = Vec::new();
         for (a, b) in aliases {
             self.transform([y + a * down.distinct(), x + b * across.distinct()], &mut rows);
         }
-        largest_eigenvalue(&rows, self.atoms) / (down.stride * across.stride) as f64
+        rows
     }
 
     /// Appends the rows of `D` at this frequency, one a channel.
@@ -167,13 +203,13 @@ impl Dictionary {
 
 /// A complex vector.
 #[derive(Clone)]
-struct Row {
-    real: Vec<f64>,
-    imaginary: Vec<f64>,
+pub(super) struct Row {
+    pub real: Vec<f64>,
+    pub imaginary: Vec<f64>,
 }
 
 /// A sum of products that a compiler may vectorise.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut lanes = [0.0; 8];
     let (a_tail, b_tail) = (a.chunks_exact(8).remainder(), b.chunks_exact(8).remainder());
     for (a, b) in a.chunks_exact(8).zip(b.chunks_exact(8)) {
@@ -199,7 +235,7 @@ impl Row {
     }
 
     /// `<conj(self), other>`.
-    fn inner(&self, other: &Self) -> (f64, f64) {
+    pub fn inner(&self, other: &Self) -> (f64, f64) {
         let real = dot(&self.real, &other.real) + dot(&self.imaginary, &other.imaginary);
         let imaginary = dot(&self.real, &other.imaginary) - dot(&self.imaginary, &other.real);
         (real, imaginary)
@@ -322,6 +358,26 @@ mod tests {
         let points = axes[0].distinct();
         let plain = (0..points * points).map(|i| all.eigenvalue([i / points, i % points])).fold(0.0, f64::max);
         assert!((all.largest() / plain - 1.0).abs() < 1e-7);
+    }
+
+    #[test]
+    fn the_spectrum_is_that_of_the_periodic_operator() {
+        // The trace of (A^T A)^2 on 6 x 6 codes is |A A^T|^2, and the twin of self_correlation knows that of A^T A.
+        for (shape, stride) in [([5, 3, 3, 2], 1), ([4, 3, 3, 1], 2), ([2, 3, 3, 3], 1)] {
+            let weight = dictionary(shape, 4);
+            let wide = weight.iter().map(|v| f64::from(*v)).collect::<Vec<_>>();
+            let all = spectrum(shape, &weight, [stride; 2], 6).unwrap();
+            assert_eq!(all.len(), 36 * shape[0].min(shape[3] * stride * stride));
+            assert!(all.windows(2).all(|pair| pair[0] >= pair[1]) && *all.last().unwrap() >= 0.0);
+            let geometry = crate::shape::Geometry::square(stride, 2 / stride * stride);
+            let own = crate::shape::ConvShape::new("test", &shape, &shape, geometry).unwrap();
+            let (zeros, atoms) = ((36 * shape[0] - all.len()) as f64, 36.0);
+            let want = reference::self_correlation::orthogonality(&own, &wide, true) * atoms;
+            let got = all.iter().map(|value| (value - 1.0).powi(2)).sum::<f64>() + zeros;
+            assert!((got / want - 1.0).abs() < 1e-9, "{shape:?} {stride}: {got}, not {want}");
+            assert!(all[0] <= step_bound(shape, &weight, [stride; 2]) * (1.0 + 1e-12));
+        }
+        assert!(spectrum([300, 1, 1, 300], &[0.0; 90_000], [1, 1], 1).unwrap_err().to_string().contains("256"));
     }
 
     #[test]

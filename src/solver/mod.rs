@@ -7,7 +7,7 @@
 //! | what codes leave of a signal, and as a loss | [`Tape::residual`](crate::tape::Tape::residual), [`Tape::dictionary_loss`](crate::tape::Tape::dictionary_loss) |
 //! | the momentum from one iterate to the next | [`Momentum`], [`Solver`] |
 //! | the proximal operator | [`Prox`](crate::ops::Prox) |
-//! | the step size | [`PowerIteration`], [`step_bound`] |
+//! | the step size | [`PowerIteration`], [`step_bound`]; all eigenvalues, [`spectrum`] |
 
 mod bound;
 mod explained;
@@ -16,8 +16,9 @@ mod iterate;
 mod momentum;
 mod operator;
 mod power;
+mod spectrum;
 
-pub use bound::step_bound;
+pub use bound::{spectrum, step_bound};
 pub use iterate::{Iteration, Problem};
 pub use momentum::{Momentum, Solver};
 pub use operator::{Convolution, LinearOperator};

@@ -6,7 +6,7 @@ use crate::checks::check_not_negative;
 use crate::data::{Augment, DataSource, Mixing};
 use crate::error::{Error, Result};
 use crate::named::named;
-use crate::ops::{AdamWRule, SgdRule};
+use crate::ops::{AdamWRule, Orthogonality, SgdRule};
 use crate::optim::{OptimizerKind, RateSchedule, Rule};
 
 /// How to train.
@@ -84,6 +84,13 @@ pub struct TrainConfig {
     /// `|x - A z|^2 / n_dict + lambda |z|_1 + mu/2 |z|^2`, summed over the batch, as in the authors' code.
     #[serde(default)]
     pub dictionary_loss: f32,
+    /// The weight in the loss of how far every sparse coding layer's dictionary is from an orthogonal one
+    /// ([`crate::ops::orthogonality`]); 0 adds nothing.
+    #[serde(default)]
+    pub orthogonal: f32,
+    /// Which shifts of its atoms that is about.
+    #[serde(default)]
+    pub orthogonal_form: Orthogonality,
     /// Stop after this many steps in all.
     pub steps: Option<usize>,
     /// Where the images come from, for programs that continue the training. The trainer itself is given the images.
@@ -162,6 +169,8 @@ impl Default for TrainConfig {
             shuffle: true,
             body_rate: 1.0,
             dictionary_loss: 0.0,
+            orthogonal: 0.0,
+            orthogonal_form: Orthogonality::default(),
             steps: None,
             source: None,
             save_every: None,
@@ -195,10 +204,12 @@ impl TrainConfig {
             return Err(Error::argument(name, 0, "must be at least 1"));
         }
         check_not_negative("body-rate", self.body_rate)?;
-        check_not_negative("dictionary-loss", self.dictionary_loss)?;
-        if self.dictionary_loss > 0.0 && self.body_rate == 0.0 {
-            let reason = "changes nothing where all but the last layer stays as it is";
-            return Err(Error::argument("dictionary-loss", self.dictionary_loss, reason));
+        for (name, weight) in [("dictionary-loss", self.dictionary_loss), ("orthogonal", self.orthogonal)] {
+            check_not_negative(name, weight)?;
+            if weight > 0.0 && self.body_rate == 0.0 {
+                let reason = "changes nothing where all but the last layer stays as it is";
+                return Err(Error::argument(name, weight, reason));
+            }
         }
         if self.batch == 0 {
             return Err(Error::argument("batch", 0, "at least one image a step is needed"));
@@ -358,8 +369,15 @@ mod tests {
         let mut old = json.as_object().unwrap().clone();
         let first = ["milestones", "final_rate", "warmup", "nesterov", "body_rate", "keep", "save_every"];
         let later = ["optimizer", "beta1", "beta2", "clip_norm", "accumulate", "ema"];
-        for new in first.iter().chain(&later).chain(&["label_smoothing", "mixup", "cutmix", "erase", "dictionary_loss"])
-        {
+        for new in first.iter().chain(&later).chain(&[
+            "label_smoothing",
+            "mixup",
+            "cutmix",
+            "erase",
+            "dictionary_loss",
+            "orthogonal",
+            "orthogonal_form",
+        ]) {
             assert!(old.remove(*new).is_some(), "{new}");
         }
         assert_eq!(serde_json::from_value::<TrainConfig>(old.into()).unwrap(), config());

@@ -7,6 +7,7 @@ mod ahead;
 mod average;
 mod batches;
 mod config;
+mod departure;
 mod evaluate;
 mod memory;
 mod progress;
@@ -16,6 +17,7 @@ mod trainer;
 mod words;
 
 pub use config::{Keep, TrainConfig};
+pub use departure::Departure;
 pub(crate) use evaluate::filled_batch;
 pub use evaluate::{check_fit, evaluate, evaluate_with};
 pub use memory::{Purpose, largest_batch, largest_batch_by_buffer};

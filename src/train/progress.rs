@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Departure;
+
 /// Sums over the samples seen so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
@@ -78,6 +80,10 @@ pub struct EpochRecord {
     /// The most bytes that were held on the device at once, from the start of the program on.
     #[serde(default)]
     pub peak_bytes: u64,
+    /// How far the dictionaries are from orthogonal ones, after the epoch, where [`TrainConfig::orthogonal`](super::TrainConfig)
+    /// draws them towards these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub orthogonality: Option<Departure>,
 }
 
 /// How far training has come; resumed training continues from here.

@@ -1,11 +1,12 @@
 //! One training step.
 
+use super::departure::orthogonal_layers;
 use crate::error::Result;
-use crate::layers::{Pass, PowerVectors};
+use crate::layers::{Csc, Pass, PowerVectors};
 use crate::models::Model;
-use crate::ops::Target;
+use crate::ops::{Orthogonality, Target};
 use crate::optim::{Optimizer, ParameterGradients, Rule};
-use crate::tape::Tape;
+use crate::tape::{Tape, Var};
 use crate::tensor::Tensor;
 
 /// The state of training beside the model (what the optimizer keeps, and the vectors of the power iterations), and what a step
@@ -22,6 +23,9 @@ pub struct TrainStep {
     /// The multiple of every sparse coding layer's dictionary loss ([`crate::ops::dictionary_loss`]) that is added to the
     /// cross-entropy; 0 adds nothing.
     pub dictionary_loss: f32,
+    /// The weight of [`crate::ops::orthogonality`] of every sparse coding layer's dictionary in the loss, 0 for none, and which
+    /// shifts it is about. [`Orthogonality::Published`] leaves the first layer out.
+    pub orthogonal: (f32, Orthogonality),
     /// The share of every target that is spread evenly over all classes ([`Tape::soft_cross_entropy`]).
     pub label_smoothing: f32,
     /// The largest l2 norm of the gradients of all trained parameters together ([`crate::ops::clip_norm`]).
@@ -41,6 +45,7 @@ impl TrainStep {
             label_smoothing: 0.0,
             clip_norm: None,
             dictionary_loss: 0.0,
+            orthogonal: (0.0, Orthogonality::default()),
         })
     }
 
@@ -84,14 +89,27 @@ impl TrainStep {
         };
         let logits = model.head(&pass, &features)?;
         let entropy = tape.soft_cross_entropy(&logits, targets, self.label_smoothing)?;
-        let loss = match pass.loss() {
-            Some(more) => tape.add(&entropy.loss, &more)?,
-            None => entropy.loss,
-        };
+        let mut loss = entropy.loss;
+        for more in pass.loss().into_iter().chain(self.of_dictionaries(model, &pass)?) {
+            loss = tape.add(&loss, &more)?;
+        }
         let (leaves, upstream) = (pass.leaves(), Tensor::full(x.gpu(), loss.value().shape(), share)?);
         let found = tape.backward_from(&loss, &upstream)?;
         let gradients = ParameterGradients::new(model, &leaves, &found, |name| self.rate(model, name) != 0.0)?;
         Ok((gradients, entropy.metrics))
+    }
+
+    /// The weighted terms of the dictionaries, whose atoms the pass has projected to unit norm.
+    fn of_dictionaries<M: Model + ?Sized>(&self, model: &M, pass: &Pass) -> Result<Vec<Var>> {
+        let (weight, form) = self.orthogonal;
+        if weight == 0.0 {
+            return Ok(Vec::new());
+        }
+        let term = |layer: &Csc| {
+            let atoms = pass.parameter(layer.weight());
+            pass.tape().orthogonality(&atoms, layer.config().geometry.stride, form, weight)
+        };
+        orthogonal_layers(model, form).into_iter().map(term).collect()
     }
 
     /// Clips the gradients, and descends along them at this learning rate.

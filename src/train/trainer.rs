@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use super::ahead::{Ahead, ahead};
 use super::average::Average;
 use super::batches::{Batch, Preparation};
-use super::{EpochRecord, Progress, STEPS_IN_FLIGHT, Tally, TrainConfig, TrainStep, evaluate};
+use super::departure::orthogonal_layers;
+use super::{Departure, EpochRecord, Progress, STEPS_IN_FLIGHT, Tally, TrainConfig, TrainStep, evaluate};
 use crate::checkpoint::Recipe;
 use crate::data::{Dataset, Normalization, epoch_order};
 use crate::error::{Error, Result};
@@ -323,6 +324,7 @@ impl<M: Architecture> Trainer<M> {
             data_wait: speed.waited.as_secs_f64() / speed.trained.as_secs_f64(),
             adapter: self.gpu().adapter().name.clone(),
             peak_bytes: self.gpu().memory().peak,
+            orthogonality: self.orthogonality()?,
         };
         self.progress.history.truncate(self.progress.kept().len());
         let best = self.progress.history.iter().all(|r| r.test_accuracy < record.test_accuracy);
@@ -334,6 +336,15 @@ impl<M: Architecture> Trainer<M> {
             self.progress.tally = Tally::default();
         }
         watch(self, Event::Epoch { record: &record, best, tested: &tested })
+    }
+
+    /// How far the dictionaries are from orthogonal ones, where they are drawn towards these.
+    fn orthogonality(&self) -> Result<Option<Departure>> {
+        let TrainConfig { orthogonal, orthogonal_form: form, .. } = self.config;
+        if orthogonal == 0.0 {
+            return Ok(None);
+        }
+        Departure::of(self.tested(), form).map(Some)
     }
 
     /// The next training step, over the next `count` batches, at the rate of the schedule.
@@ -372,9 +383,16 @@ impl<M: Architecture> Trainer<M> {
 /// # Errors
 /// [`Error::Argument`] for a loss of dictionaries where there are none.
 fn check_dictionaries<M: Architecture>(model: &M, config: &TrainConfig) -> Result<()> {
-    if config.dictionary_loss > 0.0 && sparse_layers(model).is_empty() {
-        let reason = format!("{} has no sparse coding layer", model.name());
-        return Err(Error::argument("dictionary-loss", config.dictionary_loss, reason));
+    let without = sparse_layers(model).is_empty();
+    for (name, weight) in [("dictionary-loss", config.dictionary_loss), ("orthogonal", config.orthogonal)] {
+        if weight > 0.0 && without {
+            return Err(Error::argument(name, weight, format!("{} has no sparse coding layer", model.name())));
+        }
+    }
+    let form = config.orthogonal_form;
+    if config.orthogonal > 0.0 && orthogonal_layers(model, form).is_empty() {
+        let reason = format!("leaves the first sparse coding layer out, and {} has no other", model.name());
+        return Err(Error::argument("orthogonal-form", form, reason));
     }
     Ok(())
 }
@@ -385,4 +403,5 @@ fn configure(step: &mut TrainStep, config: &TrainConfig) {
     step.label_smoothing = config.label_smoothing;
     step.clip_norm = config.clip_norm;
     step.dictionary_loss = config.dictionary_loss;
+    step.orthogonal = (config.orthogonal, config.orthogonal_form);
 }

@@ -15,5 +15,6 @@ mod onnx;
 mod predict;
 mod report;
 mod robust;
+mod spectrum;
 mod tensorboard;
 mod train;

@@ -4,7 +4,7 @@
 use sdnet::error::{Error, Result};
 use sdnet::gpu::{Gpu, GpuOptions};
 use sdnet::layers::{Csc, CscConfig, Hook, Pass};
-use sdnet::ops::{self, BatchNormInputs, Factor, Prox, ProxStep, RunningStatistics, Target, Window};
+use sdnet::ops::{self, BatchNormInputs, Factor, Orthogonality, Prox, ProxStep, RunningStatistics, Target, Window};
 use sdnet::reference as twin;
 use sdnet::shape::{ConvShape, Geometry, PaddingMode};
 use sdnet::solver::{Convolution, LinearOperator, Problem, Solver};
@@ -22,7 +22,8 @@ type Plain = fn(&Gpu) -> Named;
 const CONVOLUTIONS: [(&str, OverShape); 4] =
     [("correlation", correlation), ("synthesis", synthesis), ("residual", residual), ("one iteration", one_iteration)];
 
-const PLAIN: [(&str, Plain); 3] = [("add_relu", add_relu), ("linear", linear), ("reshape", reshape)];
+const PLAIN: [(&str, Plain); 4] =
+    [("add_relu", add_relu), ("linear", linear), ("reshape", reshape), ("orthogonality", orthogonality)];
 
 #[test]
 fn gradients_of_convolutions_match_their_twins_on_the_tiled_schedule() {
@@ -158,6 +159,37 @@ fn linear(gpu: &Gpu) -> Named {
         ("weight", Row::within(&got[1], want.1, magnitude.1, n + 1)),
         ("bias", Row::within(&got[2], want.2, magnitude.2, n + 1)),
     ]
+}
+
+/// `factor |R - I|^2`, or `factor |R - I|`, of a dictionary.
+fn orthogonality(gpu: &Gpu) -> Named {
+    let (factor, g) = (0.375, -0.75);
+    let mut rows = Vec::new();
+    for (dictionary, form, stride, padding) in SELF_CORRELATIONS {
+        let s = ConvShape::new("test", &dictionary, &dictionary, Geometry { stride, padding }).unwrap();
+        let (w, tape, squared) = (filled(&dictionary, 1), Tape::new(), form != Orthogonality::Published);
+        let leaf = tape.leaf(&tensor(gpu, &dictionary, &w));
+        let loss = tape.orthogonality(&leaf, stride, form, factor as f32).unwrap();
+        let value = vec![factor * twin::self_correlation::orthogonality(&s, &w, squared)];
+        rows.push(("value", Row::l2(loss.value(), value, 1e-5)));
+        let got = gradients(tape, &loss, &[g], &[&leaf]);
+        let want = twin::self_correlation::orthogonality_gradient(&s, &w, squared, factor * g);
+        if !squared {
+            // The norm, a sum of squares of differences, has no simple bound.
+            rows.push(("weight, not squared", Row::l2(&got[0], want, 1e-5)));
+            continue;
+        }
+        // Every difference, itself a sum of products less one, enters two sums of products.
+        let excess =
+            twin::correlation::correlation(&s, &abs(&w), &abs(&w)).iter().map(|sum| sum + 1.0).collect::<Vec<_>>();
+        let as_signal = twin::synthesis::synthesis(&s, &excess, &abs(&w));
+        let as_weight = twin::weight_gradient::weight_gradient(&s, &excess, &abs(&w));
+        let magnitude = as_signal.iter().zip(as_weight).map(|(a, b)| 2.0 * (factor * g).abs() * (a + b)).collect();
+        let inside = s.taps() * s.channels + 1;
+        let terms = inside + synthesis_terms(&s).max(s.codes()[..3].iter().product()) + 4;
+        rows.push(("weight", Row::within(&got[0], want, magnitude, terms)));
+    }
+    rows
 }
 
 fn reshape(gpu: &Gpu) -> Named {

@@ -11,12 +11,26 @@
 use std::sync::OnceLock;
 
 use sdnet::gpu::{Gpu, GpuOptions, REGISTER, TILED};
+use sdnet::ops::Orthogonality;
 use sdnet::reference::sequence::sequence;
 use sdnet::shape::{ConvShape, Geometry};
 use sdnet::tape::{Tape, Var};
 use sdnet::tensor::Tensor;
 
 use crate::support::{assert_close, options};
+
+/// A dictionary, what of its correlations with itself is wanted, the stride, and the padding that this means.
+type SelfCorrelation = ([usize; 4], Orthogonality, [usize; 2], [usize; 2]);
+
+/// Dictionaries of several forms.
+pub const SELF_CORRELATIONS: [SelfCorrelation; 6] = [
+    ([5, 3, 3, 2], Orthogonality::BlockToeplitz, [1, 1], [2, 2]),
+    ([9, 3, 3, 4], Orthogonality::BlockToeplitz, [2, 2], [2, 2]),
+    ([4, 5, 1, 3], Orthogonality::BlockToeplitz, [2, 1], [4, 0]),
+    ([6, 3, 2, 5], Orthogonality::Kernel, [1, 2], [0, 0]),
+    ([7, 3, 3, 1], Orthogonality::Published, [1, 1], [1, 1]),
+    ([8, 3, 3, 3], Orthogonality::Published, [2, 2], [1, 1]),
+];
 
 /// The one constant of all bounds.
 pub const C: f64 = 1.0;

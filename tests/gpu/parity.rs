@@ -24,7 +24,7 @@ const CONVOLUTIONS: [(&str, OverShape); 5] = [
     ("weight_gradient", weight_gradient),
 ];
 
-const PLAIN: [(&str, Plain); 43] = [
+const PLAIN: [(&str, Plain); 44] = [
     ("fill", fill),
     ("add", add),
     ("add_bias", add_bias),
@@ -66,6 +66,7 @@ const PLAIN: [(&str, Plain); 43] = [
     ("pad_adjoint", pad_adjoint),
     ("dictionary_loss", dictionary_loss),
     ("dictionary_loss_gradient", dictionary_loss_gradient),
+    ("self_correlation", self_correlation),
     ("ceiling_multiply_add", ceiling_multiply_add),
     ("ceiling_copy", ceiling_copy),
 ];
@@ -311,6 +312,21 @@ fn dictionary_loss(gpu: &Gpu) -> Vec<Row> {
             // As sum_samples counts them, then three products, three sums and the samples.
             let terms = codes.min(8192).div_ceil(64) + 6 + codes / 4096 + 8 + n;
             Row::within(&got, loss(&lambda), loss(&abs(&lambda)), terms)
+        })
+        .into()
+}
+
+fn self_correlation(gpu: &Gpu) -> Vec<Row> {
+    SELF_CORRELATIONS
+        .map(|(dictionary, form, stride, padding)| {
+            let shape = ConvShape::new("test", &dictionary, &dictionary, Geometry { stride, padding }).unwrap();
+            let w = filled(&dictionary, 1);
+            let got = ops::self_correlation(&tensor(gpu, &dictionary, &w), stride, form).unwrap();
+            assert_eq!(got.shape(), shape.codes());
+            let magnitude = twin::correlation::correlation(&shape, &abs(&w), &abs(&w));
+            let magnitude = magnitude.iter().map(|sum| sum + 1.0).collect();
+            let want = twin::self_correlation::self_correlation(&shape, &w);
+            Row::within(&got, want, magnitude, shape.taps() * shape.channels + 1)
         })
         .into()
 }

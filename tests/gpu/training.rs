@@ -2,15 +2,15 @@
 
 use sdnet::checkpoint::{self, Attachments, Recipe, tensors};
 use sdnet::data::{Dataset, Normalization};
-use sdnet::error::Result;
+use sdnet::error::{Error, Result};
 use sdnet::files::NamedTensors;
-use sdnet::layers::parameters;
+use sdnet::layers::{parameters, sparse_layers};
 use sdnet::models::{Architecture, ModelConfig, Network};
-use sdnet::ops::{AdamWRule, SgdRule, Target};
+use sdnet::ops::{AdamWRule, Orthogonality, SgdRule, Target};
 use sdnet::optim::{Optimizer, ParameterGradients};
 use sdnet::reference::{adamw as adamw_twin, average as average_twin};
 use sdnet::tensor::Tensor;
-use sdnet::train::{Event, TrainConfig, TrainStep, Trainer, evaluate};
+use sdnet::train::{Departure, Event, TrainConfig, TrainStep, Trainer, evaluate};
 
 use crate::harness::{filled, tensor, zip};
 use crate::support::{assert_close, gpu};
@@ -133,6 +133,41 @@ fn updates_are_counted_by_parameter() {
     step.descend(&network, &gradients(&step, &network, 1, 1.0), 0.01).unwrap();
     let largest = zip(&wide(&bias()), &wide(&before), |a, b| (a - b).abs()).into_iter().fold(0.0, f64::max);
     assert!((largest - 0.01).abs() < 1e-4, "{largest}");
+}
+
+#[test]
+fn dictionaries_are_drawn_towards_orthogonal_ones() -> Result<()> {
+    // Wider than its input, so that the layers behind the first can become orthogonal, and the first cannot.
+    let network = || Network::new(gpu(), &ModelConfig { width: 4, ..config("sdnet18-all") }, 7);
+    let step =
+        |network: &Network, orthogonal| Ok::<_, Error>(TrainStep { orthogonal, ..TrainStep::new(PLAIN, network)? });
+    // A network and a step of its own for each, so that power iterations start alike.
+    let drawn = |orthogonal| {
+        let network = network()?;
+        Ok::<_, Error>(values_of(&gradients(&step(&network, orthogonal)?, &network, 1, 1.0)))
+    };
+    let plain = drawn((0.0, Orthogonality::Kernel))?;
+    let network = network()?;
+    for form in Orthogonality::ALL {
+        let drawn = drawn((0.5, form))?;
+        let names = parameters(&network).into_iter().map(|(name, _)| name);
+        let changed = names.zip(plain.iter().zip(&drawn)).filter(|(_, (a, b))| a != b).map(|(name, _)| name);
+        // The published form leaves the first sparse coding layer out.
+        let all = sparse_layers(&network).into_iter().map(|(name, _)| format!("{name}.dn.weight"));
+        let left_out = usize::from(form == Orthogonality::Published);
+        assert_eq!(changed.collect::<Vec<_>>(), all.skip(left_out).collect::<Vec<_>>(), "{form}");
+    }
+    let form = Orthogonality::BlockToeplitz;
+    let (step, before) = (step(&network, (1.0, form))?, Departure::of(&network, form)?);
+    for tag in 0..20 {
+        step.descend(&network, &gradients(&step, &network, tag, 1.0), 0.015)?;
+    }
+    let after = Departure::of(&network, form)?;
+    println!("{before:?} {after:?}");
+    // Only the first layer has more atoms, 4, than values that they code, 1: 4^2 / 1 - 4.
+    assert_eq!(before.least, 12.0);
+    assert!(after.loss > after.least && after.loss - after.least < 0.6 * (before.loss - before.least));
+    Ok(())
 }
 
 #[test]

@@ -106,7 +106,7 @@ fn draw(svg: &mut String, runs: &[ComparedRun]) -> Result<(), Box<dyn std::error
     Ok(())
 }
 
-fn colour(place: usize) -> RGBColor {
+pub(super) fn colour(place: usize) -> RGBColor {
     COLOURS[place % COLOURS.len()]
 }
 

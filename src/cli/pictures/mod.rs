@@ -15,6 +15,7 @@ mod mistakes;
 mod picture;
 mod predictions;
 mod reliability;
+mod spectrum;
 
 pub use adversarial::{Pair, adversarial};
 pub use atoms::atoms;
@@ -27,3 +28,4 @@ pub use mistakes::mistakes;
 pub use picture::Picture;
 pub use predictions::{Tile, predictions};
 pub use reliability::reliability_svg;
+pub use spectrum::{Spectrum, spectrum_svg};

@@ -8,6 +8,7 @@ use super::method::MethodArgs;
 use crate::cli::args::{AdapterArgs, DataArgs, ModelArgs, not_negative, one_of};
 use crate::data::{Augment, DataSource, Dataset};
 use crate::error::{Error, Result};
+use crate::ops::Orthogonality;
 use crate::optim::RateSchedule;
 use crate::train::{Keep, TrainConfig};
 
@@ -61,6 +62,15 @@ pub struct TrainArgs {
     /// to the loss that is minimised; the loss that is shown stays the cross-entropy [default: 0]
     #[arg(long, value_name = "X", value_parser = not_negative)]
     pub dictionary_loss: Option<f32>,
+    /// Draw the dictionary of every sparse coding layer towards an orthogonal one: add this multiple of |R - I|^2, R being the
+    /// correlations of its atoms with each other, to the loss that is minimised; the loss that is shown stays the cross-entropy.
+    /// metrics.jsonl says how far the dictionaries are, and how near they can come [default: 0]
+    #[arg(long, value_name = "WEIGHT", value_parser = not_negative)]
+    pub orthogonal: Option<f32>,
+    /// With --orthogonal: which shifts of the atoms. block-toeplitz: all that the stride makes; kernel: none, the atoms alone;
+    /// published: those of the publication's code, its norm not squared, all layers but the first [default: block-toeplitz]
+    #[arg(long, value_name = "FORM", value_parser = one_of::<Orthogonality>(Orthogonality::ALL.map(Orthogonality::name)))]
+    pub orthogonal_form: Option<Orthogonality>,
     #[command(flatten)]
     pub method: MethodArgs,
     /// Seed of the initial weights, the order of images and the augmentation [default: 0]
@@ -104,7 +114,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "X", value_parser = not_negative)]
     pub body_rate: Option<f32>,
     /// Continue the training in the output folder, with the flags and the images that it was started with. --epochs, --lr,
-    /// --schedule, --momentum, --beta1, --beta2, --weight-decay, --clip-norm, --label-smoothing, --dictionary-loss, --body-rate,
+    /// --schedule, --momentum, --beta1, --beta2, --weight-decay, --clip-norm, --label-smoothing, --dictionary-loss, --orthogonal, --orthogonal-form, --body-rate,
     /// --freeze, --save-every, --keep and --steps may differ and count from here on
     #[arg(long, conflicts_with_all = ["init", "overwrite"])]
     pub resume: bool,
@@ -137,6 +147,7 @@ impl TrainArgs {
         }
         let optimizer = self.method.optimizer.unwrap_or_default();
         self.method.check(optimizer, self.momentum, self.no_nesterov)?;
+        self.check_form(self.orthogonal.unwrap_or_default())?;
         let augment = |usual: Augment| match self.least_area {
             Some(_) => Augment { pad: 0, least_area: self.least_area, ..usual },
             None => usual,
@@ -156,6 +167,14 @@ impl TrainArgs {
     /// As [`TrainArgs::config`] and [`TrainConfig::check`].
     pub fn check(&self) -> Result<()> {
         self.config(&Dataset::default(), DataSource::default())?.check()
+    }
+
+    /// Refuses a form of orthogonality where none is asked for.
+    fn check_form(&self, orthogonal: f32) -> Result<()> {
+        match self.orthogonal_form.filter(|_| orthogonal == 0.0) {
+            Some(form) => Err(Error::argument("orthogonal-form", form, "has no effect without --orthogonal")),
+            None => Ok(()),
+        }
     }
 
     fn body_rate(&self) -> Option<f32> {
@@ -187,6 +206,7 @@ impl TrainArgs {
             }
         }
         self.method.check(recorded.optimizer, self.momentum, self.no_nesterov)?;
+        self.check_form(self.orthogonal.unwrap_or(recorded.orthogonal))?;
         Ok(self.applied_to(recorded.clone()))
     }
 
@@ -204,6 +224,8 @@ impl TrainArgs {
             momentum: self.momentum.unwrap_or(config.momentum),
             weight_decay: self.weight_decay.unwrap_or(config.weight_decay),
             dictionary_loss: self.dictionary_loss.unwrap_or(config.dictionary_loss),
+            orthogonal: self.orthogonal.unwrap_or(config.orthogonal),
+            orthogonal_form: self.orthogonal_form.unwrap_or(config.orthogonal_form),
             seed: self.seed.unwrap_or(config.seed),
             body_rate: self.body_rate().unwrap_or(config.body_rate),
             steps: self.steps,

@@ -6,7 +6,7 @@ use indicatif::ProgressBar;
 
 use crate::cli::console::{bar, to_json};
 use crate::error::Result;
-use crate::train::{EpochRecord, Progress, TrainConfig};
+use crate::train::{Departure, EpochRecord, Progress, TrainConfig};
 
 /// Seconds between two plain lines if there is no terminal for a bar.
 const SECONDS_A_LINE: u64 = 15;
@@ -49,8 +49,11 @@ impl Screen {
         if self.json {
             return say!("{}", to_json(record)?);
         }
+        let orthogonality = record
+            .orthogonality
+            .map_or(String::new(), |Departure { loss, least }| format!(", orthogonality {loss:.4} (least {least:.4})"));
         say!(
-            "epoch {}/{}: training loss {:.4} accuracy {:.2} %, test loss {:.4} accuracy {:.2} %, {:.0} images/s",
+            "epoch {}/{}: training loss {:.4} accuracy {:.2} %, test loss {:.4} accuracy {:.2} %{orthogonality}, {:.0} images/s",
             record.epoch,
             config.epochs,
             record.train_loss,

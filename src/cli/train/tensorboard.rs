@@ -127,7 +127,12 @@ fn figures(record: &EpochRecord) -> Vec<Value> {
         ("images_per_s", record.images_per_s),
         ("epoch", record.epoch as f64),
     ];
-    let recorded = [("top5/train", record.train_top5), ("top5/test", record.test_top5)];
+    let recorded = [
+        ("top5/train", record.train_top5),
+        ("top5/test", record.test_top5),
+        ("orthogonality/loss", record.orthogonality.map(|departure| departure.loss)),
+        ("orthogonality/least", record.orthogonality.map(|departure| departure.least)),
+    ];
     let recorded = recorded.into_iter().filter_map(|(tag, value)| Some((tag, value?)));
     always.into_iter().chain(recorded).map(|(tag, value)| number(tag, value)).collect()
 }
@@ -194,6 +199,7 @@ mod tests {
             data_wait: 0.0,
             adapter: String::new(),
             peak_bytes: 0,
+            orthogonality: None,
         };
         (1..=epochs).map(record).collect()
     }

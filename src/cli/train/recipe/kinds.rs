@@ -31,7 +31,16 @@ fn of_networks(kind: Kind) -> Vec<&'static str> {
         Kind::Sdnet => vec!["no-shortcut", "max-pool"],
         Kind::Resnet => {
             let coding = coding(&ModelConfig::default()).into_iter().map(|(key, _)| key);
-            coding.chain(["layer-lambda", "layer-iterations", "dictionary-loss", "no-shortcut"]).collect()
+            coding
+                .chain([
+                    "layer-lambda",
+                    "layer-iterations",
+                    "dictionary-loss",
+                    "orthogonal",
+                    "orthogonal-form",
+                    "no-shortcut",
+                ])
+                .collect()
         }
     }
 }

@@ -46,6 +46,10 @@ pub fn write(folder: &Path, trainer: &Trainer) -> Result<()> {
     method(config, &mut put);
     put("weight-decay", float(config.weight_decay));
     put("dictionary-loss", float(config.dictionary_loss));
+    put("orthogonal", float(config.orthogonal));
+    if config.orthogonal > 0.0 {
+        put("orthogonal-form", config.orthogonal_form.name().into());
+    }
     // Seeds beyond what TOML can hold are text.
     put("seed", i64::try_from(config.seed).map_or_else(|_| config.seed.to_string().into(), Value::from));
     put("no-augment", config.augment.is_none().into());

@@ -1,0 +1,147 @@
+//! What is measured of a dictionary.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::layers::{Csc, CscConfig, Hook, Pass};
+use crate::models::{Model, Network};
+use crate::ops::{Orthogonality, normalize_atoms, orthogonality, scale};
+use crate::solver::{Solver, spectrum};
+use crate::tape::Tape;
+use crate::tensor::Tensor;
+
+/// Iterations after which the objective is taken for the least.
+const MOST: usize = 1024;
+
+/// A dictionary in figures.
+#[derive(Debug, Serialize)]
+pub(super) struct Measured {
+    pub weights: String,
+    pub layer: String,
+    /// Atoms, height, width, channels.
+    pub dictionary: [usize; 4],
+    pub stride: [usize; 2],
+    /// `|R - I|^2` of atoms of unit norm, and the least that it can be.
+    pub orthogonality: f64,
+    pub least_orthogonality: f64,
+    /// Those of `A^T A` on periodic signals that need not be zero, the largest first.
+    pub eigenvalues: Vec<f64>,
+    /// Iterations of FISTA until the objective is within the tolerance of the least; none where it does not come so near in half
+    /// of those that the least is taken from, or where the data term is not squared.
+    pub iterations: Option<usize>,
+    /// The mean objective after 1,024 iterations.
+    pub least_objective: Option<f64>,
+    pub step: f32,
+}
+
+/// Measures a layer on the codes of images.
+pub(super) fn measured(
+    model: &Network,
+    layer: &Csc,
+    images: &Tensor,
+    points: usize,
+    tolerance: f64,
+) -> Result<Measured> {
+    let &[atoms, height, width, channels] = layer.weight().shape() else {
+        return Err(Error::shape("spectrum", "a dictionary is [atoms, kh, kw, channels]", &[layer.weight().shape()]));
+    };
+    let (dictionary, stride) = ([atoms, height, width, channels], layer.config().geometry.stride);
+    let unit = scale(layer.weight(), 1.0)?;
+    normalize_atoms(&unit)?;
+    let form = Orthogonality::BlockToeplitz;
+    let (step, least, iterations) = if layer.config().root_noise {
+        (layer.step()?.to_vec()?[0], None, None)
+    } else {
+        let coding = Coding::new(model, layer, images)?;
+        let least = coding.objective(MOST)?;
+        (coding.step, Some(least), coding.iterations(least * (1.0 + tolerance))?)
+    };
+    Ok(Measured {
+        weights: String::new(),
+        layer: String::new(),
+        dictionary,
+        stride,
+        orthogonality: f64::from(orthogonality(&unit, stride, form)?.to_vec()?[0]),
+        least_orthogonality: form.least(dictionary, stride),
+        eigenvalues: spectrum(dictionary, &layer.weight().to_vec()?, stride, points)?,
+        iterations,
+        least_objective: least,
+        step,
+    })
+}
+
+/// What a layer codes, on its own.
+struct Coding<'a> {
+    layer: &'a Csc,
+    /// Its input, repeated where it does so.
+    input: Tensor,
+    step: f32,
+    lambda: f32,
+}
+
+impl<'a> Coding<'a> {
+    fn new(model: &Network, layer: &'a Csc, images: &Tensor) -> Result<Self> {
+        let (tape, seen) = (Tape::idle(), Rc::new(Seen { weight: layer.weight().id(), input: RefCell::default() }));
+        let pass = Pass::eval(&tape).with_hook(seen.clone());
+        model.forward(&pass, &tape.constant(images))?;
+        let input = seen
+            .input
+            .borrow_mut()
+            .take()
+            .ok_or_else(|| Error::argument("layer", "none", "the network does not code with this layer"))?;
+        let lambda = layer.effective_lambda(&layer.shape(&input)?);
+        Ok(Self { layer, input, step: layer.step()?.to_vec()?[0], lambda })
+    }
+
+    /// The mean objective after so many iterations.
+    fn objective(&self, iterations: usize) -> Result<f64> {
+        let config = CscConfig {
+            iterations,
+            solver: Solver::Fista,
+            lambda: self.lambda,
+            normalize_lambda: false,
+            dictionaries: 1,
+            ..*self.layer.config()
+        };
+        let mut alone = Csc::new(self.layer.weight().clone(), config)?;
+        alone.set_step(self.step)?;
+        let tape = Tape::idle();
+        let codes = alone.forward(&Pass::eval(&tape), &tape.constant(&self.input))?;
+        let all = alone.objective(&self.input, codes.value())?;
+        Ok(all.iter().copied().map(f64::from).sum::<f64>() / all.len() as f64)
+    }
+
+    /// The fewest iterations after which the objective is at most this.
+    fn iterations(&self, most: f64) -> Result<Option<usize>> {
+        let (mut few, mut enough) = (0, 1);
+        while self.objective(enough)? > most {
+            (few, enough) = (enough, 2 * enough);
+            if enough > MOST / 2 {
+                return Ok(None);
+            }
+        }
+        while enough - few > 1 {
+            let middle = (few + enough) / 2;
+            if self.objective(middle)? > most { few = middle } else { enough = middle }
+        }
+        Ok(Some(enough))
+    }
+}
+
+/// Keeps the input of a layer.
+struct Seen {
+    weight: u64,
+    input: RefCell<Option<Tensor>>,
+}
+
+impl Hook for Seen {
+    fn coded(&self, layer: &Csc, x: &Tensor, _z: &Tensor) -> Result<()> {
+        if layer.weight().id() == self.weight {
+            *self.input.borrow_mut() = Some(x.clone());
+        }
+        Ok(())
+    }
+}
