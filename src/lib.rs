@@ -20,6 +20,7 @@
 //! | judge class scores: accuracy, confusion, calibration | [`metrics`] |
 //! | run a network on noisy images | [`robust`] |
 //! | attack a network | [`robust::attack`] |
+//! | see how far a filter's max-pooled maps move with the image | `shift` (with the feature `train`) |
 //! | differentiate through ops | [`tape::Tape`], [`ops`] |
 //! | write an op of your own | [`gpu::Kernel`], [`tensor::Call`], [`tape::Tape::record`] |
 //! | check a shader | [`mod@reference`], the f64 twin of every op; [`shaders::all`] |
@@ -78,6 +79,8 @@ pub mod reference;
 pub mod robust;
 pub mod shaders;
 pub mod shape;
+#[cfg(feature = "train")]
+pub mod shift;
 pub mod solver;
 pub mod tape;
 pub mod tensor;
