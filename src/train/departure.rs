@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::checks::check_finite;
 use crate::error::Result;
 use crate::layers::{Csc, sparse_layers};
 use crate::models::Model;
@@ -27,7 +28,7 @@ impl Departure {
     /// That of a network's layers, their atoms projected to unit norm, as the next pass of training will do.
     ///
     /// # Errors
-    /// Whatever the device reports.
+    /// [`crate::error::Error::NotFinite`] for dictionaries that are not finite any more, and whatever the device reports.
     pub fn of<M: Model + ?Sized>(model: &M, form: Orthogonality) -> Result<Self> {
         orthogonal_layers(model, form).into_iter().map(|layer| Self::of_layer(layer, form)).sum()
     }
@@ -38,6 +39,8 @@ impl Departure {
         normalize_atoms(&atoms)?;
         let loss = orthogonality(&atoms, stride, form)?.to_vec()?;
         let shape = <[usize; 4]>::try_from(layer.weight().shape()).unwrap_or_default();
+        let hint = "train with a smaller weight of orthogonality, or at a smaller learning rate";
+        check_finite("the orthogonality of the dictionaries", &loss, hint)?;
         Ok(Self { loss: loss.iter().copied().map(f64::from).sum(), least: form.least(shape, stride) })
     }
 }

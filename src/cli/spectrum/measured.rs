@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use serde::Serialize;
 
+use crate::checks::check_finite;
 use crate::error::{Error, Result};
 use crate::layers::{Csc, CscConfig, Hook, Pass};
 use crate::models::{Model, Network};
@@ -16,7 +17,7 @@ use crate::tensor::Tensor;
 /// Iterations after which the objective is taken for the least.
 const MOST: usize = 1024;
 
-/// A dictionary in figures.
+/// A dictionary in figures, all of its atoms at unit norm, to which training projects them before every step.
 #[derive(Debug, Serialize)]
 pub(super) struct Measured {
     pub weights: String,
@@ -24,7 +25,10 @@ pub(super) struct Measured {
     /// Atoms, height, width, channels.
     pub dictionary: [usize; 4],
     pub stride: [usize; 2],
-    /// `|R - I|^2` of atoms of unit norm, and the least that it can be.
+    /// Images that were coded, and of which data.
+    pub images: usize,
+    pub data: String,
+    /// `|R - I|^2`, and the least that it can be.
     pub orthogonality: f64,
     pub least_orthogonality: f64,
     /// Those of `A^T A` on periodic signals that need not be zero, the largest first.
@@ -34,6 +38,7 @@ pub(super) struct Measured {
     pub iterations: Option<usize>,
     /// The mean objective after 1,024 iterations.
     pub least_objective: Option<f64>,
+    /// 0.9 over the bound of the largest eigenvalue, which FISTA is run with.
     pub step: f32,
 }
 
@@ -52,12 +57,12 @@ pub(super) fn measured(
     let unit = scale(layer.weight(), 1.0)?;
     normalize_atoms(&unit)?;
     let form = Orthogonality::BlockToeplitz;
-    let (step, least, iterations) = if layer.config().root_noise {
-        (layer.step()?.to_vec()?[0], None, None)
+    let coding = Coding::new(model, layer, &unit, images)?;
+    let (least, iterations) = if layer.config().root_noise {
+        (None, None)
     } else {
-        let coding = Coding::new(model, layer, images)?;
         let least = coding.objective(MOST)?;
-        (coding.step, Some(least), coding.iterations(least * (1.0 + tolerance))?)
+        (Some(least), coding.iterations(least * (1.0 + tolerance))?)
     };
     Ok(Measured {
         weights: String::new(),
@@ -66,16 +71,19 @@ pub(super) fn measured(
         stride,
         orthogonality: f64::from(orthogonality(&unit, stride, form)?.to_vec()?[0]),
         least_orthogonality: form.least(dictionary, stride),
-        eigenvalues: spectrum(dictionary, &layer.weight().to_vec()?, stride, points)?,
+        images: images.shape()[0],
+        data: String::new(),
+        eigenvalues: spectrum(dictionary, &unit.to_vec()?, stride, points)?,
         iterations,
         least_objective: least,
-        step,
+        step: coding.step,
     })
 }
 
 /// What a layer codes, on its own.
 struct Coding<'a> {
     layer: &'a Csc,
+    atoms: Tensor,
     /// Its input, repeated where it does so.
     input: Tensor,
     step: f32,
@@ -83,7 +91,7 @@ struct Coding<'a> {
 }
 
 impl<'a> Coding<'a> {
-    fn new(model: &Network, layer: &'a Csc, images: &Tensor) -> Result<Self> {
+    fn new(model: &Network, layer: &'a Csc, atoms: &Tensor, images: &Tensor) -> Result<Self> {
         let (tape, seen) = (Tape::idle(), Rc::new(Seen { weight: layer.weight().id(), input: RefCell::default() }));
         let pass = Pass::eval(&tape).with_hook(seen.clone());
         model.forward(&pass, &tape.constant(images))?;
@@ -93,7 +101,9 @@ impl<'a> Coding<'a> {
             .take()
             .ok_or_else(|| Error::argument("layer", "none", "the network does not code with this layer"))?;
         let lambda = layer.effective_lambda(&layer.shape(&input)?);
-        Ok(Self { layer, input, step: layer.step()?.to_vec()?[0], lambda })
+        // Not the layer's own step size, which the last step of training may have left behind its dictionary.
+        let step = Csc::new(atoms.clone(), *layer.config())?.step()?.to_vec()?[0];
+        Ok(Self { layer, atoms: atoms.clone(), input, step, lambda })
     }
 
     /// The mean objective after so many iterations.
@@ -106,11 +116,12 @@ impl<'a> Coding<'a> {
             dictionaries: 1,
             ..*self.layer.config()
         };
-        let mut alone = Csc::new(self.layer.weight().clone(), config)?;
+        let mut alone = Csc::new(self.atoms.clone(), config)?;
         alone.set_step(self.step)?;
         let tape = Tape::idle();
         let codes = alone.forward(&Pass::eval(&tape), &tape.constant(&self.input))?;
         let all = alone.objective(&self.input, codes.value())?;
+        check_finite("the objective", &all, "the weights are damaged, or the images are too bright for them")?;
         Ok(all.iter().copied().map(f64::from).sum::<f64>() / all.len() as f64)
     }
 

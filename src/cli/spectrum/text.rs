@@ -10,7 +10,8 @@ pub(super) fn paragraph(measured: &Measured, tolerance: f64) -> String {
     let ratio = if smallest > 0.0 { format!("{:.1}", largest / smallest) } else { "without bound".into() };
     let coded = match (measured.iterations, measured.least_objective) {
         (Some(count), Some(least)) => {
-            format!("FISTA needs {count} iterations to come within {tolerance} of the least objective, {least:.4}")
+            let iterations = if count == 1 { "iteration" } else { "iterations" };
+            format!("FISTA needs {count} {iterations} to come within {tolerance} of the least objective, {least:.4}")
         }
         (None, Some(_)) => format!("FISTA does not come within {tolerance} of the least objective in 512 iterations"),
         (_, None) => "iterations are not counted where the data term is not squared".into(),
@@ -19,7 +20,13 @@ pub(super) fn paragraph(measured: &Measured, tolerance: f64) -> String {
         "{weights} {layer}: {atoms} atoms of {height}x{width}x{channels}, stride {}x{}\n  \
          eigenvalues of A^T A: {smallest:.4} to {largest:.4}, mean {mean:.4}, largest / smallest {ratio}\n  \
          orthogonality |R - I|^2 {:.4}, least {:.4}\n  \
-         step size {:.4}; {coded}",
-        stride[0], stride[1], measured.orthogonality, measured.least_orthogonality, measured.step,
+         on {} images of {}, at step size {:.4}: {coded}",
+        stride[0],
+        stride[1],
+        measured.orthogonality,
+        measured.least_orthogonality,
+        measured.images,
+        measured.data,
+        measured.step,
     )
 }

@@ -105,7 +105,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "FILE")]
     pub init: Option<PathBuf>,
     /// With --init: make the last layer anew, for the classes of the images, whatever those of the file are
-    #[arg(long, requires = "init")]
+    #[arg(long, requires = "init", conflicts_with = "resume")]
     pub new_head: bool,
     /// With --init or --resume: train the last layer only; all before it stays as it is
     #[arg(long, conflicts_with = "body_rate")]

@@ -217,8 +217,13 @@ fn train(options: &TrainArgs, mut folder: RunFolder, mut trainer: Trainer, data:
         if logged {
             Log::open(&options.out, &progress.history)?;
         }
+        let more = if progress.epoch < trainer.config().epochs {
+            "without --steps, or with more of them, it"
+        } else {
+            "a larger --epochs"
+        };
         note(format_args!(
-            "nothing is left to do after {} steps and {} epochs; a larger --epochs goes on",
+            "nothing is left to do after {} steps and {} epochs; {more} goes on",
             progress.step, progress.epoch
         ));
     }

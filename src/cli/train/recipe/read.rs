@@ -13,7 +13,7 @@ use crate::cli::console::note;
 use crate::error::{Error, Result};
 
 /// Flags that a recipe cannot hold.
-const NEVER: [&str; 3] = ["recipe", "resume", "help"];
+const NEVER: [&str; 4] = ["recipe", "resume", "overwrite", "help"];
 
 /// How alike two keys are, from 0 to 1, for one to be suggested in place of the other.
 const ALIKE: f64 = 0.75;
@@ -34,6 +34,11 @@ pub fn expanded(arguments: Vec<OsString>) -> Result<Vec<OsString>> {
         return Ok(arguments);
     };
     let path = Path::new(&file);
+    let count =
+        after.iter().filter_map(|a| a.to_str()).filter(|a| *a == "--recipe" || a.starts_with("--recipe=")).count();
+    if count > 1 {
+        return Err(Error::argument("recipe", path.display(), "is one of several recipes; give one"));
+    }
     let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
     let table =
         text.parse::<Table>().map_err(|e| Error::file(path, format!("is no recipe: {}", e.to_string().trim_end())))?;
@@ -170,6 +175,7 @@ mod tests {
             ("epoch = 3", &["r.toml", "epoch is not", "epochs"][..]),
             ("weight_decay = 3", &["weight-decay"]),
             ("resume = true", &["resume is not"]),
+            ("overwrite = true", &["overwrite is not"]),
             ("lr = { a = 1 }", &["lr is neither"]),
             ("lr =", &["is no recipe"]),
         ] {
@@ -187,6 +193,7 @@ mod tests {
             assert!(words.iter().all(|word| message.contains(word)), "{message}");
             assert!(!message.contains("nearest"), "{message}");
         }
+        assert!(expanded(arguments("sdnet train --recipe a --recipe=b")).unwrap_err().to_string().contains("several"));
         assert_eq!(expanded(arguments("sdnet eval --recipe x")).unwrap(), arguments("sdnet eval --recipe x"));
         assert!(expanded(arguments("sdnet train --recipe none.toml")).unwrap_err().to_string().contains("none.toml"));
     }
