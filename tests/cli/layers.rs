@@ -96,7 +96,7 @@ fn options_that_fit_no_layer_are_refused_by_name() {
         (&["--layer-lambda", "layer9=0.1"][..], &["layer-lambda = layer9", "layer0.0"][..]),
         (&["--layer-iterations", "layer0=0"], &["layer-iterations = layer0=0", "1 to 10000"]),
         (&["--layer-lambda", "layer0=1,layer0=2"], &["layer0", "twice"]),
-        (&["--layer-lambda", "layer0=-1"], &["lambda = -1"]),
+        (&["--layer-lambda", "layer0=-1"], &["layer-lambda = layer0=-1"]),
         (&["--max-pool"], &["max-pool", "sdnet-all"]),
         (&["--n-dict", "0"], &["n-dict = 0", "1 to 64"]),
         (&["--model", "resnet18", "--padding-mode", "reflect"], &["padding-mode = reflect", "no sparse coding layer"]),
