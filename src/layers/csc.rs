@@ -104,6 +104,16 @@ impl Csc {
         &self.weight
     }
 
+    /// A copy of the dictionary whose atoms have unit norm, to which a training pass projects them.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn unit_atoms(&self) -> Result<Tensor> {
+        let atoms = scale(&self.weight, 1.0)?;
+        normalize_atoms(&atoms)?;
+        Ok(atoms)
+    }
+
     /// Replaces the dictionary; the step size will be computed again.
     ///
     /// # Errors

@@ -80,14 +80,20 @@ pub fn self_correlation(weight: &Tensor, stride: [usize; 2], form: Orthogonality
 /// # Errors
 /// As [`self_correlation`].
 pub fn orthogonality(weight: &Tensor, stride: [usize; 2], form: Orthogonality) -> Result<Tensor> {
-    size_of(&self_correlation(weight, stride, form)?, form)
+    Ok(size_of(&self_correlation(weight, stride, form)?, form)?.0)
 }
 
-/// The squared norm, or the norm.
-fn size_of(excess: &Tensor, form: Orthogonality) -> Result<Tensor> {
+/// The squared norm; or the norm, and one over it.
+fn size_of(excess: &Tensor, form: Orthogonality) -> Result<(Tensor, Option<Tensor>)> {
     let all = excess.reshape(&[1, excess.len()])?;
     let square = sum_of_squares(&all)?;
-    if form == Orthogonality::Published { scale_samples(&square, &inverse_norm(&all, 1.0)?) } else { Ok(square) }
+    match form {
+        Orthogonality::BlockToeplitz | Orthogonality::Kernel => Ok((square, None)),
+        Orthogonality::Published => {
+            let over_norm = inverse_norm(&all, 1.0)?;
+            Ok((scale_samples(&square, &over_norm)?, Some(over_norm)))
+        }
+    }
 }
 
 impl Tape {
@@ -99,15 +105,12 @@ impl Tape {
     pub fn orthogonality(&self, weight: &Var, stride: [usize; 2], form: Orthogonality, factor: f32) -> Result<Var> {
         let atoms = weight.value().clone();
         let excess = self_correlation(&atoms, stride, form)?;
-        let value = scale(&size_of(&excess, form)?, factor)?;
+        let (size, over_norm) = size_of(&excess, form)?;
         let shape = shape_of(&atoms, stride, form)?;
-        self.record(value, &[weight], move |g| {
-            let (number, upstream) = match form {
-                Orthogonality::Published => {
-                    let over_norm = inverse_norm(&excess.reshape(&[1, excess.len()])?, 1.0)?;
-                    (factor, scale_samples(g, &over_norm)?)
-                }
-                Orthogonality::BlockToeplitz | Orthogonality::Kernel => (2.0 * factor, g.clone()),
+        self.record(scale(&size, factor)?, &[weight], move |g| {
+            let (number, upstream) = match &over_norm {
+                Some(over_norm) => (factor, scale_samples(g, over_norm)?),
+                None => (2.0 * factor, g.clone()),
             };
             let factor = Factor { number, tensor: Some(&upstream) };
             let as_signal = synthesis_times(factor, &excess, &atoms, shape.geometry, shape.kernel)?;

@@ -127,9 +127,9 @@ fn one_dimensional(levels: usize) -> Vec<Packet> {
         let [positive, negative, _] = packet.sides();
         if negative > positive { packet.conjugate() } else { packet }
     };
-    let mut all = pairs.map(analytic).collect::<Vec<_>>();
-    all.sort_by(|a, b| a.sides()[2].total_cmp(&b.sides()[2]));
-    all
+    let mut all = pairs.map(analytic).map(|packet| (packet.sides()[2], packet)).collect::<Vec<_>>();
+    all.sort_by(|a, b| a.0.total_cmp(&b.0));
+    all.into_iter().map(|(_, packet)| packet).collect()
 }
 
 /// A filter of a tree: those of the first stage of either tree, and the low and high pass of the two Q-shift pairs below.

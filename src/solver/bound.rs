@@ -2,9 +2,6 @@
 
 use std::f64::consts::TAU;
 
-use super::spectrum::eigenvalues;
-use crate::error::{Error, Result};
-
 /// Frequencies on an axis, as a multiple of the kernel.
 const FREQUENCIES: usize = 16;
 /// Spacing of the frequencies in the first, second and last search, in points of the grid.
@@ -12,8 +9,6 @@ const LATTICES: [usize; 3] = [4, 2, 1];
 /// Relative change at which an eigenvalue has converged, below what f32 resolves, and the maximum number of iterations.
 const TOLERANCE: f64 = 1e-8;
 const MOST_ITERATIONS: usize = 200;
-/// The most eigenvalues at a frequency that are searched for.
-const MOST_EIGENVALUES: usize = 256;
 
 /// An upper bound of the largest eigenvalue `L` of `A^T A` for the convolutional dictionary `weight: [atoms, kh, kw,
 /// channels]` at this stride, for zero borders and signals of any size. For circular borders it is the eigenvalue itself,
@@ -28,38 +23,13 @@ pub fn step_bound(shape: [usize; 4], weight: &[f32], stride: [usize; 2]) -> f64 
     Dictionary::new(shape, weight, axes).largest() * axes[0].between() * axes[1].between()
 }
 
-/// The eigenvalues of `A^T A` on periodic signals whose codes are `points x points`, at each of the frequencies of these, the
-/// largest first: of the `atoms` eigenvalues at a frequency, the `min(atoms, channels sy sx)` that need not be zero.
-///
-/// A dictionary is a tight frame where all of these are equal; one step of `1 / L` then suits every direction.
-///
-/// # Errors
-/// [`Error::Argument`] for more than 256 eigenvalues a frequency, which would take minutes.
-pub fn spectrum(shape: [usize; 4], weight: &[f32], stride: [usize; 2], points: usize) -> Result<Vec<f64>> {
-    let [atoms, kernel_height, kernel_width, channels] = shape;
-    let aliases = stride[0] * stride[1];
-    let count = atoms.min(channels * aliases);
-    if count > MOST_EIGENVALUES {
-        let reason =
-            format!("there are more than {MOST_EIGENVALUES} eigenvalues at each frequency; choose a narrower layer");
-        return Err(Error::argument("spectrum", count, reason));
-    }
-    let axis = |kernel, stride| Axis { kernel, stride, points: points * stride };
-    let axes = [axis(kernel_height, stride[0]), axis(kernel_width, stride[1])];
-    let dictionary = Dictionary::new(shape, weight, axes);
-    let places = (0..points * points).map(|i| [i / points, i % points]);
-    let mut all = places.flat_map(|at| eigenvalues(&dictionary.aliased(at), atoms, aliases)).collect::<Vec<_>>();
-    all.sort_by(|a, b| b.total_cmp(a));
-    Ok(all)
-}
-
 /// The frequencies of one axis.
 #[derive(Clone, Copy)]
-struct Axis {
-    kernel: usize,
-    stride: usize,
+pub(super) struct Axis {
+    pub kernel: usize,
+    pub stride: usize,
     /// Points of the grid; a multiple of the stride.
-    points: usize,
+    pub points: usize,
 }
 
 impl Axis {
@@ -87,7 +57,7 @@ impl Axis {
 /// Eigenvalues that have been found, by frequency.
 type Found = Vec<Option<f64>>;
 
-struct Dictionary {
+pub(super) struct Dictionary {
     atoms: usize,
     kernel_width: usize,
     axes: [Axis; 2],
@@ -96,7 +66,7 @@ struct Dictionary {
 }
 
 impl Dictionary {
-    fn new([atoms, kernel_height, kernel_width, channels]: [usize; 4], weight: &[f32], axes: [Axis; 2]) -> Self {
+    pub fn new([atoms, kernel_height, kernel_width, channels]: [usize; 4], weight: &[f32], axes: [Axis; 2]) -> Self {
         let count = kernel_height * kernel_width;
         let of = |tap: usize, i: usize| f64::from(weight[(i % atoms * count + tap) * channels + i / atoms]);
         let taps = (0..count).map(|tap| (0..channels * atoms).map(|i| of(tap, i)).collect()).collect();
@@ -175,7 +145,7 @@ impl Dictionary {
     }
 
     /// The rows of `D` at this frequency and its aliases.
-    fn aliased(&self, [y, x]: [usize; 2]) -> Vec<Row> {
+    pub fn aliased(&self, [y, x]: [usize; 2]) -> Vec<Row> {
         let [down, across] = self.axes;
         let aliases = (0..down.stride).flat_map(|a| (0..across.stride).map(move |b| (a, b)));
         let mut rows = Vec::new();
@@ -358,26 +328,6 @@ mod tests {
         let points = axes[0].distinct();
         let plain = (0..points * points).map(|i| all.eigenvalue([i / points, i % points])).fold(0.0, f64::max);
         assert!((all.largest() / plain - 1.0).abs() < 1e-7);
-    }
-
-    #[test]
-    fn the_spectrum_is_that_of_the_periodic_operator() {
-        // The trace of (A^T A)^2 on 6 x 6 codes is |A A^T|^2, and the twin of self_correlation knows that of A^T A.
-        for (shape, stride) in [([5, 3, 3, 2], 1), ([4, 3, 3, 1], 2), ([2, 3, 3, 3], 1)] {
-            let weight = dictionary(shape, 4);
-            let wide = weight.iter().map(|v| f64::from(*v)).collect::<Vec<_>>();
-            let all = spectrum(shape, &weight, [stride; 2], 6).unwrap();
-            assert_eq!(all.len(), 36 * shape[0].min(shape[3] * stride * stride));
-            assert!(all.windows(2).all(|pair| pair[0] >= pair[1]) && *all.last().unwrap() >= 0.0);
-            let geometry = crate::shape::Geometry::square(stride, 2 / stride * stride);
-            let own = crate::shape::ConvShape::new("test", &shape, &shape, geometry).unwrap();
-            let (zeros, atoms) = ((36 * shape[0] - all.len()) as f64, 36.0);
-            let want = reference::self_correlation::orthogonality(&own, &wide, true) * atoms;
-            let got = all.iter().map(|value| (value - 1.0).powi(2)).sum::<f64>() + zeros;
-            assert!((got / want - 1.0).abs() < 1e-9, "{shape:?} {stride}: {got}, not {want}");
-            assert!(all[0] <= step_bound(shape, &weight, [stride; 2]) * (1.0 + 1e-12));
-        }
-        assert!(spectrum([300, 1, 1, 300], &[0.0; 90_000], [1, 1], 1).unwrap_err().to_string().contains("256"));
     }
 
     #[test]

@@ -18,11 +18,12 @@ mod operator;
 mod power;
 mod spectrum;
 
-pub use bound::{spectrum, step_bound};
+pub use bound::step_bound;
 pub use iterate::{Iteration, Problem};
 pub use momentum::{Momentum, Solver};
 pub use operator::{Convolution, LinearOperator};
 pub use power::PowerIteration;
+pub use spectrum::spectrum;
 
 /// Step sizes are this share of `1 / L`, the largest for which convergence is proven; `L` is the largest eigenvalue of
 /// `A^T A`.

@@ -6,7 +6,7 @@ use crate::checks::check_finite;
 use crate::error::Result;
 use crate::layers::{Csc, sparse_layers};
 use crate::models::Model;
-use crate::ops::{Orthogonality, normalize_atoms, orthogonality, scale};
+use crate::ops::{Orthogonality, orthogonality};
 
 /// The sparse coding layers whose dictionaries are drawn towards orthogonality.
 pub(super) fn orthogonal_layers<M: Model + ?Sized>(model: &M, form: Orthogonality) -> Vec<&Csc> {
@@ -33,11 +33,13 @@ impl Departure {
         orthogonal_layers(model, form).into_iter().map(|layer| Self::of_layer(layer, form)).sum()
     }
 
-    fn of_layer(layer: &Csc, form: Orthogonality) -> Result<Self> {
+    /// That of one layer.
+    ///
+    /// # Errors
+    /// As [`Departure::of`].
+    pub fn of_layer(layer: &Csc, form: Orthogonality) -> Result<Self> {
         let stride = layer.config().geometry.stride;
-        let atoms = scale(layer.weight(), 1.0)?;
-        normalize_atoms(&atoms)?;
-        let loss = orthogonality(&atoms, stride, form)?.to_vec()?;
+        let loss = orthogonality(&layer.unit_atoms()?, stride, form)?.to_vec()?;
         let shape = <[usize; 4]>::try_from(layer.weight().shape()).unwrap_or_default();
         let hint = "train with a smaller weight of orthogonality, or at a smaller learning rate";
         check_finite("the orthogonality of the dictionaries", &loss, hint)?;

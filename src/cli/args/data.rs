@@ -4,9 +4,10 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use toml::Value;
 
 use super::normalization::NormalizationArgs;
-use super::one_of;
+use super::values::{float, one_of, shown};
 use crate::checkpoint::Recipe;
 use crate::cli::console::note;
 use crate::data::{DataSource, Dataset, HoldOut, Normalization, Pixels, Split, TESTED_ON, load};
@@ -78,23 +79,12 @@ impl DataArgs {
     pub fn source_to_resume(&self, recorded: Option<&DataSource>) -> Result<DataSource> {
         let source = self.source(recorded);
         let Some(was) = recorded else { return Ok(source) };
-        let changed = [
-            (
-                "size",
-                self.size.filter(|size| Some(*size) != was.size).map(|[height, width]| format!("{height}x{width}")),
-            ),
-            ("center", self.center.filter(|center| Some(*center) != was.center).map(|center| center.to_string())),
-            (
-                "background",
-                self.background
-                    .filter(|rgb| Some(*rgb) != was.background)
-                    .map(|[r, g, b]| format!("#{r:02x}{g:02x}{b:02x}")),
-            ),
-            ("hold-out", self.hold_out.filter(|share| Some(*share) != was.hold_out).map(|share| share.to_string())),
-        ];
-        if let Some((flag, value)) = changed.into_iter().find_map(|(flag, value)| Some((flag, value?))) {
+        let &Self { size, center, background, hold_out, .. } = self;
+        let (given, recorded) =
+            (DataSource { size, center, background, hold_out, ..DataSource::default() }, framing(was));
+        if let Some((flag, value)) = framing(&given).into_iter().find(|entry| !recorded.contains(entry)) {
             let reason = "differs from what the training was started with; leave the flag out";
-            return Err(Error::argument(flag, value, reason));
+            return Err(Error::argument(flag, shown(&value), reason));
         }
         Ok(DataSource {
             size: was.size,
@@ -168,6 +158,17 @@ impl DataArgs {
         let base = recorded.unwrap_or_else(|| Normalization::default_for(&data.name, data.channels));
         self.normalize.applied_to(base, data.channels)
     }
+}
+
+/// Which images of a folder are seen, and how: the flags and their values, as a recipe has them.
+pub fn framing(source: &DataSource) -> Vec<(&'static str, Value)> {
+    let given = [
+        ("size", source.size.map(|[height, width]| format!("{height}x{width}").into())),
+        ("center", source.center.map(float)),
+        ("background", source.background.map(|[r, g, b]| format!("#{r:02x}{g:02x}{b:02x}").into())),
+        ("hold-out", source.hold_out.map(|hold_out| hold_out.to_string().into())),
+    ];
+    given.into_iter().filter_map(|(flag, value)| Some((flag, value?))).collect()
 }
 
 /// Reads a split, and says what was left out or changed.

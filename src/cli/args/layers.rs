@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use toml::Value;
 
-use super::values::{float, one_of};
+use super::values::{float, one_of, shown};
 use crate::error::{Error, Result};
 use crate::models::{Kind, ModelConfig};
 use crate::shape::PaddingMode;
@@ -91,16 +91,6 @@ pub fn first_difference(model: &ModelConfig, other: &ModelConfig) -> Option<(&'s
     let others = coding(other);
     let (flag, value) = coding(model).into_iter().find(|entry| !others.contains(entry))?;
     Some((flag, shown(&value)))
-}
-
-/// A value as on the command line; nothing for a flag without one.
-fn shown(value: &Value) -> String {
-    match value {
-        Value::Boolean(_) => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Array(all) => all.iter().map(shown).collect::<Vec<_>>().join(","),
-        number => number.to_string(),
-    }
 }
 
 /// Parses a layer's name and value.

@@ -13,11 +13,11 @@ mod weights;
 
 pub use adapter::AdapterArgs;
 pub use corrupted::{Block, CorruptedArgs};
-pub use data::{DataArgs, background, center, check_classes, load_aloud, size};
+pub use data::{DataArgs, background, center, check_classes, framing, load_aloud, size};
 pub use input::InputArgs;
 pub use lambda::{AdaptArgs, LambdaArgs, layers, no_lambda, rule};
 pub use layers::{LayerArgs, coding, coding_flags, first_difference};
 pub use model::ModelArgs;
 pub use normalization::NormalizationArgs;
-pub use values::{float, fraction, not_negative, one_of};
+pub use values::{float, fraction, not_negative, one_of, text};
 pub use weights::{WeightsArgs, structure};

@@ -41,3 +41,21 @@ pub fn fraction(text: &str) -> Result<f32, String> {
         None => number(text),
     }
 }
+
+/// A value of a recipe, or a list of them, as on the command line; none for what is neither.
+pub fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(items) => Some(items.iter().map(text).collect::<Option<Vec<_>>>()?.join(",")),
+        Value::Table(_) | Value::Datetime(_) => None,
+        other => Some(other.to_string()),
+    }
+}
+
+/// [`text`] for a message: nothing for a flag that takes no value.
+pub fn shown(value: &Value) -> String {
+    match value {
+        Value::Boolean(_) => String::new(),
+        value => text(value).unwrap_or_default(),
+    }
+}

@@ -9,25 +9,34 @@ use crate::checks::check_finite;
 use crate::error::{Error, Result};
 use crate::layers::{Csc, CscConfig, Hook, Pass};
 use crate::models::{Model, Network};
-use crate::ops::{Orthogonality, normalize_atoms, orthogonality, scale};
+use crate::ops::Orthogonality;
 use crate::solver::{Solver, spectrum};
 use crate::tape::Tape;
 use crate::tensor::Tensor;
+use crate::train::Departure;
 
 /// Iterations after which the objective is taken for the least.
 const MOST: usize = 1024;
 
+/// A dictionary in figures, and whose it is.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    pub weights: String,
+    pub layer: String,
+    /// The data whose images were coded.
+    pub data: String,
+    #[serde(flatten)]
+    pub measured: Measured,
+}
+
 /// A dictionary in figures, all of its atoms at unit norm, to which training projects them before every step.
 #[derive(Debug, Serialize)]
 pub(super) struct Measured {
-    pub weights: String,
-    pub layer: String,
     /// Atoms, height, width, channels.
     pub dictionary: [usize; 4],
     pub stride: [usize; 2],
-    /// Images that were coded, and of which data.
+    /// Images that were coded.
     pub images: usize,
-    pub data: String,
     /// `|R - I|^2`, and the least that it can be.
     pub orthogonality: f64,
     pub least_orthogonality: f64,
@@ -54,9 +63,8 @@ pub(super) fn measured(
         return Err(Error::shape("spectrum", "a dictionary is [atoms, kh, kw, channels]", &[layer.weight().shape()]));
     };
     let (dictionary, stride) = ([atoms, height, width, channels], layer.config().geometry.stride);
-    let unit = scale(layer.weight(), 1.0)?;
-    normalize_atoms(&unit)?;
-    let form = Orthogonality::BlockToeplitz;
+    let unit = layer.unit_atoms()?;
+    let departure = Departure::of_layer(layer, Orthogonality::BlockToeplitz)?;
     let coding = Coding::new(model, layer, &unit, images)?;
     let (least, iterations) = if layer.config().root_noise {
         (None, None)
@@ -65,14 +73,11 @@ pub(super) fn measured(
         (Some(least), coding.iterations(least * (1.0 + tolerance))?)
     };
     Ok(Measured {
-        weights: String::new(),
-        layer: String::new(),
         dictionary,
         stride,
-        orthogonality: f64::from(orthogonality(&unit, stride, form)?.to_vec()?[0]),
-        least_orthogonality: form.least(dictionary, stride),
+        orthogonality: departure.loss,
+        least_orthogonality: departure.least,
         images: images.shape()[0],
-        data: String::new(),
         eigenvalues: spectrum(dictionary, &unit.to_vec()?, stride, points)?,
         iterations,
         least_objective: least,

@@ -18,7 +18,7 @@ use crate::gpu::Gpu;
 use crate::layers::{Csc, sparse_layers};
 use crate::models::Network;
 use crate::tensor::Tensor;
-use measured::{Measured, measured};
+use measured::{Report, measured};
 
 #[derive(Debug, Args)]
 pub struct SpectrumArgs {
@@ -64,16 +64,16 @@ pub fn run(options: &SpectrumArgs) -> Result<()> {
     let gpu = options.adapter.open()?;
     let all = options.weights.iter().map(|path| one(options, &gpu, path)).collect::<Result<Vec<_>>>()?;
     if let Some(out) = &options.out {
-        let drawn = |measured: &Measured| Spectrum {
-            name: format!("{} {}", measured.weights, measured.layer),
-            eigenvalues: measured.eigenvalues.clone(),
+        let drawn = |report: &Report| Spectrum {
+            name: format!("{} {}", report.weights, report.layer),
+            eigenvalues: report.measured.eigenvalues.clone(),
         };
         write_svg(out, spectrum_svg(&all.iter().map(drawn).collect::<Vec<_>>()))?;
     }
-    for measured in &all {
+    for report in &all {
         match options.json {
-            true => say!("{}", to_json(measured)?)?,
-            false => say!("{}", text::paragraph(measured, options.tolerance))?,
+            true => say!("{}", to_json(report)?)?,
+            false => say!("{}", text::paragraph(report, options.tolerance))?,
         }
     }
     match &options.out {
@@ -82,7 +82,7 @@ pub fn run(options: &SpectrumArgs) -> Result<()> {
     }
 }
 
-fn one(options: &SpectrumArgs, gpu: &Gpu, path: &Path) -> Result<Measured> {
+fn one(options: &SpectrumArgs, gpu: &Gpu, path: &Path) -> Result<Report> {
     let Checkpoint { model, recipe, .. } = checkpoint::load::<Network>(path, gpu, None)?;
     let (name, layer) = chosen(&model, options.layer.as_deref(), path)?;
     let data = options.data.load_for(Split::Test, &recipe)?;
@@ -94,7 +94,7 @@ fn one(options: &SpectrumArgs, gpu: &Gpu, path: &Path) -> Result<Measured> {
     }
     let images = Tensor::from_slice(gpu, &[indices.len(), data.height, data.width, data.channels], &pixels)?;
     let measured = measured(&model, layer, &images, options.points, options.tolerance)?;
-    Ok(Measured { weights: path.display().to_string(), layer: name, data: data.name, ..measured })
+    Ok(Report { weights: path.display().to_string(), layer: name, data: data.name, measured })
 }
 
 /// The layer of this name, or the first.

@@ -1,9 +1,10 @@
 //! The figures of a dictionary as text.
 
-use super::measured::Measured;
+use super::measured::{Measured, Report};
 
-pub(super) fn paragraph(measured: &Measured, tolerance: f64) -> String {
-    let Measured { weights, layer, dictionary: [atoms, height, width, channels], stride, .. } = measured;
+pub(super) fn paragraph(report: &Report, tolerance: f64) -> String {
+    let Report { weights, layer, data, measured } = report;
+    let Measured { dictionary: [atoms, height, width, channels], stride, .. } = measured;
     let (largest, smallest) = (measured.eigenvalues.first(), measured.eigenvalues.last());
     let (largest, smallest) = (largest.copied().unwrap_or_default(), smallest.copied().unwrap_or_default());
     let mean = measured.eigenvalues.iter().sum::<f64>() / measured.eigenvalues.len() as f64;
@@ -20,13 +21,7 @@ pub(super) fn paragraph(measured: &Measured, tolerance: f64) -> String {
         "{weights} {layer}: {atoms} atoms of {height}x{width}x{channels}, stride {}x{}\n  \
          eigenvalues of A^T A: {smallest:.4} to {largest:.4}, mean {mean:.4}, largest / smallest {ratio}\n  \
          orthogonality |R - I|^2 {:.4}, least {:.4}\n  \
-         on {} images of {}, at step size {:.4}: {coded}",
-        stride[0],
-        stride[1],
-        measured.orthogonality,
-        measured.least_orthogonality,
-        measured.images,
-        measured.data,
-        measured.step,
+         on {} images of {data}, at step size {:.4}: {coded}",
+        stride[0], stride[1], measured.orthogonality, measured.least_orthogonality, measured.images, measured.step,
     )
 }

@@ -114,8 +114,8 @@ pub struct TrainArgs {
     #[arg(long, value_name = "X", value_parser = not_negative)]
     pub body_rate: Option<f32>,
     /// Continue the training in the output folder, with the flags and the images that it was started with. --epochs, --lr,
-    /// --schedule, --momentum, --beta1, --beta2, --weight-decay, --clip-norm, --label-smoothing, --dictionary-loss, --orthogonal, --orthogonal-form, --body-rate,
-    /// --freeze, --save-every, --keep and --steps may differ and count from here on
+    /// --schedule, --momentum, --beta1, --beta2, --weight-decay, --clip-norm, --label-smoothing, --dictionary-loss, --orthogonal,
+    /// --orthogonal-form, --body-rate, --freeze, --save-every, --keep and --steps may differ and count from here on
     #[arg(long, conflicts_with_all = ["init", "overwrite"])]
     pub resume: bool,
     /// Replace the training that the output folder holds, once the first step of the new one is done

@@ -83,9 +83,9 @@ impl Images {
 
 /// A new training, of a new network or of one from a file.
 fn start(options: &TrainArgs, gpu: &Gpu) -> Result<(Trainer, Images)> {
+    options.check()?;
     let Some(path) = &options.init else {
         let source = options.data.source(None);
-        options.check()?;
         options.model.config(1, 1)?.check()?;
         let data = Images::load(&source)?;
         let config = options.config(&data.train, source.absolute()?)?;
@@ -96,7 +96,6 @@ fn start(options: &TrainArgs, gpu: &Gpu) -> Result<(Trainer, Images)> {
     // What goes with the weights (statistics for other lambdas) does not belong to those to come.
     let Checkpoint { model, recipe: recorded, .. } = checkpoint::load::<Network>(path, gpu, None)?;
     let source = options.data.source_for(&recorded);
-    options.check()?;
     let changed = options.model.applied_to_weights(&recorded.model)?;
     changed.check()?;
     let data = Images::load(&source)?;
@@ -184,13 +183,12 @@ fn train(options: &TrainArgs, mut folder: RunFolder, mut trainer: Trainer, data:
     let before = trainer.progress().step;
     // A training that was logged before goes on being logged.
     let logged = options.tensorboard || options.resume && !tensorboard::files_in(&options.out).is_empty();
-    let open = |trainer: &Trainer| Log::open(&options.out, trainer.progress().kept());
     let mut log = None;
     let trained = trainer.run(&data.train, &data.test, &|| stop.is_asked(), &mut |trainer, event| match event {
         Event::Step { steps } => {
             folder.begin()?;
             if logged && log.is_none() {
-                log = Some(open(trainer)?);
+                log = Some(Log::open(&options.out, trainer.progress().kept())?);
             }
             screen.step(trainer.progress(), steps, trainer.config());
             Ok(())

@@ -8,6 +8,7 @@ use clap::{Arg, CommandFactory};
 use toml::{Table, Value};
 
 use super::kinds::{CHOICES, without_use};
+use crate::cli::args::text;
 use crate::cli::command::Arguments;
 use crate::cli::console::note;
 use crate::error::{Error, Result};
@@ -106,16 +107,6 @@ fn check(path: &Path, key: &str, flag: &str) -> Result<()> {
     let text = error.to_string();
     let reason = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
     Err(Error::file(path, format!("{key}: {reason}")))
-}
-
-/// A value, or a list of them, as on the command line.
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Array(items) => Some(items.iter().map(text).collect::<Option<Vec<_>>>()?.join(",")),
-        Value::Table(_) | Value::Datetime(_) => None,
-        other => Some(other.to_string()),
-    }
 }
 
 #[cfg(test)]

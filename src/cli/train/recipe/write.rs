@@ -5,7 +5,7 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use super::RECIPE;
-use crate::cli::args::{coding, float};
+use crate::cli::args::{coding, float, framing};
 use crate::cli::train::tensorboard;
 use crate::error::Result;
 use crate::files::write_bytes;
@@ -22,11 +22,8 @@ pub fn write(folder: &Path, trainer: &Trainer) -> Result<()> {
     if let Some(source) = &config.source {
         put("data", source.name.clone().into());
         source.root.iter().for_each(|root| put("root", root.display().to_string().into()));
-        source.size.iter().for_each(|[height, width]| put("size", format!("{height}x{width}").into()));
-        source.center.iter().for_each(|center| put("center", float(*center)));
-        source.background.iter().for_each(|[r, g, b]| put("background", format!("#{r:02x}{g:02x}{b:02x}").into()));
+        framing(source).into_iter().for_each(|(key, value)| put(key, value));
         source.pixels.iter().for_each(|pixels| put("pixels", pixels.name().into()));
-        source.hold_out.iter().for_each(|hold_out| put("hold-out", hold_out.to_string().into()));
     }
     if let Some(normalization) = &recipe.normalization {
         put("mean", normalization.mean.iter().map(|x| float(*x)).collect::<Vec<_>>().into());
