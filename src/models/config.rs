@@ -35,6 +35,29 @@ pub enum Stem {
 
 named!(Stem as "stem" { Cifar = "cifar", Imagenet = "imagenet" });
 
+/// A part of a network, by its name in the published checkpoints; the map behind it is where a network is split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// The stem, with its pooling.
+    Layer0,
+    /// The first blocks.
+    Layer1,
+    /// Blocks of twice the width, on maps of half the size.
+    Layer2,
+    /// Blocks of four times the width, on maps of a quarter of the size.
+    Layer3,
+    /// Blocks of eight times the width, on maps of an eighth of the size.
+    Layer4,
+}
+
+named!(Stage as "stage" {
+    Layer0 = "layer0",
+    Layer1 = "layer1",
+    Layer2 = "layer2",
+    Layer3 = "layer3",
+    Layer4 = "layer4",
+});
+
 /// A network without its weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

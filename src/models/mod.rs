@@ -7,7 +7,7 @@ mod resnet;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use config::{Kind, ModelConfig, Stem};
+pub use config::{Kind, ModelConfig, Stage, Stem};
 pub use init::initialise;
 pub use resnet::Network;
 

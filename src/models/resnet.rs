@@ -1,6 +1,6 @@
 //! One ResNet, generic over what replaces 3x3 convolutions; SDNets are configurations of it.
 
-use super::config::{Kind, ModelConfig, Stem};
+use super::config::{Kind, ModelConfig, Stage, Stem};
 use super::{Architecture, Model, check_images};
 use crate::error::Result;
 use crate::gpu::Gpu;
@@ -93,6 +93,11 @@ impl Block {
     }
 }
 
+/// The blocks of these stages, one after the other.
+fn add_blocks_to<G: Graph>(graph: &mut G, stages: &[Vec<Block>], map: G::Value) -> Result<G::Value> {
+    stages.iter().flatten().try_fold(map, |map, block| block.add_to(graph, &map))
+}
+
 impl Walk for Block {
     fn visit<'a>(&'a self, path: &Path, meet: &mut dyn FnMut(&Path, Part<'a>)) {
         self.conv1.visit(&path.child("conv1"), meet);
@@ -147,16 +152,39 @@ impl Network {
 
     /// All but the last layer.
     fn add_body_to<G: Graph>(&self, graph: &mut G, images: &G::Value) -> Result<G::Value> {
-        let mut x = self.stem.add_activated_to(graph, &self.stem_bn, images)?;
-        if let Some(csc) = &self.stem_csc {
-            x = csc.add_to(graph, &x)?;
-        } else if self.config.stem == Stem::Imagenet {
-            x = graph.max_pool(Window { size: 3, stride: 2, padding: 1, ceil: false }, &x)?;
+        let map = self.add_stem_to(graph, images)?;
+        let map = add_blocks_to(graph, &self.stages, map)?;
+        graph.global_average_pool(&map)
+    }
+
+    fn add_stem_to<G: Graph>(&self, graph: &mut G, images: &G::Value) -> Result<G::Value> {
+        let x = self.stem.add_activated_to(graph, &self.stem_bn, images)?;
+        match &self.stem_csc {
+            Some(csc) => csc.add_to(graph, &x),
+            None if self.config.stem == Stem::Imagenet => {
+                graph.max_pool(Window { size: 3, stride: 2, padding: 1, ceil: false }, &x)
+            }
+            None => Ok(x),
         }
-        for block in self.stages.iter().flatten() {
-            x = block.add_to(graph, &x)?;
-        }
-        graph.global_average_pool(&x)
+    }
+
+    /// The map `[n, h, w, c]` behind a stage, of images that are already normalised.
+    ///
+    /// # Errors
+    /// As [`Model::forward`].
+    pub fn features_at(&self, pass: &Pass, stage: Stage, images: &Var) -> Result<Var> {
+        check_images(images.value(), self.config.in_channels)?;
+        let map = self.add_stem_to(&mut { pass }, images)?;
+        add_blocks_to(&mut { pass }, &self.stages[..stage as usize], map)
+    }
+
+    /// Class scores `[n, classes]` of the map behind a stage. [`Model::forward`] is this, of [`Network::features_at`].
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Shape`] for a map of other channels, [`crate::error::Error::OutOfMemory`].
+    pub fn head_at(&self, pass: &Pass, stage: Stage, map: &Var) -> Result<Var> {
+        let map = add_blocks_to(&mut { pass }, &self.stages[stage as usize..], map.clone())?;
+        self.head(pass, &pass.tape().global_average_pool(&map)?)
     }
 
     /// The folder of a stage's blocks in the names of the published checkpoints.

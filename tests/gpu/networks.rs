@@ -1,8 +1,9 @@
 //! Every kind of network can be built, named and run.
 
 use sdnet::checkpoint;
-use sdnet::layers::parameters;
-use sdnet::models::{Architecture, Kind, Model, ModelConfig, Network, Stem};
+use sdnet::layers::{Pass, parameters};
+use sdnet::models::{Architecture, Kind, Model, ModelConfig, Network, Stage, Stem};
+use sdnet::tape::Tape;
 use sdnet::tensor::Tensor;
 
 use crate::support::gpu;
@@ -27,6 +28,24 @@ fn every_name_stem_and_shortcut_gives_scores() {
                 assert_eq!(scores.shape(), [2, 10]);
                 assert!(scores.to_vec().unwrap().iter().all(|s| s.is_finite()), "{name} {stem:?}");
             }
+        }
+    }
+}
+
+#[test]
+fn a_network_split_at_any_stage_gives_the_same_scores() {
+    let images = Tensor::full(gpu(), &[2, 32, 32, 1], 0.5).unwrap();
+    for (name, stem) in [("resnet18", Stem::Imagenet), ("sdnet18", Stem::Cifar), ("sdnet18-all", Stem::Imagenet)] {
+        let network = network(name, stem, true);
+        let whole = network.predict(&images).unwrap().to_vec().unwrap();
+        let side = if stem == Stem::Imagenet { 8 } else { 32 };
+        for (stage, halvings) in Stage::ALL.into_iter().zip([0, 0, 1, 2, 3]) {
+            let tape = Tape::idle();
+            let pass = Pass::eval(&tape);
+            let map = network.features_at(&pass, stage, &tape.constant(&images)).unwrap();
+            assert_eq!(map.value().shape(), [2, side >> halvings, side >> halvings, 2 << halvings], "{name} {stage}");
+            let scores = network.head_at(&pass, stage, &map).unwrap().value().to_vec().unwrap();
+            assert!(scores == whole, "{name} {stage}: {scores:?}, not {whole:?}");
         }
     }
 }
