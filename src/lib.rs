@@ -21,6 +21,7 @@
 //! | run a network on noisy images | [`robust`] |
 //! | attack a network | [`robust::attack`] |
 //! | see how far a filter's max-pooled maps move with the image | `shift` (with the feature `train`) |
+//! | see what sparse layers keep of an image, and which pixels scores depend on | `visualize` (with the feature `train`) |
 //! | differentiate through ops | [`tape::Tape`], [`ops`] |
 //! | write an op of your own | [`gpu::Kernel`], [`tensor::Call`], [`tape::Tape::record`] |
 //! | check a shader | [`mod@reference`], the f64 twin of every op; [`shaders::all`] |
@@ -86,5 +87,7 @@ pub mod tape;
 pub mod tensor;
 #[cfg(feature = "train")]
 pub mod train;
+#[cfg(feature = "train")]
+pub mod visualize;
 
 pub use error::{Error, Result};

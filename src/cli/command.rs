@@ -19,6 +19,7 @@ use super::robust::{self, RobustCommand};
 use super::shaders::{self, ShadersArgs};
 use super::spectrum::{self, SpectrumArgs};
 use super::train::{self, TrainArgs};
+use super::visualize::{self, VisualizeArgs};
 use crate::error;
 
 /// Sparse dictionary learning networks on any GPU
@@ -75,6 +76,8 @@ pub enum Command {
     Attack(Box<AttackArgs>),
     /// Eigenvalues of a dictionary, how far it is from an orthogonal one, and how many iterations its codes take
     Spectrum(Box<SpectrumArgs>),
+    /// Draw atoms, codes, inversions and attributions of a network, layer by layer, for one image
+    Visualize(Box<VisualizeArgs>),
     /// Time layers and networks, each step to completion
     Bench(BenchArgs),
     /// Print the kernels or write them to files, in WGSL or translated
@@ -100,6 +103,7 @@ impl Command {
             Self::Robust(command) => robust::run(command),
             Self::Attack(options) => attack::run(options),
             Self::Spectrum(options) => spectrum::run(options),
+            Self::Visualize(options) => visualize::run(options),
             Self::Bench(options) => bench::run(options),
             Self::Shaders(options) => shaders::run(options),
         };

@@ -21,6 +21,7 @@ mod shaders;
 mod spectrum;
 mod train;
 pub mod translate;
+mod visualize;
 
 use std::process::ExitCode;
 

@@ -58,6 +58,14 @@ impl Normalization {
         pixels.iter().enumerate().map(|(i, &pixel)| tables[i % tables.len()][usize::from(pixel)]).collect()
     }
 
+    /// What [`Normalization::apply`] was made of: `255 (x std + mean)`, rounded and clipped to bytes.
+    pub fn undo(&self, values: &[f32]) -> Vec<u8> {
+        let (mean, std) = (self.mean.iter().cycle(), self.std.iter().cycle());
+        let byte =
+            |((value, mean), std): ((&f32, &f32), &f32)| (255.0 * (value * std + mean)).round().clamp(0.0, 255.0);
+        values.iter().zip(mean).zip(std).map(|all| byte(all) as u8).collect()
+    }
+
     /// For every channel, the results for all 256 pixel values.
     pub(super) fn tables(&self) -> Vec<[f32; 256]> {
         let table = |(mean, std): (&f32, &f32)| std::array::from_fn(|pixel| (pixel as f32 / 255.0 - mean) / std);
@@ -79,6 +87,14 @@ mod tests {
         assert_eq!(tables[0][255], 1.0 / 0.3530);
         let tables = Normalization::default_for("cifar10", 3).tables();
         assert_eq!(tables[2][51], (0.2 - 0.4465) / 0.2010);
+    }
+
+    #[test]
+    fn every_byte_comes_back_and_what_lies_outside_is_clipped() {
+        let normalization = Normalization::default_for("cifar10", 3);
+        let all = (0..=255).flat_map(|byte| [byte; 3]).collect::<Vec<u8>>();
+        assert_eq!(normalization.undo(&normalization.apply(&all)), all);
+        assert_eq!(normalization.undo(&[-9.0, 9.0, f32::NAN]), [0, 255, 0]);
     }
 
     #[test]

@@ -20,3 +20,4 @@ mod streaming;
 mod support;
 mod training;
 mod twin;
+mod visualize;
