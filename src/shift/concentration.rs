@@ -17,10 +17,14 @@ impl Concentration {
     /// Of a kernel, on a grid of `points` frequencies an axis, for a square of `side` of them (`kappa = 2 pi side / points`). The
     /// square wraps around at the borders of the plane.
     pub fn of(kernel: &ComplexKernel, points: usize, side: usize) -> Self {
-        let energy = kernel.energy(points);
+        Self::of_energy(&kernel.energy(points), points, side)
+    }
+
+    /// [`Concentration::of`] a spectrum, `|W hat|^2` at `points x points` frequencies, the frequency 0 first.
+    pub fn of_energy(energy: &[f64], points: usize, side: usize) -> Self {
         let whole = energy.iter().sum::<f64>().max(f64::MIN_POSITIVE);
         // Sums over the square's rows, then over its columns; each square is named by its first frequency.
-        let rows = sliding(&energy, points, side, |line, i| (line, i));
+        let rows = sliding(energy, points, side, |line, i| (line, i));
         let squares = sliding(&rows, points, side, |line, i| (i, line));
         let (best, most) =
             squares.iter().enumerate().fold((0, 0.0), |best, (i, sum)| if *sum > best.1 { (i, *sum) } else { best });

@@ -18,3 +18,4 @@ mod robust;
 mod spectrum;
 mod tensorboard;
 mod train;
+mod visualize;
