@@ -17,6 +17,7 @@ use super::predict::{self, PredictArgs};
 use super::report::{self, ReportArgs};
 use super::robust::{self, RobustCommand};
 use super::shaders::{self, ShadersArgs};
+use super::shift::{self, ShiftCommand};
 use super::spectrum::{self, SpectrumArgs};
 use super::train::{self, TrainArgs};
 use super::visualize::{self, VisualizeArgs};
@@ -76,6 +77,9 @@ pub enum Command {
     Attack(Box<AttackArgs>),
     /// Eigenvalues of a dictionary, how far it is from an orthogonal one, and how many iterations its codes take
     Spectrum(Box<SpectrumArgs>),
+    /// Measure and predict how far max-pooled maps move with the image, and how often predictions change
+    #[command(subcommand)]
+    Shift(ShiftCommand),
     /// Draw atoms, codes, inversions and attributions of a network, layer by layer, for one image
     Visualize(Box<VisualizeArgs>),
     /// Time layers and networks, each step to completion
@@ -103,6 +107,7 @@ impl Command {
             Self::Robust(command) => robust::run(command),
             Self::Attack(options) => attack::run(options),
             Self::Spectrum(options) => spectrum::run(options),
+            Self::Shift(command) => shift::run(command),
             Self::Visualize(options) => visualize::run(options),
             Self::Bench(options) => bench::run(options),
             Self::Shaders(options) => shaders::run(options),

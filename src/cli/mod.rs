@@ -18,6 +18,7 @@ mod predict;
 mod report;
 mod robust;
 mod shaders;
+mod shift;
 mod spectrum;
 mod train;
 pub mod translate;

@@ -110,7 +110,8 @@ mod tests {
             let off = (0..2).map(|a| (sign * found.theta[a] - theta[a]).abs()).fold(0.0, f64::max);
             assert!(off < 0.25 && found.share > 0.6, "{theta:?}: {found:?}");
             let energy = response.energy(64);
-            assert_eq!(energy.iter().filter(|e| **e == 0.0).count() / 64, 31, "half of the plane is empty");
+            let empty = energy.iter().filter(|e| **e == 0.0).count();
+            assert!((31 * 64..33 * 64).contains(&empty), "half of the plane is empty: {empty}");
             assert_eq!(response.bound(2, 1), None, "a spectrum as wide as this has no bound");
         }
     }
