@@ -13,6 +13,7 @@ use super::data::{self, DataCommandArgs};
 use super::eval::{self, EvalArgs};
 use super::export::{self, ExportArgs};
 use super::import::{self, ImportArgs};
+use super::interpret::{self, InterpretArgs};
 use super::predict::{self, PredictArgs};
 use super::report::{self, ReportArgs};
 use super::robust::{self, RobustCommand};
@@ -75,6 +76,8 @@ pub enum Command {
     Attack(Box<AttackArgs>),
     /// Eigenvalues of a dictionary, how far it is from an orthogonal one, and how many iterations its codes take
     Spectrum(Box<SpectrumArgs>),
+    /// Show which images a network takes to be like one, and for which parts of them
+    Interpret(Box<InterpretArgs>),
     /// Time layers and networks, each step to completion
     Bench(BenchArgs),
     /// Print the kernels or write them to files, in WGSL or translated
@@ -100,6 +103,7 @@ impl Command {
             Self::Robust(command) => robust::run(command),
             Self::Attack(options) => attack::run(options),
             Self::Spectrum(options) => spectrum::run(options),
+            Self::Interpret(options) => interpret::run(options),
             Self::Bench(options) => bench::run(options),
             Self::Shaders(options) => shaders::run(options),
         };

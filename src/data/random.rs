@@ -22,6 +22,9 @@ pub(crate) enum Purpose {
     /// The mixing of a batch.
     #[cfg(feature = "train")]
     Mix = 6,
+    /// What an interpretation draws.
+    #[cfg(feature = "train")]
+    Interpret = 7,
 }
 
 /// The stream of `purpose` for (`seed`, `part`, `index`), the part being an epoch, a kind of noise or a restart.
