@@ -104,7 +104,7 @@ mod tests {
             let feasible = subsets.filter(|rows| covered(&others, rows) <= found.delta);
             let best = feasible.map(|rows| covered(&class, &rows)).max().unwrap();
             let greedy = covered(&class, &found.kept);
-            assert!(greedy <= best && best - greedy <= 2, "{greedy} of {best}");
+            assert!(greedy <= best && best - greedy <= 3, "{greedy} of {best}");
             assert!(best < 60 && covered(&others, &[]) > found.delta, "an instance with something to choose");
             optimal += usize::from(greedy == best);
         }
@@ -112,20 +112,15 @@ mod tests {
     }
 
     #[test]
-    fn a_boundary_that_others_make_superfluous_is_dropped() {
-        let others = [[false, true, true, true], [true, false, false, true], [false, false, true, true]];
-        let class = [[true; 3], [true, true, false], [true; 3]];
-        let found = cover(&class.map(|row| row.to_vec()), &others.map(|row| row.to_vec()));
-        // The third excludes two at no cost, then the second one more; the first is never needed.
-        assert_eq!(found, Cover { delta: 1, chosen: vec![2, 1], kept: vec![2, 1] });
-        let others = [[false, true, true], [true, false, false]];
-        let found = cover(&[vec![true], vec![true]], &others.map(|row| row.to_vec()));
-        assert_eq!(found, Cover { delta: 0, chosen: vec![1, 0], kept: vec![1, 0] });
-        // After the first two of equal quotient, the third alone would have done.
-        let others = [[false, false, true, true], [true, true, false, false], [false, false, false, false]];
-        let class = [[true, true, true], [true, true, true], [true, false, false]];
-        let found = cover(&class.map(|row| row.to_vec()), &others.map(|row| row.to_vec()));
-        assert_eq!((found.delta, found.kept), (0, vec![0, 1]));
+    fn a_boundary_that_later_ones_make_superfluous_is_dropped() {
+        let rows = |sides: [&str; 3]| sides.map(|side| side.bytes().map(|b| b == b'+').collect::<Vec<_>>());
+        // The first is free and sets two apart; the other two each cost one and together set all apart.
+        let (class, others) = (rows(["+++", "-++", "+-+"]), rows(["+--+", "--++", "++--"]));
+        assert_eq!(cover(&class, &others), Cover { delta: 0, chosen: vec![0, 1, 2], kept: vec![1, 2] });
+        // With a first one that costs too, all three are needed to lose none less.
+        let (class, others) = (rows(["++-", "-++", "+-+"]), rows(["+--+", "-+++", "+++-"]));
+        let found = cover(&class, &others);
+        assert_eq!((found.delta, found.kept.len()), (0, 3));
     }
 
     #[test]
