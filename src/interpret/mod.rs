@@ -41,7 +41,7 @@ use rand::seq::SliceRandom;
 
 use crate::data::random::{Purpose, stream};
 use crate::error::{Error, Result};
-use crate::models::{Kind, Network, Stage};
+use crate::models::{Architecture, Kind, Network, Stage};
 use boundary::{Search, directions};
 
 /// How an image is interpreted.
@@ -105,7 +105,7 @@ impl Judged {
 
 /// Whether the head at a stage is piecewise affine: unless it holds sparse coding layers with root noise.
 pub fn is_piecewise_affine(network: &Network, stage: Stage) -> bool {
-    let config = crate::models::Architecture::config(network);
+    let config = network.config();
     !(config.root_noise && config.kind == Kind::SdnetAll && stage < Stage::Layer4)
 }
 
@@ -124,19 +124,8 @@ pub fn interpret(
     if config.boundaries == 0 {
         return Err(Error::argument("boundaries", 0, "at least one is needed"));
     }
-    if image.shape != reference.shape() {
-        let reason = "the image and the reference images have maps of one shape";
-        return Err(Error::shape("interpret", reason, &[&image.shape, &reference.shape()]));
-    }
+    let (same, mut others) = by_class(image, reference)?;
     let class = image.class;
-    let (same, mut others): (Vec<_>, Vec<_>) = (0..reference.len()).partition(|&i| reference.classes()[i] == class);
-    if same.is_empty() || others.is_empty() {
-        let reason = match others.is_empty() {
-            true => "all are predicted as of the image's class: there is no boundary to search for; take more",
-            false => "none is predicted as of the image's class, so that there is nothing to cover; take more",
-        };
-        return Err(Error::argument("reference", reference.len(), reason));
-    }
     let count = config.boundaries.min(others.len());
     let mut rng = stream(Purpose::Interpret, config.seed, 0, 0);
     let drawn = others.partial_shuffle(&mut rng, count).0.to_vec();
@@ -169,6 +158,23 @@ pub fn interpret(
         map: image.map.to_vec(),
         shape: image.shape,
     })
+}
+
+/// The reference images of the image's class, by prediction, and the others: at least one of either.
+fn by_class(image: &Seen, reference: &Maps) -> Result<(Vec<usize>, Vec<usize>)> {
+    if image.shape != reference.shape() {
+        let reason = "the image and the reference images have maps of one shape";
+        return Err(Error::shape("interpret", reason, &[&image.shape, &reference.shape()]));
+    }
+    let (same, others): (Vec<_>, Vec<_>) = (0..reference.len()).partition(|&i| reference.classes()[i] == image.class);
+    let refused = |reason: &str| Err(Error::argument("reference", reference.len(), reason));
+    match (same.is_empty(), others.is_empty()) {
+        (_, true) => {
+            refused("all are predicted as of the image's class: there is no boundary to search for; take more")
+        }
+        (true, _) => refused("none is predicted as of the image's class, so that there is nothing to cover; take more"),
+        _ => Ok((same, others)),
+    }
 }
 
 impl Interpretation {

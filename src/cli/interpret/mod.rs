@@ -2,6 +2,7 @@
 
 mod evaluate;
 mod image;
+mod means;
 mod report;
 mod show;
 
