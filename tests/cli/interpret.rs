@@ -31,6 +31,11 @@ fn an_image_is_interpreted_from_the_data_and_from_a_file_alike() {
     assert_eq!((&found["degenerate"], &found["stage"]), (&false.into(), &"layer3".into()));
     let similar = found["similar"].as_array().unwrap();
     assert!(!similar.is_empty() && similar.iter().all(|near| near["reference"].as_u64().unwrap() < 80));
+    let training = bundled(Split::Train).unwrap();
+    for near in similar {
+        let label = training.labels[near["image"].as_u64().unwrap() as usize];
+        assert_eq!(near["label"], training.class_names[usize::from(label)].as_str());
+    }
     let drawn = image::open(&picture).unwrap();
     assert!(drawn.width() > 400 && drawn.height() > 400);
 
@@ -77,6 +82,13 @@ fn what_cannot_be_interpreted_is_refused_by_name() {
         let output = sdnet(&[&["interpret"], called, &FEW[..]].concat());
         assert_eq!(output.status.code(), Some(2), "{called:?}: {}", text(&output.stderr));
     }
+
+    // A head so steep that float32 does not resolve where two scores are equal.
+    let steep = at(folder.path(), "steep.safetensors");
+    let mut file = read_safetensors(Path::new(WEIGHTS)).unwrap();
+    file.tensors.get_mut("linear.weight").unwrap().1.iter_mut().for_each(|w| *w *= 1e9);
+    write_safetensors(Path::new(&steep), &file).unwrap();
+    later(&["--weights", &steep, "--boundaries", "3"], &["boundaries = 3", "0 were found"]);
 
     // A network that takes everything for class 3.
     let (data, out) = (tiny_data(folder.path()), at(folder.path(), "run"));

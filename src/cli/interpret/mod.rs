@@ -118,6 +118,8 @@ struct Setting<'a> {
     network: &'a Network,
     recipe: &'a Recipe,
     normalization: Normalization,
+    /// How many training images there are.
+    training: usize,
     reference_images: Dataset,
     reference: Maps,
     held_images: Dataset,
@@ -151,13 +153,28 @@ impl<'a> Setting<'a> {
         };
         let (reference, held) = (maps(&reference_images)?, maps(&held_images)?);
         progress.finish_and_clear();
-        Ok(Self { options, network, recipe, normalization, reference_images, reference, held_images, held })
+        Ok(Self {
+            options,
+            network,
+            recipe,
+            normalization,
+            training: train.len(),
+            reference_images,
+            reference,
+            held_images,
+            held,
+        })
     }
 
     /// Maps of further images.
     fn maps(&self, images: &Dataset) -> Result<Maps> {
         let Self { options, network, normalization, .. } = self;
         Maps::of(network, options.stage, images, normalization, options.batch, &mut |_| {})
+    }
+
+    /// The number of a reference image among the training images, as [`Dataset::subset`] chooses them.
+    fn training_image(&self, reference: usize) -> usize {
+        reference * self.training / self.reference.len()
     }
 
     /// The label of each reference image.

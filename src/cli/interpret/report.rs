@@ -53,7 +53,8 @@ pub(super) struct Report {
 /// A reference image.
 #[derive(Debug, Serialize)]
 pub(super) struct Near {
-    /// Its number among the reference images.
+    /// Its number among the training images, and among those for reference.
+    pub image: usize,
     pub reference: usize,
     pub distance: f64,
     /// The predicted class, and the class that the data give.
@@ -67,6 +68,7 @@ impl Report {
         let image = shown.maps.get(0);
         let near = |all: Vec<Similar>| {
             let one = |similar: &Similar| Near {
+                image: setting.training_image(similar.index),
                 reference: similar.index,
                 distance: similar.distance,
                 class: recipe.class_name(reference.classes()[similar.index]),
@@ -136,7 +138,7 @@ impl Report {
         }
         let _ = writeln!(
             text,
-            "most similar by semantic distance (reference image, label, distance): {}",
+            "most similar by semantic distance (training image, label, distance): {}",
             list(&self.similar)
         );
         let _ = write!(text, "most similar by Euclidean distance: {}", list(&self.euclidean));
@@ -168,6 +170,6 @@ pub(super) fn percent(share: Option<f64>) -> String {
 }
 
 fn list(near: &[Near]) -> String {
-    let one = |near: &Near| format!("{} {} {:.3}", near.reference, near.label, near.distance);
+    let one = |near: &Near| format!("{} {} {:.3}", near.image, near.label, near.distance);
     near.iter().map(one).collect::<Vec<_>>().join(", ")
 }
