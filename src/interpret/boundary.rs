@@ -77,8 +77,8 @@ pub(super) struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Searches towards all these maps at once, in batches of one map each; a search that does not converge, or ends where the
-    /// network is flat, leads to none.
+    /// Searches towards all these maps at once, each batch holding one point of every search; a search that does not converge,
+    /// or ends where the network is flat, leads to none.
     pub fn run(&self, towards: &[&[f32]]) -> Result<Vec<Boundary>> {
         let head = Head { network: self.network, stage: self.stage, shape: self.shape };
         let mut lines = towards.iter().map(|_| Line::default()).collect::<Vec<_>>();

@@ -1,5 +1,5 @@
 //! Representative interpretations (Lam et al., "Finding Representative Interpretations on Convolutional Neural Networks",
-//! arXiv 2108.06384): the images that a network takes for its reasons to be like one image.
+//! arXiv 2108.06384): which images a network takes to be like a given one, and which parts of them count.
 //!
 //! A network is split at a stage into features `psi` and a head `G`, which is piecewise affine. Around `psi(x)`, linear pieces of
 //! the decision boundary of `G` enclose a set `P(x)`. A few of them are chosen such that `P(x)` holds as many reference images of
@@ -9,7 +9,7 @@
 //! |---|---|
 //! | maps of images behind a stage, and what the network says of them | [`Maps`] |
 //! | linear pieces of the decision boundary | [`Boundary`] |
-//! | which of them enclose the class at the least loss | [`cover`] |
+//! | which of them enclose the class and lose the least of it | [`cover`] |
 //! | all of it for one image | [`interpret`], [`Interpretation`] |
 //! | the images most like it | [`Interpretation::similar`], [`nearest`], [`euclidean`] |
 //! | where in an image a boundary looks | [`Interpretation::heat`], [`heat_map`], [`grad_cam`] |
