@@ -22,12 +22,13 @@
 //! | attack a network | [`robust::attack`] |
 //! | see how far a filter's max-pooled maps move with the image | `shift` (with the feature `train`) |
 //! | see what sparse layers keep of an image, and which pixels scores depend on | `visualize` (with the feature `train`) |
+//! | see which images a network takes for alike, and where it looks | `interpret` (with the feature `train`) |
 //! | differentiate through ops | [`tape::Tape`], [`ops`] |
 //! | write an op of your own | [`gpu::Kernel`], [`tensor::Call`], [`tape::Tape::record`] |
 //! | check a shader | [`mod@reference`], the f64 twin of every op; [`shaders::all`] |
 //!
 //! Modules import only from those before them: [`error`], [`shape`] - [`gpu`] - [`tensor`] - [`tape`] - [`ops`] -
-//! [`solver`] - [`layers`] - [`models`] - [`checkpoint`] - `onnx` - [`metrics`] - [`train`] - [`robust`] - [`cli`].
+//! [`solver`] - [`layers`] - [`models`] - [`checkpoint`] - `onnx` - [`metrics`] - [`train`] - [`robust`] - `interpret` - [`cli`].
 //!
 //! Features: `cli` (the default) is the program; `train` is training, sweeps and attacks, with their threads; `files` reads
 //! data sets and writes files. Without any, the library runs networks from weights files.
@@ -68,6 +69,8 @@ pub mod data;
 pub mod error;
 pub mod files;
 pub mod gpu;
+#[cfg(feature = "train")]
+pub mod interpret;
 pub mod layers;
 pub mod metrics;
 pub mod models;

@@ -30,6 +30,16 @@ fn embed_recognises_a_trouser() {
 }
 
 #[test]
+fn interpret_encloses_a_class_and_shows_where_it_looks() {
+    let said = run("interpret", &[Path::new("0")]);
+    let shares = said.lines().filter_map(|line| line.strip_prefix("they cover ")?.split_once(" %"));
+    let shares = shares.map(|(share, _)| share.parse::<f64>().unwrap()).collect::<Vec<_>>();
+    assert!(shares.len() == 2 && shares.iter().all(|share| *share > 40.0), "{said}");
+    assert_eq!(said.lines().filter(|line| line.starts_with("similar: image")).count(), 3, "{said}");
+    assert_eq!(said.lines().rev().take_while(|line| line.chars().count() == 28).count(), 28, "{said}");
+}
+
+#[test]
 fn custom_op_has_the_gradient_of_its_formula() {
     let said = run("custom_op", &[]);
     let number = |line: &str, after: &str| -> Option<f64> {

@@ -13,6 +13,7 @@ use super::data::{self, DataCommandArgs};
 use super::eval::{self, EvalArgs};
 use super::export::{self, ExportArgs};
 use super::import::{self, ImportArgs};
+use super::interpret::{self, InterpretArgs};
 use super::predict::{self, PredictArgs};
 use super::report::{self, ReportArgs};
 use super::robust::{self, RobustCommand};
@@ -82,6 +83,8 @@ pub enum Command {
     Shift(ShiftCommand),
     /// Draw atoms, codes, inversions and attributions of a network, layer by layer, for one image
     Visualize(Box<VisualizeArgs>),
+    /// Show which images a network takes to be like one, and for which parts of them
+    Interpret(Box<InterpretArgs>),
     /// Time layers and networks, each step to completion
     Bench(BenchArgs),
     /// Print the kernels or write them to files, in WGSL or translated
@@ -109,6 +112,7 @@ impl Command {
             Self::Spectrum(options) => spectrum::run(options),
             Self::Shift(command) => shift::run(command),
             Self::Visualize(options) => visualize::run(options),
+            Self::Interpret(options) => interpret::run(options),
             Self::Bench(options) => bench::run(options),
             Self::Shaders(options) => shaders::run(options),
         };

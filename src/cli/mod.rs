@@ -13,6 +13,7 @@ mod data;
 mod eval;
 mod export;
 mod import;
+mod interpret;
 pub mod pictures;
 mod predict;
 mod report;

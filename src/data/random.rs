@@ -22,9 +22,12 @@ pub(crate) enum Purpose {
     /// The mixing of a batch.
     #[cfg(feature = "train")]
     Mix = 6,
+    /// What an interpretation draws.
+    #[cfg(feature = "train")]
+    Interpret = 7,
     /// The image that a descent starts from.
     #[cfg(feature = "train")]
-    Start = 7,
+    Start = 8,
 }
 
 /// The stream of `purpose` for (`seed`, `part`, `index`), the part being an epoch, a kind of noise or a restart.

@@ -10,6 +10,7 @@ mod export;
 mod field;
 mod harness;
 mod import;
+mod interpret;
 mod layers;
 mod onnx;
 mod predict;

@@ -11,6 +11,7 @@ mod golden_robust;
 mod golden_trajectory;
 mod gradients;
 mod harness;
+mod interpret;
 mod memory;
 mod networks;
 mod parity;
