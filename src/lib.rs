@@ -28,7 +28,8 @@
 //! | check a shader | [`mod@reference`], the f64 twin of every op; [`shaders::all`] |
 //!
 //! Modules import only from those before them: [`error`], [`shape`] - [`gpu`] - [`tensor`] - [`tape`] - [`ops`] -
-//! [`solver`] - [`layers`] - [`models`] - [`checkpoint`] - `onnx` - [`metrics`] - [`train`] - [`robust`] - `interpret` - [`cli`].
+//! [`solver`] - [`layers`] - [`models`] - [`checkpoint`] - `onnx` - [`metrics`] - [`train`] - [`robust`] - `shift`,
+//! `interpret` - `visualize` - [`cli`].
 //!
 //! Features: `cli` (the default) is the program; `train` is training, sweeps and attacks, with their threads; `files` reads
 //! data sets and writes files. Without any, the library runs networks from weights files.

@@ -40,6 +40,17 @@ fn interpret_encloses_a_class_and_shows_where_it_looks() {
 }
 
 #[test]
+fn shift_predicts_and_measures_every_atom() {
+    let said = run("shift", &[]);
+    let rows = said.lines().skip(2).map(|line| line.split_whitespace().map(|v| v.parse().unwrap()).collect());
+    let rows = rows.collect::<Vec<Vec<f64>>>();
+    assert_eq!(rows.len(), 8, "{said}");
+    for row in rows {
+        assert!(row.len() == 8 && row[4..].iter().all(|value| value.is_finite() && *value > 0.0), "{said}");
+    }
+}
+
+#[test]
 fn custom_op_has_the_gradient_of_its_formula() {
     let said = run("custom_op", &[]);
     let number = |line: &str, after: &str| -> Option<f64> {

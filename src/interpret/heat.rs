@@ -5,24 +5,27 @@ use super::maps::Maps;
 use crate::error::Result;
 use crate::models::Network;
 
-/// `ReLU(sum over c of a_c psi_c)`, resized to the image's `size` (height, width) and scaled to 0..1; `a_c` is the mean of channel
-/// c of a gradient, such as a boundary's normal. The map and the gradient are `[height, width, channels]`. A map that is the same
-/// everywhere becomes 0.
-pub fn heat_map(map: &[f32], [height, width, channels]: [usize; 3], gradient: &[f32], size: [usize; 2]) -> Vec<f32> {
+/// `ReLU(sum over c of a_c psi_c)`, `[height, width]`; `a_c` is the mean of channel c of a gradient, such as a boundary's normal. The
+/// map and the gradient are `[height, width, channels]`.
+pub fn weighted_map(map: &[f32], [height, width, channels]: [usize; 3], gradient: &[f32]) -> Vec<f64> {
     let mut weights = vec![0.0; channels];
     for place in gradient.chunks_exact(channels.max(1)) {
         weights.iter_mut().zip(place).for_each(|(sum, g)| *sum += f64::from(*g) / (height * width) as f64);
     }
     let heat = |place: &[f32]| place.iter().zip(&weights).map(|(v, a)| f64::from(*v) * a).sum::<f64>().max(0.0);
-    let heat = map.chunks_exact(channels.max(1)).map(heat).collect::<Vec<_>>();
-    scaled(&upsampled(&heat, [height, width], size))
+    map.chunks_exact(channels.max(1)).map(heat).collect()
+}
+
+/// A [`weighted_map`], resized to the image's `size` (height, width) and scaled to 0..1. One that is the same everywhere becomes 0.
+pub fn heat_map(map: &[f32], shape: [usize; 3], gradient: &[f32], size: [usize; 2]) -> Vec<f32> {
+    scaled(&upsampled(&weighted_map(map, shape, gradient), [shape[0], shape[1]], size))
 }
 
 /// The gradients of Grad-CAM (arXiv 1610.02391): of the score of `class` at each of these images' maps, for [`heat_map`].
 ///
 /// # Errors
 /// [`crate::Error::NotFinite`], [`crate::Error::OutOfMemory`].
-pub fn grad_cam(network: &Network, class: usize, images: &Maps, chosen: &[usize]) -> Result<Vec<Vec<f32>>> {
+pub fn class_gradients(network: &Network, class: usize, images: &Maps, chosen: &[usize]) -> Result<Vec<Vec<f32>>> {
     if chosen.is_empty() {
         return Ok(Vec::new());
     }
@@ -36,8 +39,8 @@ pub fn grad_cam(network: &Network, class: usize, images: &Maps, chosen: &[usize]
     Ok(gradient.chunks_exact(gradient.len() / chosen.len()).map(<[f32]>::to_vec).collect())
 }
 
-/// Resizes by linear interpolation between the centres of pixels, constant beyond the outermost.
-fn upsampled(from: &[f64], [height, width]: [usize; 2], size: [usize; 2]) -> Vec<f64> {
+/// A map `[height, width]` resized by linear interpolation between the centres of pixels, constant beyond the outermost.
+pub fn upsampled(from: &[f64], [height, width]: [usize; 2], size: [usize; 2]) -> Vec<f64> {
     let (rows, columns) = (between(height, size[0]), between(width, size[1]));
     let value = |&(top, bottom, down): &(usize, usize, f64), &(left, right, along): &(usize, usize, f64)| {
         let row = |y: usize| (1.0 - along) * from[y * width + left] + along * from[y * width + right];

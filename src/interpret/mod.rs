@@ -12,7 +12,7 @@
 //! | which of them enclose the class and lose the least of it | [`cover`] |
 //! | all of it for one image | [`interpret`], [`Interpretation`] |
 //! | the images most like it | [`Interpretation::similar`], [`nearest`], [`euclidean`] |
-//! | where in an image a boundary looks | [`Interpretation::heat`], [`heat_map`], [`grad_cam`] |
+//! | where in an image a boundary looks | [`Interpretation::heat`], [`heat_map`], [`weighted_map`], [`class_gradients`] |
 //! | what heat maps are worth | [`keep_hottest`], [`Change`] |
 //!
 //! What holds for the networks of this crate:
@@ -32,7 +32,7 @@ mod similar;
 
 pub use boundary::Boundary;
 pub use cover::{Cover, cover};
-pub use heat::{grad_cam, heat_map};
+pub use heat::{class_gradients, heat_map, upsampled, weighted_map};
 pub use maps::{Maps, Seen};
 pub use score::{Change, keep_hottest};
 pub use similar::{Similar, euclidean, nearest};

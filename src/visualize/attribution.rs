@@ -1,6 +1,7 @@
 //! Which pixels a class score depends on: the usual measures, for comparison.
 
 use crate::error::{Error, Result};
+use crate::interpret::weighted_map;
 use crate::layers::Pass;
 use crate::models::{Model, Network, Stage};
 use crate::ops::{check_labels, scale};
@@ -57,15 +58,9 @@ pub fn grad_cam(network: &Network, stage: Stage, images: &Tensor, classes: &[u32
         return Err(Error::shape("grad_cam", "a map is [n, height, width, channels]", &[map.shape()]));
     };
     let (values, sample) = (map.to_vec()?, height * width * channels);
-    let mut cam = Vec::with_capacity(n * height * width);
-    for (map, gradient) in values.chunks_exact(sample).zip(gradient.chunks_exact(sample)) {
-        let mut weights = vec![0.0_f32; channels];
-        for pixel in gradient.chunks_exact(channels) {
-            weights.iter_mut().zip(pixel).for_each(|(weight, g)| *weight += g / (height * width) as f32);
-        }
-        let weighed = |pixel: &[f32]| pixel.iter().zip(&weights).map(|(v, weight)| v * weight).sum::<f32>().max(0.0);
-        cam.extend(map.chunks_exact(channels).map(weighed));
-    }
+    let pairs = values.chunks_exact(sample).zip(gradient.chunks_exact(sample));
+    let of = |(map, gradient)| weighted_map(map, [height, width, channels], gradient);
+    let cam = pairs.flat_map(of).map(|value| value as f32).collect::<Vec<_>>();
     Tensor::from_slice(images.gpu(), &[n, height, width], &cam)
 }
 

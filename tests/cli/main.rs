@@ -16,6 +16,7 @@ mod onnx;
 mod predict;
 mod report;
 mod robust;
+mod shift;
 mod spectrum;
 mod tensorboard;
 mod train;

@@ -6,7 +6,8 @@ use sdnet::checkpoint::{Checkpoint, load};
 use sdnet::data::{Dataset, Normalization, Split, bundled};
 use sdnet::error::Error;
 use sdnet::interpret::{
-    Boundary, InterpretConfig, Interpretation, Maps, euclidean, grad_cam, interpret, is_piecewise_affine, nearest,
+    Boundary, InterpretConfig, Interpretation, Maps, class_gradients, euclidean, interpret, is_piecewise_affine,
+    nearest,
 };
 use sdnet::layers::Pass;
 use sdnet::models::{Architecture, ModelConfig, Network, Stage};
@@ -115,8 +116,8 @@ fn what_is_enclosed_is_mostly_of_the_class() {
     let heat = found.heat(image.map, [28, 28]);
     assert!(heat.len() == 784 && heat.iter().all(|v| (0.0..=1.0).contains(v)) && heat.iter().any(|v| *v > 0.1));
     // What x' is to Grad-CAM does not depend on what comes with it.
-    let two = grad_cam(&network.0, image.class, &held, &[2, 5]).unwrap();
-    let one = grad_cam(&network.0, image.class, &held, &[5]).unwrap();
+    let two = class_gradients(&network.0, image.class, &held, &[2, 5]).unwrap();
+    let one = class_gradients(&network.0, image.class, &held, &[5]).unwrap();
     assert!(norm(&two[1]) > 0.0 && two[1].iter().zip(&one[0]).all(|(a, b)| (a - b).abs() < 1e-4), "samples mix");
 
     let again = interpret(&network.0, &image, &reference, &config).unwrap();

@@ -10,7 +10,8 @@ use crate::data::Dataset;
 use crate::data::random::{Purpose, stream};
 use crate::error::Result;
 use crate::interpret::{
-    Change, InterpretConfig, Interpretation, Similar, euclidean, grad_cam, heat_map, interpret, keep_hottest, nearest,
+    Change, InterpretConfig, Interpretation, Similar, class_gradients, euclidean, heat_map, interpret, keep_hottest,
+    nearest,
 };
 
 pub(super) fn run(setting: &Setting) -> Result<()> {
@@ -91,7 +92,7 @@ fn changed(setting: &Setting, found: &Interpretation, set: &[Similar], image: us
     }
     let Setting { network, held, held_images, .. } = setting;
     let chosen = set.iter().map(|similar| similar.index).collect::<Vec<_>>();
-    let gradients = grad_cam(network, found.class, held, &chosen)?;
+    let gradients = class_gradients(network, found.class, held, &chosen)?;
     let size = [held_images.height, held_images.width];
     let mut masked = Dataset { images: Vec::new(), labels: Vec::new(), streamed: None, ..held_images.select(&chosen) };
     for method in 0..METHODS.len() {

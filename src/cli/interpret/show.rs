@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::report::{Near, Report};
 use super::{Setting, Shown};
-use crate::cli::pictures::{self, Heated, write_png};
+use crate::cli::pictures::{Panel, PanelRow, panels, write_png};
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::interpret::{Interpretation, Maps};
@@ -20,24 +20,27 @@ pub(super) fn write(
     found: &Interpretation,
     report: &Report,
 ) -> Result<()> {
-    let size = [shown.wanted.image.height, shown.wanted.image.width];
-    let heated = |images: &Dataset, maps: &Maps, i: usize, caption: [String; 2]| -> Result<Heated> {
-        Ok(Heated { pixels: images.image(i)?.into_owned(), heat: found.heat(maps.get(i).map, size), caption })
-    };
-    let row = |near: &[Near]| {
-        let image = heated(&shown.wanted.image, &shown.maps, 0, [report.class.clone(), "the image".into()]);
-        let others = near.iter().take(COLUMNS).map(|near| {
-            let caption = [near.label.clone(), format!("{:.3}", near.distance)];
-            heated(&setting.reference_images, &setting.reference, near.reference, caption)
-        });
-        std::iter::once(image).chain(others).collect::<Result<Vec<_>>>()
-    };
-    let rows = [
-        ("most similar by semantic distance".to_owned(), row(&report.similar)?),
-        ("most similar by Euclidean distance".to_owned(), row(&report.euclidean)?),
-    ];
-    let shape = [size[0], size[1], shown.wanted.image.channels];
-    write_png(out, &pictures::interpretation(&title(report), shape, &rows))
+    let image = &shown.wanted.image;
+    let shape = [image.height, image.width, image.channels];
+    let size = [image.height, image.width];
+    let mut rows = Vec::new();
+    for (near, distance) in [(&report.similar, "semantic"), (&report.euclidean, "Euclidean")] {
+        let (mut images, mut heat) = (Vec::new(), Vec::new());
+        let mut add = |of: &Dataset, maps: &Maps, i: usize, lines: [String; 2]| -> Result<()> {
+            let pixels = of.image(i)?;
+            heat.push(Panel::heated(&pixels, shape, &found.heat(maps.get(i).map, size), Vec::new()));
+            images.push(Panel::image(&pixels, shape, lines.to_vec()));
+            Ok(())
+        };
+        add(image, &shown.maps, 0, [report.class.clone(), "the image".into()])?;
+        for Near { label, distance, reference, .. } in near.iter().take(COLUMNS) {
+            let lines = [label.clone(), format!("{distance:.3}")];
+            add(&setting.reference_images, &setting.reference, *reference, lines)?;
+        }
+        rows.push(PanelRow { title: format!("most similar by {distance} distance"), panels: images });
+        rows.push(PanelRow { title: "where the boundaries look".into(), panels: heat });
+    }
+    write_png(out, &panels(&title(report), &rows))
 }
 
 fn title(report: &Report) -> String {

@@ -1,5 +1,5 @@
-//! The pictures that the program writes: curves, confusion and reliability (SVG), atoms, predictions, mistakes and adversarial
-//! images (PNG).
+//! The pictures that the program writes: curves, confusion, reliability, spectra and planes of frequencies (SVG); atoms, predictions,
+//! mistakes, adversarial images, and panels of all that is shown of a network (PNG).
 //!
 //! Drawing takes plain numbers and returns a string or pixels; only [`write_png`] and [`write_svg`] touch files.
 
@@ -10,7 +10,6 @@ mod comparison;
 mod confusion;
 mod curves;
 mod files;
-mod interpretation;
 mod label;
 mod mistakes;
 mod panels;
@@ -27,7 +26,6 @@ pub use comparison::{ComparedPoint, ComparedRun, comparison_svg};
 pub use confusion::confusion_svg;
 pub use curves::{EpochPoint, training_curves_svg};
 pub use files::{write_png, write_svg};
-pub use interpretation::{Heated, interpretation};
 pub use mistakes::mistakes;
 pub use panels::{Panel, PanelRow, panels};
 pub use picture::Picture;

@@ -1,6 +1,6 @@
 //! Rows of small pictures with lines of text beneath them.
 
-use super::picture::{INK, PAPER, Picture, TEXT_WIDTH};
+use super::picture::{INK, PAPER, Picture, Rgb, TEXT_WIDTH};
 use super::predictions::{CELL_GAP, IMAGE_SIDE, LINE};
 
 /// The most panels that stand beside each other.
@@ -40,6 +40,17 @@ impl Panel {
         Self { picture, lines }
     }
 
+    /// An image in grey under a heat map `[height, width]` of 0 to 1, from none over red to yellow.
+    pub fn heated(pixels: &[u8], [height, width, channels]: [usize; 3], heat: &[f32], lines: Vec<String>) -> Self {
+        let colour = |place: usize| {
+            let pixel = pixels.get(place * channels..(place + 1) * channels).unwrap_or_default();
+            let grey = pixel.iter().map(|v| f32::from(*v)).sum::<f32>() / channels.max(1) as f32;
+            over(grey, heat.get(place).copied().unwrap_or(0.0))
+        };
+        let colours = (0..height * width).flat_map(colour).collect::<Vec<_>>();
+        Self::image(&colours, [height, width, 3], lines)
+    }
+
     /// A map `[height, width]` of values from 0, black, to the largest, white.
     pub fn map(values: &[f32], [height, width]: [usize; 2], lines: Vec<String>) -> Self {
         let largest = values.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
@@ -54,6 +65,14 @@ impl Panel {
         let level = |value: &f32| (128.0 + 127.0 * value / largest).round().clamp(0.0, 255.0) as u8;
         Self::image(&values.iter().map(level).collect::<Vec<_>>(), size, lines)
     }
+}
+
+/// A grey pixel under a colour from none over red to yellow.
+fn over(grey: f32, heat: f32) -> Rgb {
+    let heat = heat.clamp(0.0, 1.0);
+    let hot = [255.0 * (2.0 * heat).min(1.0), 255.0 * (2.0 * heat - 1.0).max(0.0), 0.0];
+    let share = 0.75 * heat.sqrt();
+    hot.map(|hot| ((1.0 - share) * 0.7 * grey + share * hot).round().clamp(0.0, 255.0) as u8)
 }
 
 /// All rows, one under the other, under a title.
@@ -147,6 +166,15 @@ mod tests {
         let nine = panels("", &[row(vec![image; 9])]);
         assert_eq!(nine.width as usize, 8 * (112 + CELL_GAP) + CELL_GAP);
         assert_eq!(nine.height as usize, top + 2 * (112 + 4 + LINE + CELL_GAP));
+    }
+
+    #[test]
+    fn heat_lies_over_the_image_in_grey() {
+        assert_eq!((over(100.0, 0.0), over(0.0, 1.0)), ([70; 3], [191, 191, 0]));
+        let heat = (0..784).map(|i| f32::from(u8::from(i == 0))).collect::<Vec<_>>();
+        let panel = Panel::heated(&[0; 784 * 3], [28, 28, 3], &heat, Vec::new());
+        assert_eq!((at(&panel.picture, 3, 3), at(&panel.picture, 4, 0)), ([191, 191, 0], [0; 3]));
+        assert!(Panel::heated(&[], [300, 20, 3], &[], Vec::new()).picture.png().is_ok());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::figures::{Attribution, Figures};
 use super::subject::Subject;
 use crate::cli::pictures::{Panel, PanelRow, Picture, panels};
 use crate::error::Result;
+use crate::interpret::upsampled;
 use crate::models::{Model, Stage};
 use crate::ops::scale;
 use crate::visualize::{grad_cam, input_gradient, integrated_gradients};
@@ -17,11 +18,14 @@ pub(super) fn draw(subject: &Subject, options: &VisualizeArgs, figures: &mut Fig
     let gradient = input_gradient(model, &subject.image, &[class])?.to_vec()?;
     let integrated = integrated_gradients(model, &subject.image, &[class], steps)?;
     let [height, width, channels] = subject.size();
+    let map = cam.to_vec()?.into_iter().map(f64::from).collect::<Vec<_>>();
+    let map = upsampled(&map, [cam.shape()[1], cam.shape()[2]], [height, width]);
+    let map = map.into_iter().map(|value| value as f32).collect::<Vec<_>>();
     let largest = gradient.chunks_exact(channels).map(|p| p.iter().fold(0.0_f32, |most, g| most.max(g.abs())));
     let sums = integrated.chunks_exact(channels).map(|pixel| pixel.iter().sum::<f32>()).collect::<Vec<_>>();
     let row = vec![
         Panel::image(&subject.pixels, subject.size(), vec![subject.class_name(class)]),
-        Panel::map(&cam.to_vec()?, [cam.shape()[1], cam.shape()[2]], vec!["Grad-CAM".into(), stage.to_string()]),
+        Panel::map(&map, [height, width], vec!["Grad-CAM".into(), stage.to_string()]),
         Panel::map(&largest.collect::<Vec<_>>(), [height, width], vec!["|gradient|".into()]),
         Panel::signed(&sums, [height, width, 1], vec!["integrated".into(), "gradients".into()]),
     ];

@@ -1,0 +1,106 @@
+//! `sdnet shift`
+
+use crate::harness::*;
+
+fn objects(said: &str) -> Vec<serde_json::Value> {
+    said.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn trained(folder: &Path, data: &str, name: &str, more: &[&str]) -> String {
+    let out = at(folder, name);
+    let flags = ["train", "--out", &out, "--data", data, "--epochs", "1", "--steps", "2", "--width", "4"];
+    succeeds(&[&flags[..], more].concat());
+    at(Path::new(&out), "last.safetensors")
+}
+
+#[test]
+fn packets_are_measured_on_mosaics_and_on_photographs() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = at(folder.path(), "m");
+    let said = succeeds(&["shift", "measure", "--levels", "1", "--count", "1", "--out", &out]);
+    assert!(said.contains("8 filters, stride 1") && said.contains("64 bundled test images"), "{said}");
+    let csv = std::fs::read_to_string(Path::new(&out).join("measure.csv")).unwrap();
+    let rows = csv.lines().skip(1).map(|line| line.split(',').map(|v| v.parse::<f64>().unwrap()).collect::<Vec<_>>());
+    let rows = rows.collect::<Vec<_>>();
+    assert_eq!(rows.len(), 8 * 16);
+    for row in &rows {
+        assert!(row.iter().all(|value| value.is_finite()) && row[4] > 0.0 && row[7] > 0.0, "{row:?}");
+    }
+    // A modulus moves less than a maximum in the mean over filters, and both move further by larger shifts.
+    let mean = |column: usize, shift: f64| {
+        let all = rows.iter().filter(|row| row[5] == shift && row[6] == 0.0).map(|row| row[column]).collect::<Vec<_>>();
+        all.iter().sum::<f64>() / all.len() as f64
+    };
+    assert!(mean(8, 0.5) < mean(7, 0.5), "{} {}", mean(8, 0.5), mean(7, 0.5));
+    assert!(mean(8, 0.25) < mean(8, 1.0) && mean(7, 0.25) < mean(7, 1.0));
+    assert!(std::fs::read_to_string(Path::new(&out).join("measure.svg")).unwrap().contains("CMod moved by"));
+
+    let photographs = folder.path().join("photographs");
+    std::fs::create_dir(&photographs).unwrap();
+    let pixel = |x: u32, y: u32| image::Luma([(x * x * 7 + y * 13 + x * y) as u8]);
+    image::ImageBuffer::from_fn(80, 64, pixel).save(photographs.join("a.png")).unwrap();
+    let images = photographs.display().to_string();
+    let said = succeeds(&["shift", "measure", "--images", &images, "--size", "48", "--out", &out]);
+    assert!(said.contains("32 filters, stride 2, on 1 images"), "{said}");
+    let measure = |more: &[&str], words: &[&str]| {
+        refuses(&[&["shift", "measure", "--out", &out], more].concat(), words);
+    };
+    measure(&["--images", &images, "--size", "20"], &["images = 20", "at least 28 pixels"]);
+    measure(&["--size", "48"], &["size = 48", "--images"]);
+    measure(&["--levels", "4"], &["levels = 4", "1 to 3"]);
+    measure(&["--count", "1000"], &["count = 1000", "bundled"]);
+    measure(&["--count", "0"], &["count = 0"]);
+    measure(&["--extractor", "weights"], &["--weights"]);
+    measure(&["--weights", "w.safetensors"], &["w.safetensors", "--extractor weights"]);
+    measure(&["--images", &at(folder.path(), "nothing")], &["nothing"]);
+}
+
+#[test]
+fn filters_of_a_first_layer_are_told_and_predicted() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = tiny_data(folder.path());
+    for (name, flags, m) in
+        [("csc", &["--model", "sdnet18"][..], "stride 1"), ("conv", &["--model", "resnet18"], "stride 1")]
+    {
+        let weights = trained(folder.path(), &data, name, flags);
+        let svg = at(folder.path(), "f.svg");
+        let filters = ["shift", "filters", "--weights", &weights, "--data", "fashion-mnist-small", "--images", "4"];
+        let said = succeeds(&[&filters[..], &["--out", &svg]].concat());
+        assert!(said.contains(m) && said.contains("says nothing"), "{said}");
+        assert!(std::fs::read_to_string(&svg).unwrap().contains("Gaussian model"));
+        let all = objects(&succeeds(&[&filters[..], &["--json"]].concat()));
+        assert_eq!(all.len(), 4);
+        for filter in &all {
+            let number = |key: &str| filter[key].as_f64().unwrap();
+            assert!(filter["theta"].as_array().unwrap().iter().all(|t| t.as_f64().unwrap().abs() <= 3.2), "{filter}");
+            assert!((0.0..=1.0).contains(&number("concentration")) && (0.0..=1.5).contains(&number("gamma_squared")));
+            assert!(
+                number("gaussian_model") > 0.0 && number("measured") > 0.0 && filter["bound"].is_null(),
+                "{filter}"
+            );
+        }
+        refuses(&["shift", "filters", "--weights", &weights], &["images = 12", "at least 14 pixels"]);
+        refuses(&["shift", "filters", "--weights", &weights, "--images", "0"], &["images = 0"]);
+        refuses(&["shift", "filters", "--weights", &weights, "--out", &at(folder.path(), "f.png")], &["f.png", ".svg"]);
+    }
+}
+
+#[test]
+fn flips_are_counted_against_a_baseline() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = tiny_data(folder.path());
+    let [own, other] = ["0", "1"].map(|seed| trained(folder.path(), &data, seed, &["--seed", seed]));
+    let flips = ["shift", "flips", "--weights", &own, "--images", "8", "--shifts", "2"];
+    let said = succeeds(&[&flips[..], &["--baseline", &own]].concat());
+    assert!(said.contains("8 images") && said.contains("ten crops"), "{said}");
+    let one = objects(&succeeds(&[&flips[..], &["--baseline", &other, "--json", "--batch", "16"]].concat())).remove(0);
+    let number = |key: &str| one[key].as_f64().unwrap();
+    let rates = one["flip_rates"].as_array().unwrap().iter().map(|rate| rate.as_f64().unwrap()).collect::<Vec<_>>();
+    assert!(rates.len() == 3 && (number("flip_rate") - rates.iter().sum::<f64>() / 3.0).abs() < 1e-12);
+    // As many shifts in every direction, so that stability and flip rate say the same in the mean.
+    assert!((number("stability") + number("flip_rate") - 1.0).abs() < 1e-12, "{one}");
+    assert!((0.0..=1.0).contains(&number("accuracy")) && (0.0..=1.0).contains(&number("ten_crop_accuracy")), "{one}");
+    assert_eq!(one["baseline"]["weights"], other.as_str());
+    refuses(&[&flips[..6], &["0"]].concat(), &["images = 0"]);
+    refuses(&[&flips[..5], &["--shifts", "0"]].concat(), &["shifts = 0"]);
+}
