@@ -56,6 +56,7 @@ fn a_network_is_drawn_layer_by_layer() {
     ]);
     let one: serde_json::Value = serde_json::from_str(&again).unwrap();
     assert_eq!(one["noise"], figures["noise"]);
+    assert_eq!((&one["image"], &one["class"]), (&format!("test image 3 of {data}").into(), &"1".into()));
     assert_eq!(std::fs::read_dir(folder.path().join("one")).unwrap().count(), 2);
     assert_eq!(std::fs::read(folder.path().join("one/noise.png")).unwrap(), std::fs::read(file("noise.png")).unwrap());
 }
@@ -91,6 +92,11 @@ fn what_cannot_be_drawn_is_refused_and_nothing_is_written() {
         "4",
     ]);
     assert!(said.contains("integrated gradients of 4 steps") && !said.contains("residual"), "{said}");
+    // An image of one's own.
+    let own = at(folder.path(), "own.png");
+    image::ImageBuffer::from_fn(12, 12, |x, y| image::Luma([(x * y * 2) as u8])).save(&own).unwrap();
+    let said = succeeds(&["visualize", &own, "--weights", &weights, "--out", &out, "--only", "attribution", "--json"]);
+    assert!(said.contains("own.png") && said.contains("\"class\":null"), "{said}");
     std::fs::write(folder.path().join("file"), "").unwrap();
     refuses(&["visualize", "--weights", &weights, "--out", &at(folder.path(), "file")], &["file"]);
 }

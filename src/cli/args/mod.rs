@@ -8,6 +8,7 @@ mod lambda;
 mod layers;
 mod model;
 mod normalization;
+mod one_image;
 mod values;
 mod weights;
 
@@ -19,5 +20,6 @@ pub use lambda::{AdaptArgs, LambdaArgs, layers, no_lambda, rule};
 pub use layers::{LayerArgs, coding, coding_flags, first_difference};
 pub use model::ModelArgs;
 pub use normalization::NormalizationArgs;
+pub use one_image::OneImage;
 pub use values::{float, fraction, not_negative, one_of, text};
 pub use weights::{WeightsArgs, structure};

@@ -1,7 +1,6 @@
 //! `sdnet interpret`
 
 mod evaluate;
-mod image;
 mod means;
 mod report;
 mod show;
@@ -10,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::{InputArgs, one_of};
+use super::args::{InputArgs, OneImage, one_of};
 use super::console::{bar, note, to_json};
 use crate::checkpoint::Recipe;
 use crate::data::{Dataset, Normalization, Split};
@@ -18,7 +17,6 @@ use crate::error::{Error, Result};
 use crate::files::check_output_of;
 use crate::interpret::{InterpretConfig, Maps, interpret, is_piecewise_affine};
 use crate::models::{Network, Stage};
-use image::Wanted;
 use report::Report;
 
 #[derive(Debug, Args)]
@@ -89,7 +87,10 @@ pub fn run(options: &InterpretArgs) -> Result<()> {
     let (network, recipe) = options.input.weights.load(&gpu)?;
     let data = &options.input.data;
     let (train, test) = (data.load_for(Split::Train, &recipe)?, data.load_for(Split::Test, &recipe)?);
-    let wanted = Wanted::of(options, &recipe, &test)?;
+    let wanted = match options.evaluate {
+        Some(_) => None,
+        None => Some(OneImage::of(options.image.as_ref(), options.index.unwrap_or(0), &options.input, &recipe, &test)?),
+    };
     let setting = Setting::new(options, network.model(), &recipe, &train, &test)?;
     let Some(wanted) = wanted else {
         return evaluate::run(&setting);
@@ -108,7 +109,7 @@ pub fn run(options: &InterpretArgs) -> Result<()> {
 
 /// The image that is interpreted, and what the network says of it.
 struct Shown {
-    wanted: Wanted,
+    wanted: OneImage,
     maps: Maps,
 }
 

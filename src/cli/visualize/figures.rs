@@ -11,9 +11,9 @@ use crate::visualize::{Coded, Syntheses};
 #[derive(Debug, Serialize)]
 pub(super) struct Figures {
     pub weights: String,
-    pub data: String,
-    pub index: usize,
-    pub class: String,
+    pub image: String,
+    /// The true class, where it is known.
+    pub class: Option<String>,
     pub predicted: String,
     pub layers: Vec<LayerFigures>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -78,12 +78,10 @@ impl Figures {
         let layers = layers.zip(&subject.layers).enumerate().map(|(place, ((_, csc), coded))| {
             LayerFigures::of(csc, coded).map(|of| LayerFigures { obstacle: syntheses.obstacle(place), ..of })
         });
-        let truth = subject.data.labels[subject.index];
         Ok(Self {
             weights: subject.weights.clone(),
-            data: subject.data.name.clone(),
-            index: subject.index,
-            class: subject.class_name(truth.into()),
+            image: subject.name.clone(),
+            class: subject.truth.clone(),
             predicted: subject.class_name(subject.class),
             layers: layers.collect::<Result<_>>()?,
             lambda: Vec::new(),
@@ -94,7 +92,8 @@ impl Figures {
 
     /// The figures as lines of text.
     pub(super) fn text(&self) -> String {
-        let mut lines = vec![format!("{}, test image {} ({})", self.data, self.index, self.class)];
+        let truth = self.class.as_ref().map_or(String::new(), |truth| format!(" ({truth})"));
+        let mut lines = vec![format!("{}{}, taken for {}", self.image, truth, self.predicted)];
         if !self.layers.is_empty() {
             let [name, codes] = ["layer", "codes"];
             lines.push(format!("{name:<26} {codes:>12}  active  residual  by synthesis       fitted  by descent"));

@@ -26,7 +26,7 @@ pub(super) fn strip(subject: &Subject, figures: &mut Figures) -> Result<Picture>
 
 /// The clean image, the noisy one, and what the first layer makes of that at three lambdas.
 pub(super) fn noise(subject: &Subject, corruption: Corruption, seed: u64, figures: &mut Figures) -> Result<Picture> {
-    let noisy = corruption.image(&subject.data, subject.index, seed)?;
+    let noisy = corruption.image(&subject.data, 0, seed)?;
     let values = subject.normalization.apply(&noisy);
     let image = Tensor::from_slice(subject.image.gpu(), subject.image.shape(), &values)?;
     let (panels_of, found) = reconstructions(subject, &image, &OF_NOISY)?;

@@ -25,14 +25,16 @@ const FIGURES: &str = "figures.json";
 
 #[derive(Debug, Args)]
 pub struct VisualizeArgs {
+    /// Image to look at (PNG, JPEG, WebP, BMP, GIF, TIFF), brought to the size of the data's images [default: a test image]
+    image: Option<PathBuf>,
     #[command(flatten)]
     input: InputArgs,
     /// Folder for the pictures and figures.json
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
-    /// Which of the test images to look at, from 0
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    index: usize,
+    /// In place of a file: the image of this number among the data's test images, counted from 0 [default: 0]
+    #[arg(long, value_name = "N", conflicts_with = "image")]
+    index: Option<usize>,
     /// Write these pictures alone [default: all]
     #[arg(long, value_name = "PICTURE[,..]", value_delimiter = ',', value_parser = one_of::<Picture>(Picture::ALL.map(Picture::name)))]
     only: Vec<Picture>,
@@ -85,7 +87,7 @@ pub fn run(options: &VisualizeArgs) -> Result<()> {
     let corruption = Corruption::new(noise, options.level.unwrap_or(noise.severities()[2]))?;
     let names = wanted.iter().map(|picture| format!("{picture}.png")).chain([FIGURES.to_owned()]).collect::<Vec<_>>();
     check_folder(&options.out, &names.iter().map(String::as_str).collect::<Vec<_>>())?;
-    let subject = Subject::load(&options.input, options.index)?;
+    let subject = Subject::load(options)?;
     if subject.layers.is_empty() && wanted.iter().any(|picture| *picture != Picture::Attribution) {
         let reason = "holds a network without sparse coding layers; --only attribution needs none";
         return Err(Error::file(&options.input.weights.path, reason));

@@ -1,12 +1,11 @@
 //! The network and the image that it is looked at with.
 
-use crate::checkpoint::Recipe;
+use super::VisualizeArgs;
 use crate::checks::check_finite;
-use crate::cli::args::InputArgs;
+use crate::cli::args::OneImage;
 use crate::data::{Dataset, Normalization, Split};
 use crate::error::{Error, Result};
-use crate::layers::Csc;
-use crate::layers::sparse_layers;
+use crate::layers::{Csc, sparse_layers};
 use crate::models::{Model, Network};
 use crate::robust::Adapted;
 use crate::tensor::Tensor;
@@ -16,8 +15,11 @@ use crate::visualize::{Coded, coded};
 pub(super) struct Subject {
     pub network: Adapted<Network>,
     pub weights: String,
+    /// The image alone.
     pub data: Dataset,
-    pub index: usize,
+    /// What it is called, and its class, where that is known.
+    pub name: String,
+    pub truth: Option<String>,
     pub normalization: Normalization,
     /// The image, `[1, height, width, channels]`, normalised.
     pub image: Tensor,
@@ -30,17 +32,16 @@ pub(super) struct Subject {
 
 impl Subject {
     /// # Errors
-    /// [`Error::Argument`] for an index beyond the images, else those of reading network and data.
-    pub(super) fn load(input: &InputArgs, index: usize) -> Result<Self> {
+    /// Those of reading the network, the data and the image.
+    pub(super) fn load(options: &VisualizeArgs) -> Result<Self> {
+        let input = &options.input;
         let gpu = input.adapter.open()?;
-        let (network, recipe): (_, Recipe) = input.weights.load(&gpu)?;
-        let data = input.data.load_for(Split::Test, &recipe)?;
-        let normalization = input.data.normalization(&data, recipe.normalization.clone())?;
-        if index >= data.len() {
-            let reason = format!("{} has {} test images, which are counted from 0", data.name, data.len());
-            return Err(Error::argument("index", index, reason));
-        }
-        let pixels = data.image(index)?.into_owned();
+        let (network, recipe) = input.weights.load(&gpu)?;
+        let test = input.data.load_for(Split::Test, &recipe)?;
+        let normalization = input.data.normalization(&test, recipe.normalization.clone())?;
+        let OneImage { name, image: data, label } =
+            OneImage::of(options.image.as_ref(), options.index.unwrap_or(0), input, &recipe, &test)?;
+        let pixels = data.image(0)?.into_owned();
         let image =
             Tensor::from_slice(&gpu, &[1, data.height, data.width, data.channels], &normalization.apply(&pixels))?;
         let scores = network.model().predict(&image)?.to_vec()?;
@@ -50,9 +51,10 @@ impl Subject {
             layers: coded(network.model(), &image)?,
             weights: input.weights.path.display().to_string(),
             class: best as u32,
+            truth: label.map(|label| recipe.class_name(label)),
+            name,
             network,
             data,
-            index,
             normalization,
             image,
             pixels,
@@ -70,8 +72,8 @@ impl Subject {
 
     /// The line above a picture.
     pub(super) fn title(&self, what: &str) -> String {
-        let truth = &self.data.class_names[usize::from(self.data.labels[self.index])];
-        format!("{what}: test image {} of {}, {truth}, by {}", self.index, self.data.name, self.model().name())
+        let truth = self.truth.as_ref().map_or(String::new(), |truth| format!(", {truth}"));
+        format!("{what}: {}{truth}, by {}", self.name, self.model().name())
     }
 
     pub(super) fn class_name(&self, class: u32) -> String {
