@@ -26,5 +26,5 @@ pub use concentration::Concentration;
 pub use flips::{DIRECTIONS, Flips, flips};
 pub use gaussian::{Gaussian, mean_spectrum};
 pub use measured::{Measured, measured};
-pub use packets::{ComplexKernel, packets};
+pub use packets::{ComplexKernel, packet_frequencies, packets};
 pub use response::Response;

@@ -78,6 +78,14 @@ pub fn packets(levels: usize) -> Vec<ComplexKernel> {
     products.flat_map(|(y, x)| [product(y, x), product(&y.conjugate(), x)]).collect()
 }
 
+/// The middles, x and y, of the squares of side `pi / 2^levels` that the [`packets`] see, in their order.
+pub fn packet_frequencies(levels: usize) -> Vec<[f64; 2]> {
+    let count = 1 << levels;
+    let middle = |i: usize| (i as f64 + 0.5) * TAU / 2.0 / count as f64;
+    let squares = (0..count).flat_map(|y| (0..count).map(move |x| (middle(y), middle(x))));
+    squares.flat_map(|(y, x)| [[x, y], [x, -y]]).collect()
+}
+
 fn product(y: &Packet, x: &Packet) -> ComplexKernel {
     let side = x.real.len();
     let value = |i: usize| {
@@ -205,6 +213,17 @@ fn convolved(kernel: &[f64], taps: &[f64], spread: usize) -> Vec<f64> {
 mod tests {
     use super::*;
     use crate::shift::Concentration;
+
+    #[test]
+    fn packets_lie_in_their_squares() {
+        let kernels = packets(2);
+        for (kernel, [x, y]) in kernels.iter().zip(packet_frequencies(2)) {
+            let found = Concentration::of(kernel, 64, 8).theta;
+            // Those at the borders reach beyond them.
+            let off = |a: f64, b: f64| ((a - b + TAU / 2.0).rem_euclid(TAU) - TAU / 2.0).abs();
+            assert!(off(found[0], x) < 0.5 && off(found[1], y) < 0.5, "{found:?}, not {x}, {y}");
+        }
+    }
 
     #[test]
     fn packets_have_their_norms_and_lie_at_positive_frequencies() {

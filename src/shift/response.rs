@@ -34,6 +34,14 @@ impl Response {
         Self { half: Some([angle.cos(), angle.sin()]), ..whole }
     }
 
+    /// The share of the kernel's energy that its mean has: how much of an image's brightness it sees.
+    pub fn mean_share(&self) -> f64 {
+        let sum = |of: &[f64]| of.iter().sum::<f64>().powi(2);
+        let square = |of: &[f64]| of.iter().map(|v| v * v).sum::<f64>();
+        let whole = square(&self.real) + square(&self.imaginary);
+        (sum(&self.real) + sum(&self.imaginary)) / (self.real.len() as f64 * whole.max(f64::MIN_POSITIVE))
+    }
+
     /// `W hat` at `points x points` frequencies, the frequency 0 first, those along x in each row. Kernels of more than `points`
     /// pixels a side are cut.
     pub(super) fn plane(&self, points: usize) -> Plane {
@@ -114,6 +122,13 @@ mod tests {
             assert!((31 * 64..33 * 64).contains(&empty), "half of the plane is empty: {empty}");
             assert_eq!(response.bound(2, 1), None, "a spectrum as wide as this has no bound");
         }
+    }
+
+    #[test]
+    fn a_constant_kernel_is_all_mean_and_a_difference_has_none() {
+        assert!((Response::of_real(&[0.5; 9], 3).mean_share() - 1.0).abs() < 1e-12);
+        assert_eq!(Response::of_real(&[1.0, -1.0, 0.0, 0.0], 2).mean_share(), 0.0);
+        assert!((Response::of_real(&[1.0, 0.0, 0.0, 0.0], 2).mean_share() - 0.25).abs() < 1e-12);
     }
 
     #[test]

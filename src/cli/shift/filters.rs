@@ -40,6 +40,8 @@ struct Filter {
     orientation: f64,
     /// Share of the energy within a square of side pi / m about it.
     concentration: f64,
+    /// Share of the energy that the mean of its values has. Images are brighter than zero, which the model leaves out.
+    mean_share: f64,
     /// `gamma_1(m theta)^2`: the paper's prediction for filters of one frequency.
     gamma_squared: f64,
     /// The paper's bound, where it says anything.
@@ -106,6 +108,7 @@ fn one(place: usize, response: &Response, m: usize, images: &GreyImages, spectru
         theta,
         orientation: theta[1].atan2(theta[0]).to_degrees(),
         concentration: found.share,
+        mean_share: response.mean_share(),
         gamma_squared: gamma_squared(theta.map(|t| m as f64 * t), 1),
         bound: response.bound(m, 1),
         gaussian_model: model.map(|model| model.error),
@@ -120,17 +123,18 @@ fn table(all: &[Filter], learned: &Learned, images: &GreyImages) -> Result<()> {
     let what = if learned.atoms { "atoms" } else { "filters" };
     say!("{} {what} of stride {}, on {} images of {}", all.len(), learned.m, images.images.len(), images.name)?;
     say!(
-        "      theta x, y  direction  in pi/m  gamma^2    bound    model  measured   shift: model  measured  modulus"
+        "      theta x, y  direction  in pi/m    mean  gamma^2    bound    model  measured   shift: model  measured  modulus"
     )?;
     let number = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.4}"));
     for filter in all {
         say!(
-            "{:>4} {:>5.2} {:>5.2} {:>7.0} deg {:>6.1} % {:>8.4} {:>8} {:>8} {:>9} {:>14} {:>9} {:>8}",
+            "{:>4} {:>5.2} {:>5.2} {:>7.0} deg {:>6.1} % {:>4.0} % {:>8.4} {:>8} {:>8} {:>9} {:>14} {:>9} {:>8}",
             filter.filter,
             filter.theta[0],
             filter.theta[1],
             filter.orientation,
             100.0 * filter.concentration,
+            100.0 * filter.mean_share,
             filter.gamma_squared,
             number(filter.bound),
             number(filter.gaussian_model),

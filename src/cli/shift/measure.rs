@@ -13,7 +13,7 @@ use crate::cli::pictures::{Plane, planes_svg, write_svg};
 use crate::error::{Error, Result};
 use crate::files::{check_folder, create_dir, write_bytes};
 use crate::models::Network;
-use crate::shift::{Measured, Response, measured, packets};
+use crate::shift::{Measured, Response, measured, packet_frequencies, packets};
 
 const FILES: [&str; 2] = ["measure.csv", "measure.svg"];
 
@@ -76,10 +76,9 @@ pub fn run(options: &MeasureArgs) -> Result<()> {
     };
     let shifts = shifts();
     let mut rows = Vec::new();
-    for filter in &filters {
+    for (filter, theta) in &filters {
         let measured = measured(&images.images, images.side, filter, m, &shifts)?;
-        let found = filter.concentration(m);
-        rows.push(Row { theta: found.theta, concentration: found.share, measured });
+        rows.push(Row { theta: *theta, concentration: filter.concentration(m).share, measured });
     }
     create_dir(&options.out)?;
     let [csv_file, svg_file] = FILES.map(|name| options.out.join(name));
@@ -97,8 +96,8 @@ pub fn run(options: &MeasureArgs) -> Result<()> {
     say!("{}, {}", csv_file.display(), svg_file.display())
 }
 
-/// The filters, their subsampling, and the side of their cells in the plane of frequencies.
-fn filters(options: &MeasureArgs) -> Result<(Vec<Response>, usize, f64)> {
+/// The filters with their frequencies, their subsampling, and the side of their cells in the plane of frequencies.
+fn filters(options: &MeasureArgs) -> Result<(Vec<(Response, [f64; 2])>, usize, f64)> {
     match (options.extractor, &options.weights) {
         (Extractor::Dtcwpt, None) => {
             let levels = options.levels.unwrap_or(2);
@@ -106,7 +105,8 @@ fn filters(options: &MeasureArgs) -> Result<(Vec<Response>, usize, f64)> {
                 return Err(Error::argument("levels", levels, "must be 1 to 3"));
             }
             let cell = std::f64::consts::PI / (1 << levels) as f64;
-            Ok((packets(levels).iter().map(Response::of_complex).collect(), 1 << (levels - 1), cell))
+            let filters = packets(levels).iter().map(Response::of_complex).zip(packet_frequencies(levels)).collect();
+            Ok((filters, 1 << (levels - 1), cell))
         }
         (Extractor::Weights, Some(path)) => {
             if let Some(levels) = options.levels {
@@ -115,7 +115,11 @@ fn filters(options: &MeasureArgs) -> Result<(Vec<Response>, usize, f64)> {
             let Checkpoint { model, .. } = checkpoint::load::<Network>(path, &options.adapter.open()?, None)?;
             let learned = Learned::of(&model)?;
             learned.caution().into_iter().for_each(|text| note(format_args!("{text}")));
-            Ok((learned.responses, learned.m, 0.14))
+            let at = |filter: Response| {
+                let theta = filter.concentration(learned.m).theta;
+                (filter, theta)
+            };
+            Ok((learned.responses.into_iter().map(at).collect(), learned.m, 0.14))
         }
         (Extractor::Dtcwpt, Some(path)) => {
             Err(Error::argument("weights", path.display(), "is for --extractor weights, which is not given"))
