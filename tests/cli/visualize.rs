@@ -7,7 +7,8 @@ fn a_network_is_drawn_layer_by_layer() {
     let folder = tempfile::tempdir().unwrap();
     let (data, run, out) = (tiny_data(folder.path()), at(folder.path(), "run"), at(folder.path(), "pictures"));
     let model = ["--model", "sdnet18-all", "--no-shortcut", "--width", "2"];
-    let train = ["train", "--out", &run, "--data", &data, "--epochs", "1", "--steps", "2", "--batch", "8"];
+    let train =
+        ["train", "--out", &run, "--data", &data, "--epochs", "1", "--steps", "2", "--batch", "8", "--lr", "0.001"];
     succeeds(&[&train[..], &model].concat());
     let weights = at(Path::new(&run), "last.safetensors");
     let said = succeeds(&["visualize", "--weights", &weights, "--out", &out, "--index", "3", "--descent", "2"]);
