@@ -158,7 +158,7 @@ fn descent_finds_an_image_with_the_codes_and_the_same_one_for_a_seed() {
     };
     for place in [0, 3] {
         let ((before, _), (after, found)) = (of(place, 0, 1), of(place, 60, 1));
-        assert!(after < 0.5 * before, "{}: {before} to {after}", layers[place].layer);
+        assert!(after < 0.7 * before, "{}: {before} to {after}", layers[place].layer);
         if place == 0 {
             assert!(of(place, 60, 1).1 == found && of(place, 60, 2).1 != found);
         }
@@ -185,7 +185,8 @@ fn layers_behind_a_shortcut_cannot_be_undone() {
 
 #[test]
 fn copies_are_averaged_and_contrast_is_fitted() {
-    let network = plain(|config| config.dictionaries = 2);
+    let config = ModelConfig { width: 2, in_channels: 2, dictionaries: 2, ..ModelConfig::named("sdnet18").unwrap() };
+    let network = Network::new(gpu(), &config, 5).unwrap();
     let image = image(8);
     let layers = coded(&network, &image).unwrap();
     assert_eq!(layers[0].input.shape(), [1, 8, 8, 4]);
