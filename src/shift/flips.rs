@@ -35,21 +35,26 @@ impl Flips {
 type Crop = ([usize; 2], bool);
 
 /// Enlarges the first `count` images by `shifts` pixels a side, and classifies crops of their own size: unshifted, in the upper left
-/// corner, and shifted by 1 to `shifts` pixels in each of the [`DIRECTIONS`].
+/// corner, and shifted by 1 to `shifts` pixels in each of the [`DIRECTIONS`]. `watch` is called with how many more are done.
 ///
 /// # Errors
-/// [`Error::Argument`] without shifts or images, else as [`Model::predict`].
+/// [`Error::Argument`] without shifts or images, or for shifts of more than a side, else as [`Model::predict`].
 pub fn flips(
     model: &dyn Model,
     data: &Dataset,
     normalization: &Normalization,
     [count, shifts, batch]: [usize; 3],
+    watch: &mut dyn FnMut(usize),
 ) -> Result<Flips> {
     let count = count.min(data.len());
     for (name, value) in [("images", count), ("shifts", shifts), ("batch", batch)] {
         if value == 0 {
             return Err(Error::argument(name, 0, "must be at least 1"));
         }
+    }
+    let most = data.height.min(data.width);
+    if shifts > most {
+        return Err(Error::argument("shifts", shifts, format!("must be at most {most}, a side of the images")));
     }
     let crops = crops(shifts);
     let moved = 1 + 3 * shifts;
@@ -63,6 +68,7 @@ pub fn flips(
             let scores = scores.chunks_exact(model.classes()).collect::<Vec<_>>();
             seen.add(usize::from(data.labels[*image]), &scores, moved);
         }
+        watch(images.len());
     }
     let share = |of: usize, all: usize| of as f64 / all as f64;
     Ok(Flips {

@@ -38,7 +38,7 @@ pub fn measured(
     if pooled <= 2 * MARGIN {
         let reason =
             format!("images must have at least {} pixels a side for a subsampling of {m}", 2 * m * (2 * MARGIN + 1));
-        return Err(Error::argument("images", side, reason));
+        return Err(Error::argument("image side", side, reason));
     }
     let response = filter.plane(side);
     let mut sums = Measured { error: 0.0, rmax: vec![0.0; shifts.len()], cmod: vec![0.0; shifts.len()] };

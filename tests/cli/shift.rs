@@ -45,7 +45,7 @@ fn packets_are_measured_on_mosaics_and_on_photographs() {
     let measure = |more: &[&str], words: &[&str]| {
         refuses(&[&["shift", "measure", "--out", &out], more].concat(), words);
     };
-    measure(&["--images", &images, "--size", "20"], &["images = 20", "at least 28 pixels"]);
+    measure(&["--images", &images, "--size", "20"], &["image side = 20", "at least 28 pixels"]);
     measure(&["--size", "48"], &["size = 48", "--images"]);
     measure(&["--levels", "4"], &["levels = 4", "1 to 3"]);
     measure(&["--count", "1000"], &["count = 1000", "bundled"]);
@@ -79,7 +79,7 @@ fn filters_of_a_first_layer_are_told_and_predicted() {
                 "{filter}"
             );
         }
-        refuses(&["shift", "filters", "--weights", &weights], &["images = 12", "at least 14 pixels"]);
+        refuses(&["shift", "filters", "--weights", &weights], &["image side = 12", "at least 14 pixels"]);
         refuses(&["shift", "filters", "--weights", &weights, "--images", "0"], &["images = 0"]);
         refuses(&["shift", "filters", "--weights", &weights, "--out", &at(folder.path(), "f.png")], &["f.png", ".svg"]);
     }
@@ -103,4 +103,6 @@ fn flips_are_counted_against_a_baseline() {
     assert_eq!(one["baseline"]["weights"], other.as_str());
     refuses(&[&flips[..5], &["0"]].concat(), &["images = 0"]);
     refuses(&[&flips[..6], &["--shifts", "0"]].concat(), &["shifts = 0"]);
+    refuses(&[&flips[..6], &["--shifts", "13"]].concat(), &["shifts = 13", "at most 12"]);
+    refuses(&[&flips[..6], &["--batch", "18446744073709551615"]].concat(), &["batch", "1 to 100000"]);
 }

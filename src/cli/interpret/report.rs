@@ -112,7 +112,7 @@ impl Report {
         let [height, width, channels] = self.map;
         let mut text = format!("{}: {} ({:.1} %)", self.image, self.class, 100.0 * self.probability);
         if let Some(label) = self.label.as_ref().filter(|label| **label != self.class) {
-            let _ = write!(text, ", which is {label}");
+            let _ = write!(text, "; labelled {label}");
         }
         let _ = write!(
             text,

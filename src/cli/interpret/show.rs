@@ -32,7 +32,7 @@ pub(super) fn write(
             images.push(Panel::image(&pixels, shape, lines.to_vec()));
             Ok(())
         };
-        add(image, &shown.maps, 0, [report.class.clone(), "the image".into()])?;
+        add(image, &shown.maps, 0, [format!("taken for {}", report.class), "the image".into()])?;
         for Near { label, distance, reference, .. } in near.iter().take(COLUMNS) {
             let lines = [label.clone(), format!("{distance:.3}")];
             add(&setting.reference_images, &setting.reference, *reference, lines)?;

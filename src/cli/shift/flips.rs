@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use crate::checkpoint::{self, Checkpoint};
 use crate::cli::args::{InputArgs, check_classes};
-use crate::cli::console::{note, to_json};
+use crate::cli::console::{bar, note, to_json};
 use crate::data::Split;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::models::Network;
 use crate::shift::{DIRECTIONS, Flips, flips};
 
@@ -17,7 +17,7 @@ use crate::shift::{DIRECTIONS, Flips, flips};
 pub struct FlipsArgs {
     #[command(flatten)]
     input: InputArgs,
-    /// Weights file of a network of the same classes, whose flip rates count as 100
+    /// Weights file of another network of the same classes: flip rates are also given relative to its own, in percent
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
     /// Pixels by which images are enlarged, and the most by which they are moved
@@ -57,6 +57,11 @@ struct Report {
 }
 
 pub fn run(options: &FlipsArgs) -> Result<()> {
+    for (name, count, most) in [("images", options.images, 1_000_000), ("batch", options.batch, 100_000)] {
+        if !(1..=most).contains(&count) {
+            return Err(Error::argument(name, count, format!("must be 1 to {most}")));
+        }
+    }
     let gpu = options.input.adapter.open()?;
     let (network, recipe) = options.input.weights.load(&gpu)?;
     let data = options.input.data.load_for(Split::Test, &recipe)?;
@@ -83,7 +88,11 @@ pub fn run(options: &FlipsArgs) -> Result<()> {
         check_classes("baseline", path, recipe, &data)?;
     }
     let of = |model: &Network, recorded| -> Result<Flips> {
-        flips(model, &data, &options.input.data.normalization(&data, recorded)?, counts)
+        let normalization = options.input.data.normalization(&data, recorded)?;
+        let progress = bar(options.images.min(data.len()));
+        let found = flips(model, &data, &normalization, counts, &mut |done| progress.inc(done as u64));
+        progress.finish_and_clear();
+        found
     };
     let own = of(network.model(), recipe.normalization.clone())?;
     let mut all = report(options.input.weights.path.display().to_string(), &own);

@@ -29,6 +29,9 @@ impl GreyImages {
         if files.is_empty() {
             return Err(Error::file(folder, "holds no images (PNG, JPEG, WebP, BMP, GIF, TIFF)"));
         }
+        if files.len() < count {
+            note(format_args!("note: {} holds {} images only", folder.display(), files.len()));
+        }
         files.truncate(count);
         let mut small = 0;
         let mut images = Vec::new();
@@ -79,6 +82,9 @@ impl GreyImages {
             let picture = Picture { height, width, channels, pixels: data.image(i)?.into_owned() };
             Ok(grey(&picture.framed([side, side], 1.0)?.with_channels(1)?.pixels))
         };
+        if data.len() < count {
+            note(format_args!("note: {} has {} test images only", data.name, data.len()));
+        }
         let images = (0..count.min(data.len())).map(one).collect::<Result<_>>()?;
         Ok(Self { images, side, name: data.name.clone() })
     }

@@ -5,7 +5,7 @@ use crate::layers::parameters;
 use crate::models::{Architecture, Model, Network, Stem};
 use crate::shift::Response;
 
-/// The filters of a network's first layer, averaged over the channels of the image.
+/// The filters of a network's first layer, averaged over the channels of the image, each with the sign that makes its sum positive.
 pub(super) struct Learned {
     pub responses: Vec<Response>,
     /// The stride of the layer.
@@ -21,7 +21,7 @@ impl Learned {
     /// [`Error::NotFinite`] for damaged weights.
     pub(super) fn of(network: &Network) -> Result<Self> {
         let (name, weight) = parameters(network).remove(0);
-        let &[count, side, _, channels] = weight.shape() else {
+        let &[_, side, _, channels] = weight.shape() else {
             return Err(Error::shape("filters", "weights are [filters, kh, kw, channels]", &[weight.shape()]));
         };
         let values = weight.to_vec()?;
@@ -30,8 +30,12 @@ impl Learned {
             let mean = |pixel: &[f32]| pixel.iter().copied().map(f64::from).sum::<f64>() / channels as f64;
             kernel.chunks_exact(channels).map(mean).collect::<Vec<_>>()
         });
-        let responses = kernels.map(|kernel| Response::of_real(&kernel, side)).collect::<Vec<_>>();
-        debug_assert_eq!(responses.len(), count);
+        // A filter and its negative are one to the theory, but not to images, which are brighter than zero.
+        let upright = |kernel: Vec<f64>| {
+            let sign = if kernel.iter().sum::<f64>() < 0.0 { -1.0 } else { 1.0 };
+            Response::of_real(&kernel.into_iter().map(|v| sign * v).collect::<Vec<_>>(), side)
+        };
+        let responses = kernels.map(upright).collect::<Vec<_>>();
         let sparse = network.first_sparse_layer().map(|csc| csc.config());
         let m = match (sparse, network.config().stem) {
             (Some(config), _) => config.geometry.stride[0],

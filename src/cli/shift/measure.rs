@@ -34,7 +34,7 @@ pub struct MeasureArgs {
     /// Folder of photographs [default: pictures made of 64 bundled test images each]
     #[arg(long, value_name = "FOLDER")]
     images: Option<PathBuf>,
-    /// How many of the images are measured
+    /// How many of the images are measured, in the order of their names
     #[arg(long, value_name = "N", default_value_t = 12)]
     count: usize,
     /// With --images: pixels a side of the centred square of a photograph that is measured [default: 224]

@@ -20,12 +20,13 @@ pub(super) fn draw(subject: &Subject, options: &VisualizeArgs, figures: &mut Fig
     let [height, width, channels] = subject.size();
     let map = cam.to_vec()?.into_iter().map(f64::from).collect::<Vec<_>>();
     let map = upsampled(&map, [cam.shape()[1], cam.shape()[2]], [height, width]);
-    let map = map.into_iter().map(|value| value as f32).collect::<Vec<_>>();
+    let most = map.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+    let heat = map.into_iter().map(|value| (value / most) as f32).collect::<Vec<_>>();
     let largest = gradient.chunks_exact(channels).map(|p| p.iter().fold(0.0_f32, |most, g| most.max(g.abs())));
     let sums = integrated.chunks_exact(channels).map(|pixel| pixel.iter().sum::<f32>()).collect::<Vec<_>>();
     let row = vec![
         Panel::image(&subject.pixels, subject.size(), vec![subject.class_name(class)]),
-        Panel::map(&map, [height, width], vec!["Grad-CAM".into(), stage.to_string()]),
+        Panel::heated(&subject.pixels, subject.size(), &heat, vec!["Grad-CAM".into(), stage.to_string()]),
         Panel::map(&largest.collect::<Vec<_>>(), [height, width], vec!["|gradient|".into()]),
         Panel::signed(&sums, [height, width, 1], vec!["integrated".into(), "gradients".into()]),
     ];

@@ -98,7 +98,7 @@ impl Figures {
             let [name, codes] = ["layer", "codes"];
             lines.push(format!("{name:<26} {codes:>12}  active  residual  by synthesis       fitted  by descent"));
         }
-        let decibels = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.2} dB"));
+        let ratio = |value: Option<f64>| value.map_or("-".into(), |value| decibels(value, 2));
         for layer in &self.layers {
             let [height, width, atoms] = layer.codes;
             lines.push(format!(
@@ -107,20 +107,23 @@ impl Figures {
                 format!("{height}x{width}x{atoms}"),
                 100.0 * layer.active,
                 100.0 * layer.residual,
-                decibels(layer.psnr_by_synthesis),
-                decibels(layer.psnr_by_fitted_synthesis),
-                decibels(layer.psnr_by_descent),
+                ratio(layer.psnr_by_synthesis),
+                ratio(layer.psnr_by_fitted_synthesis),
+                ratio(layer.psnr_by_descent),
             ));
         }
         let strip = |of: &Reconstruction| {
-            format!("  lambda x {}: {:.2} dB, {:.1} % active", of.factor, of.psnr, 100.0 * of.active)
+            format!("  lambda x {}: {}, {:.1} % active", of.factor, decibels(of.psnr, 2), 100.0 * of.active)
         };
         if !self.lambda.is_empty() {
             lines.push("the first layer's A z, fitted in contrast, against the image:".into());
             lines.extend(self.lambda.iter().map(strip));
         }
         if let Some(Noisy { noise, level, psnr, reconstructions }) = &self.noise {
-            lines.push(format!("{noise} noise of level {level}: {psnr:.2} dB; A z of the noisy image, fitted to it, against the clean one:"));
+            lines.push(format!(
+                "{noise} noise of level {level}: {}; A z of the noisy image, fitted to it, against the clean one:",
+                decibels(*psnr, 2)
+            ));
             lines.extend(reconstructions.iter().map(strip));
         }
         if let Some(Attribution { class, steps, gained, integrated, .. }) = &self.attribution {
@@ -131,6 +134,11 @@ impl Figures {
         }
         lines.join("\n")
     }
+}
+
+/// A peak signal-to-noise ratio as text; equal pictures have none, which JSON gives as null.
+pub(super) fn decibels(ratio: f64, digits: usize) -> String {
+    if ratio.is_finite() { format!("{ratio:.digits$} dB") } else { "equal".into() }
 }
 
 impl LayerFigures {

@@ -1,6 +1,6 @@
 //! What the first layer makes of clean and of noisy images at other lambdas.
 
-use super::figures::{Figures, Noisy, Reconstruction};
+use super::figures::{Figures, Noisy, Reconstruction, decibels};
 use super::subject::{Subject, psnr};
 use crate::cli::pictures::{Panel, PanelRow, Picture, panels};
 use crate::error::Result;
@@ -33,7 +33,7 @@ pub(super) fn noise(subject: &Subject, corruption: Corruption, seed: u64, figure
     let ratio = psnr(&subject.pixels, &noisy);
     let mut row = vec![
         Panel::image(&subject.pixels, subject.size(), vec!["clean".into()]),
-        Panel::image(&noisy, subject.size(), vec!["noisy".into(), format!("{ratio:.1} dB")]),
+        Panel::image(&noisy, subject.size(), vec!["noisy".into(), decibels(ratio, 1)]),
     ];
     row.extend(panels_of);
     let (kind, level) = (corruption.noise().to_string(), corruption.level());
@@ -66,8 +66,7 @@ fn reconstructions(subject: &Subject, image: &Tensor, factors: &[f32]) -> Result
         let pixels = subject.normalization.undo(&fitted);
         let active = f64::from(count_active(codes.value())?.to_vec()?[0]) / codes.value().len() as f64;
         let ratio = psnr(&subject.pixels, &pixels);
-        let lines =
-            vec![format!("lambda x {factor}"), format!("{ratio:.1} dB"), format!("{:.1} % active", 100.0 * active)];
+        let lines = vec![format!("lambda x {factor}"), decibels(ratio, 1), format!("{:.1} % active", 100.0 * active)];
         all.0.push(Panel::image(&pixels, subject.size(), lines));
         all.1.push(Reconstruction { factor, active, psnr: ratio });
     }

@@ -1,8 +1,9 @@
 //! Atoms, codes and inversions of every sparse coding layer.
 
 use super::VisualizeArgs;
-use super::figures::Figures;
+use super::figures::{Figures, decibels};
 use super::subject::{Subject, psnr};
+use crate::cli::console::bar;
 use crate::cli::pictures::{Panel, PanelRow, Picture, atoms as drawn_atoms, panels};
 use crate::error::Result;
 use crate::tensor::Tensor;
@@ -68,25 +69,28 @@ pub(super) fn codes(subject: &Subject, figures: &Figures) -> Result<Picture> {
     let mut rows = vec![PanelRow { title: "the image".into(), panels: vec![image] }];
     for (coded, figures) in subject.layers.iter().zip(&figures.layers) {
         let [height, width, atoms] = figures.codes;
+        let (maps, zero) = strongest_maps(coded, figures.codes)?;
         let title = format!(
-            "{}: {atoms} maps of {height}x{width}, {:.1} % of the codes active, residual {:.1} %",
+            "{}: {atoms} maps of {height}x{width}, {zero} of them zero; {:.1} % of the codes active, residual {:.1} %",
             figures.layer,
             100.0 * figures.active,
             100.0 * figures.residual
         );
-        rows.push(PanelRow { title, panels: strongest_maps(coded, figures.codes)? });
+        rows.push(PanelRow { title, panels: maps });
     }
     Ok(panels(&subject.title("Codes"), &rows))
 }
 
-fn strongest_maps(coded: &Coded, [height, width, atoms]: [usize; 3]) -> Result<Vec<Panel>> {
+/// The maps with the most energy, and how many have none.
+fn strongest_maps(coded: &Coded, [height, width, atoms]: [usize; 3]) -> Result<(Vec<Panel>, usize)> {
     let values = coded.codes.to_vec()?;
     let map = |atom: usize| values.iter().skip(atom).step_by(atoms).map(|v| v.abs()).collect::<Vec<_>>();
     let energy = |atom: usize| map(atom).iter().map(|v| v * v).sum::<f32>();
-    let mut order = (0..atoms).map(|atom| (energy(atom), atom)).collect::<Vec<_>>();
+    let mut order = (0..atoms).map(|atom| (energy(atom), atom)).filter(|(energy, _)| *energy > 0.0).collect::<Vec<_>>();
+    let zero = atoms - order.len();
     order.sort_by(|a, b| b.0.total_cmp(&a.0));
     let panel = |(_, atom): &(f32, usize)| Panel::map(&map(*atom), [height, width], vec![format!("atom {atom}")]);
-    Ok(order.iter().take(MAPS).map(panel).collect())
+    Ok((order.iter().take(MAPS).map(panel).collect(), zero))
 }
 
 /// The image again, from the codes of every layer.
@@ -104,17 +108,24 @@ pub(super) fn inversion(subject: &Subject, options: &VisualizeArgs, figures: &mu
         kept.push(panel);
         fitted.push(fitted_panel);
     }
-    rows.push(PanelRow { title: "by the syntheses of the layers below".into(), panels: kept });
+    let hindered = (0..subject.layers.len()).filter_map(|place| syntheses.obstacle(place)).collect::<Vec<_>>();
+    let left_out =
+        hindered.first().map_or(String::new(), |first| format!("; not from {} layers: {first}", hindered.len()));
+    rows.push(PanelRow { title: format!("by the syntheses of the layers below{left_out}"), panels: kept });
     rows.push(PanelRow { title: "the same, each synthesis fitted in contrast".into(), panels: fitted });
     let steps = options.descent.unwrap_or(200);
     if steps > 0 {
-        let mut by_steps = Vec::new();
+        let (mut by_steps, progress) = (Vec::new(), bar(subject.layers.len()));
+        progress.set_prefix("layers inverted");
         for (place, Coded { layer, codes, .. }) in subject.layers.iter().enumerate() {
-            let found = by_descent(subject.model(), layer, codes, subject.image.shape(), steps, options.seed)?;
+            let found =
+                by_descent(subject.model(), layer, codes, subject.image.shape(), steps, options.seed.unwrap_or(0))?;
             let (panel, ratio) = inverted(subject, place, &found)?;
             figures.layers[place].psnr_by_descent = Some(ratio);
             by_steps.push(panel);
+            progress.inc(1);
         }
+        progress.finish_and_clear();
         let title = format!("by {steps} steps of gradient descent towards the layer's codes");
         rows.push(PanelRow { title, panels: by_steps });
     }
@@ -124,7 +135,7 @@ pub(super) fn inversion(subject: &Subject, options: &VisualizeArgs, figures: &mu
 fn inverted(subject: &Subject, place: usize, found: &Tensor) -> Result<(Panel, f64)> {
     let pixels = subject.normalization.undo(&found.to_vec()?);
     let ratio = psnr(&subject.pixels, &pixels);
-    let lines = vec![short_name(&subject.layers[place].layer), format!("{ratio:.1} dB")];
+    let lines = vec![short_name(&subject.layers[place].layer), decibels(ratio, 1)];
     Ok((Panel::image(&pixels, subject.size(), lines), ratio))
 }
 

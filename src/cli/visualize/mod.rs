@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::args::{InputArgs, one_of};
-use super::console::to_json;
+use super::console::{note, to_json};
 use super::pictures::{Picture as Pixels, write_png};
 use crate::error::{Error, Result};
 use crate::files::{check_folder, create_dir, write_bytes};
@@ -53,9 +53,9 @@ pub struct VisualizeArgs {
     /// Steps of integrated gradients, for attribution.png [default: 32]
     #[arg(long, value_name = "N")]
     steps: Option<usize>,
-    /// Seed of the noise, and of the images that gradient descent starts from
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    /// Seed of the noise, and of the images that gradient descent starts from [default: 0]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// Print the figures as one JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -89,7 +89,7 @@ pub fn run(options: &VisualizeArgs) -> Result<()> {
     check_folder(&options.out, &names.iter().map(String::as_str).collect::<Vec<_>>())?;
     let subject = Subject::load(options)?;
     if subject.layers.is_empty() && wanted.iter().any(|picture| *picture != Picture::Attribution) {
-        let reason = "holds a network without sparse coding layers; --only attribution needs none";
+        let reason = "holds a network without sparse coding layers: give --only attribution, which needs none";
         return Err(Error::file(&options.input.weights.path, reason));
     }
     let mut figures = Figures::of(&subject)?;
@@ -100,7 +100,7 @@ pub fn run(options: &VisualizeArgs) -> Result<()> {
             Picture::Codes => layers::codes(&subject, &figures)?,
             Picture::Inversion => layers::inversion(&subject, options, &mut figures)?,
             Picture::Lambda => lambdas::strip(&subject, &mut figures)?,
-            Picture::Noise => lambdas::noise(&subject, corruption, options.seed, &mut figures)?,
+            Picture::Noise => lambdas::noise(&subject, corruption, options.seed.unwrap_or(0), &mut figures)?,
             Picture::Attribution => attribution::draw(&subject, options, &mut figures)?,
         };
         pictures.push((picture, drawn));
@@ -127,6 +127,18 @@ fn wanted(options: &VisualizeArgs) -> Result<Vec<Picture>> {
             return Err(Error::argument(flag, value, format!("is for {of}.png, which --only leaves out")));
         }
     }
+    if let (Some(seed), false) =
+        (options.seed, wanted.contains(&Picture::Noise) || wanted.contains(&Picture::Inversion))
+    {
+        return Err(Error::argument("seed", seed, "is for noise.png and inversion.png, which --only leaves out"));
+    }
+    for (name, value, most) in
+        [("steps", options.steps.map(|v| v as u64), 10_000), ("descent", options.descent.map(u64::from), 100_000)]
+    {
+        if let Some(value) = value.filter(|value| *value > most) {
+            return Err(Error::argument(name, value, format!("must be at most {most}")));
+        }
+    }
     Ok(wanted)
 }
 
@@ -138,6 +150,12 @@ fn write(options: &VisualizeArgs, pictures: &[(Picture, Pixels)], figures: &Figu
     write_bytes(&options.out.join(FIGURES), format!("{}\n", to_json(figures)?).as_bytes())?;
     if options.json {
         return say!("{}", to_json(figures)?);
+    }
+    for old in Picture::ALL.iter().filter(|picture| pictures.iter().all(|(drawn, _)| drawn != *picture)) {
+        let path = options.out.join(format!("{old}.png"));
+        if path.exists() {
+            note(format_args!("note: {} is of an earlier call", path.display()));
+        }
     }
     say!("{}", figures.text())?;
     let names = pictures.iter().map(|(picture, _)| format!("{picture}.png")).collect::<Vec<_>>().join(", ");
