@@ -97,9 +97,9 @@ fn atoms_of_the_first_layer_are_themselves_and_those_above_are_made_of_them() {
         sparse_layers(&network).into_iter().map(|(_, csc)| csc.weight().to_vec().unwrap()).collect::<Vec<_>>();
     let pixel = |atoms: &[f32], atom: usize, y: usize, x: usize, c: usize| atoms[((atom * 8 + y) * 8 + x) * 2 + c];
     let first = syntheses.atoms(0, &layers).unwrap().to_vec().unwrap();
-    for i in 0..2 * 9 * 2 {
+    for (i, weight) in weights[0].iter().enumerate() {
         let (atom, y, x, c) = (i / 18, i / 6 % 3, i / 2 % 3, i % 2);
-        assert!((pixel(&first, atom, 3 + y, 3 + x, c) - weights[0][i]).abs() < 1e-6, "{i}");
+        assert!((pixel(&first, atom, 3 + y, 3 + x, c) - weight).abs() < 1e-6, "{i}");
     }
     // An atom of the second layer, its batch norm undone, is a sum of shifted atoms of the first.
     let second = syntheses.atoms(1, &layers).unwrap().to_vec().unwrap();

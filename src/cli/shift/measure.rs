@@ -65,7 +65,7 @@ pub fn run(options: &MeasureArgs) -> Result<()> {
     if options.count == 0 {
         return Err(Error::argument("count", 0, "must be at least 1"));
     }
-    let (filters, m, cell) = filters(options)?;
+    let Filters { all, m, cell } = filters(options)?;
     let images = match (&options.images, options.size) {
         (Some(folder), size) => match size.unwrap_or(224) {
             size @ 1..=4096 => GreyImages::below(folder, options.count, size)?,
@@ -76,7 +76,7 @@ pub fn run(options: &MeasureArgs) -> Result<()> {
     };
     let shifts = shifts();
     let mut rows = Vec::new();
-    for (filter, theta) in &filters {
+    for (filter, theta) in &all {
         let measured = measured(&images.images, images.side, filter, m, &shifts)?;
         rows.push(Row { theta: *theta, concentration: filter.concentration(m).share, measured });
     }
@@ -96,8 +96,17 @@ pub fn run(options: &MeasureArgs) -> Result<()> {
     say!("{}, {}", csv_file.display(), svg_file.display())
 }
 
-/// The filters with their frequencies, their subsampling, and the side of their cells in the plane of frequencies.
-fn filters(options: &MeasureArgs) -> Result<(Vec<(Response, [f64; 2])>, usize, f64)> {
+/// Filters to measure.
+struct Filters {
+    /// The filters with their frequencies.
+    all: Vec<(Response, [f64; 2])>,
+    /// Their subsampling.
+    m: usize,
+    /// The side of their cells in the plane of frequencies.
+    cell: f64,
+}
+
+fn filters(options: &MeasureArgs) -> Result<Filters> {
     match (options.extractor, &options.weights) {
         (Extractor::Dtcwpt, None) => {
             let levels = options.levels.unwrap_or(2);
@@ -105,8 +114,8 @@ fn filters(options: &MeasureArgs) -> Result<(Vec<(Response, [f64; 2])>, usize, f
                 return Err(Error::argument("levels", levels, "must be 1 to 3"));
             }
             let cell = std::f64::consts::PI / (1 << levels) as f64;
-            let filters = packets(levels).iter().map(Response::of_complex).zip(packet_frequencies(levels)).collect();
-            Ok((filters, 1 << (levels - 1), cell))
+            let all = packets(levels).iter().map(Response::of_complex).zip(packet_frequencies(levels)).collect();
+            Ok(Filters { all, m: 1 << (levels - 1), cell })
         }
         (Extractor::Weights, Some(path)) => {
             if let Some(levels) = options.levels {
@@ -119,7 +128,7 @@ fn filters(options: &MeasureArgs) -> Result<(Vec<(Response, [f64; 2])>, usize, f
                 let theta = filter.concentration(learned.m).theta;
                 (filter, theta)
             };
-            Ok((learned.responses.into_iter().map(at).collect(), learned.m, 0.14))
+            Ok(Filters { all: learned.responses.into_iter().map(at).collect(), m: learned.m, cell: 0.14 })
         }
         (Extractor::Dtcwpt, Some(path)) => {
             Err(Error::argument("weights", path.display(), "is for --extractor weights, which is not given"))
