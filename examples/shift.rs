@@ -28,7 +28,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("atom  theta x, y   gamma^2    error: model  measured   movement: model  measured");
     let kernels = atoms.to_vec()?;
     for (atom, kernel) in kernels.chunks_exact(kernels.len() / atoms.shape()[0]).enumerate() {
-        let kernel = kernel.iter().copied().map(f64::from).collect::<Vec<_>>();
+        // A filter and its negative differ on images, which are brighter than zero: the one of positive sum is measured.
+        let sign = if kernel.iter().sum::<f32>() < 0.0 { -1.0 } else { 1.0 };
+        let kernel = kernel.iter().map(|value| sign * f64::from(*value)).collect::<Vec<_>>();
         let response = Response::of_real(&kernel, atoms.shape()[1]);
         let theta = response.concentration(1).theta;
         let Some(model) = Gaussian::of(&response, &spectrum, 1) else { continue };
