@@ -178,6 +178,16 @@ fn by_class(image: &Seen, reference: &Maps) -> Result<(Vec<usize>, Vec<usize>)> 
 }
 
 impl Interpretation {
+    /// Mean steps of the searches that found the boundaries.
+    pub fn mean_steps(&self) -> f64 {
+        self.boundaries.iter().map(|boundary| boundary.steps).sum::<usize>() as f64 / self.boundaries.len() as f64
+    }
+
+    /// How many boundaries had the image on the other class's side.
+    pub fn turned(&self) -> usize {
+        self.boundaries.iter().filter(|boundary| boundary.turned).count()
+    }
+
     /// The boundaries that enclose `P(x)`.
     pub fn kept(&self) -> impl Iterator<Item = &Boundary> {
         self.cover.kept.iter().map(|&kept| &self.boundaries[kept])

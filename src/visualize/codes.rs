@@ -25,9 +25,7 @@ pub struct Coded {
 /// # Errors
 /// As [`Model::forward`].
 pub fn coded(model: &impl Model, images: &Tensor) -> Result<Vec<Coded>> {
-    let (tape, seen) = (Tape::idle(), Rc::new(Seen::default()));
-    model.forward(&Pass::eval(&tape).with_hook(seen.clone()), &tape.constant(images))?;
-    let seen = seen.0.borrow();
+    let seen = seen(model, images, None)?;
     let of = |(layer, csc): (String, &Csc)| {
         let (_, input, codes) = seen.iter().find(|(id, ..)| *id == csc.weight().id())?;
         Some(Coded { layer, input: input.clone(), codes: codes.clone() })
@@ -35,13 +33,36 @@ pub fn coded(model: &impl Model, images: &Tensor) -> Result<Vec<Coded>> {
     Ok(sparse_layers(model).into_iter().filter_map(of).collect())
 }
 
-/// Keeps what every layer took and gave, with the dictionary's id.
-#[derive(Default)]
-struct Seen(RefCell<Vec<(u64, Tensor, Tensor)>>);
+/// Input and codes of one layer alone; none where the model does not code with it.
+///
+/// # Errors
+/// As [`Model::forward`].
+pub fn coded_by(model: &impl Model, layer: &Csc, images: &Tensor) -> Result<Option<(Tensor, Tensor)>> {
+    let id = layer.weight().id();
+    Ok(seen(model, images, Some(id))?.pop().map(|(_, input, codes)| (input, codes)))
+}
+
+/// What layers took and gave, each with its dictionary's id.
+type Kept = Vec<(u64, Tensor, Tensor)>;
+
+fn seen(model: &impl Model, images: &Tensor, only: Option<u64>) -> Result<Kept> {
+    let (tape, seen) = (Tape::idle(), Rc::new(Seen { only, kept: RefCell::default() }));
+    model.forward(&Pass::eval(&tape).with_hook(seen.clone()), &tape.constant(images))?;
+    Ok(seen.kept.take())
+}
+
+/// Keeps what every layer takes and gives, or one alone.
+struct Seen {
+    only: Option<u64>,
+    kept: RefCell<Kept>,
+}
 
 impl Hook for Seen {
     fn coded(&self, layer: &Csc, x: &Tensor, z: &Tensor) -> Result<()> {
-        self.0.borrow_mut().push((layer.weight().id(), x.clone(), z.clone()));
+        let id = layer.weight().id();
+        if self.only.is_none_or(|only| only == id) {
+            self.kept.borrow_mut().push((id, x.clone(), z.clone()));
+        }
         Ok(())
     }
 }

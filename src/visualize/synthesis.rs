@@ -115,22 +115,31 @@ impl<'a> Syntheses<'a> {
         Ok(value)
     }
 
-    /// `A z`, and of its copies the mean, where the layer repeats its input.
+    /// The [`reconstruction`] of a layer, fitted in contrast if that is asked for.
     fn synthesis(&self, layer: usize, codes: &Tensor, coded: &[Coded], undo: Undo) -> Result<Tensor> {
         let csc = self.layers[layer];
         let Coded { input, codes: own, .. } = &coded[layer];
         let &[_, height, width, _] = input.shape() else {
             return Err(Error::shape("syntheses", "an input is [n, height, width, channels]", &[input.shape()]));
         };
-        let mut signal = csc.reconstruct(codes, [height, width])?;
+        let signal = reconstruction(csc, codes, [height, width])?;
         if undo == Undo::Whole(Contrast::Fitted) {
             let kept = csc.reconstruct(own, [height, width])?.to_vec()?;
-            signal = scale(&signal, fitting_factor(&kept, &input.to_vec()?))?;
+            return scale(&signal, fitting_factor(&kept, &input.to_vec()?));
         }
-        match csc.config().dictionaries {
-            1 => Ok(signal),
-            copies => mean_of_copies(&signal, copies),
-        }
+        Ok(signal)
+    }
+}
+
+/// `A z` for signals of this height and width, and of its copies the mean, where the layer repeats its input.
+///
+/// # Errors
+/// As [`Csc::reconstruct`].
+pub fn reconstruction(csc: &Csc, codes: &Tensor, size: [usize; 2]) -> Result<Tensor> {
+    let signal = csc.reconstruct(codes, size)?;
+    match csc.config().dictionaries {
+        1 => Ok(signal),
+        copies => mean_of_copies(&signal, copies),
     }
 }
 

@@ -40,14 +40,14 @@ pub(super) struct Evaluation {
     held_out_coverage: Option<f64>,
     held_out_purity: Option<f64>,
     /// The share of the 50 nearest reference images that have the image's label.
-    precision: Vec<Named<f64>>,
+    precision: Vec<Named>,
     heat: Vec<Heat>,
 }
 
 #[derive(Debug, Serialize)]
-struct Named<T> {
+struct Named {
     name: &'static str,
-    mean: Option<T>,
+    mean: Option<f64>,
 }
 
 /// Average drop and increase of a method on a set of held-out images.
@@ -80,10 +80,6 @@ impl Evaluation {
         let number = |of: &dyn Fn(&Interpretation) -> usize| {
             all.iter().map(|one| of(&one.found) as f64).sum::<f64>() / all.len().max(1) as f64
         };
-        let steps = |found: &Interpretation| {
-            let steps = found.boundaries.iter().map(|boundary| boundary.steps).sum::<usize>();
-            steps as f64 / found.boundaries.len() as f64
-        };
         let share = |i: usize| mean(all.iter().map(|one| one.shares[i]));
         let heat = |at: usize| {
             let of = |of: fn(&Change) -> f64| mean(all.iter().map(|one| one.changes[at].as_ref().map(of)));
@@ -100,8 +96,8 @@ impl Evaluation {
             degenerate: all.iter().filter(|one| one.found.degenerate).count(),
             boundaries: number(&|found| found.boundaries.len()),
             lost: number(&|found| found.lost),
-            turned: number(&|found| found.boundaries.iter().filter(|boundary| boundary.turned).count()),
-            steps: all.iter().map(|one| steps(&one.found)).sum::<f64>() / all.len().max(1) as f64,
+            turned: number(&Interpretation::turned),
+            steps: all.iter().map(|one| one.found.mean_steps()).sum::<f64>() / all.len().max(1) as f64,
             delta: number(&|found| found.cover.delta),
             chosen: number(&|found| found.cover.chosen.len()),
             kept: number(&|found| found.cover.kept.len()),

@@ -78,7 +78,6 @@ impl Report {
         };
         let plain = nearest(reference.len(), NAMED, |i| Some(euclidean(image.map, reference.get(i).map)));
         let (here, there) = (found.judged(reference), found.judged(held));
-        let steps = found.boundaries.iter().map(|boundary| boundary.steps).sum::<usize>();
         Self {
             image: shown.wanted.name.clone(),
             class: recipe.class_name(found.class),
@@ -92,8 +91,8 @@ impl Report {
             held_out: held.len(),
             boundaries: found.boundaries.len(),
             lost: found.lost,
-            steps: steps as f64 / found.boundaries.len() as f64,
-            turned: found.boundaries.iter().filter(|boundary| boundary.turned).count(),
+            steps: found.mean_steps(),
+            turned: found.turned(),
             directions: found.directions,
             degenerate: found.degenerate,
             delta: found.cover.delta,

@@ -1,19 +1,17 @@
 //! What is measured of a dictionary.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
 use serde::Serialize;
 
 use crate::checks::check_finite;
 use crate::error::{Error, Result};
-use crate::layers::{Csc, CscConfig, Hook, Pass};
-use crate::models::{Model, Network};
+use crate::layers::{Csc, CscConfig, Pass};
+use crate::models::Network;
 use crate::ops::Orthogonality;
 use crate::solver::{Solver, spectrum};
 use crate::tape::Tape;
 use crate::tensor::Tensor;
 use crate::train::Departure;
+use crate::visualize::coded_by;
 
 /// Iterations after which the objective is taken for the least.
 const MOST: usize = 1024;
@@ -97,13 +95,7 @@ struct Coding<'a> {
 
 impl<'a> Coding<'a> {
     fn new(model: &Network, layer: &'a Csc, atoms: &Tensor, images: &Tensor) -> Result<Self> {
-        let (tape, seen) = (Tape::idle(), Rc::new(Seen { weight: layer.weight().id(), input: RefCell::default() }));
-        let pass = Pass::eval(&tape).with_hook(seen.clone());
-        model.forward(&pass, &tape.constant(images))?;
-        let input = seen
-            .input
-            .borrow_mut()
-            .take()
+        let (input, _) = coded_by(model, layer, images)?
             .ok_or_else(|| Error::argument("layer", "none", "the network does not code with this layer"))?;
         let lambda = layer.effective_lambda(&layer.shape(&input)?);
         // Not the layer's own step size, which the last step of training may have left behind its dictionary.
@@ -144,20 +136,5 @@ impl<'a> Coding<'a> {
             if self.objective(middle)? > most { few = middle } else { enough = middle }
         }
         Ok(Some(enough))
-    }
-}
-
-/// Keeps the input of a layer.
-struct Seen {
-    weight: u64,
-    input: RefCell<Option<Tensor>>,
-}
-
-impl Hook for Seen {
-    fn coded(&self, layer: &Csc, x: &Tensor, _z: &Tensor) -> Result<()> {
-        if layer.weight().id() == self.weight {
-            *self.input.borrow_mut() = Some(x.clone());
-        }
-        Ok(())
     }
 }

@@ -8,7 +8,7 @@ use crate::ops::count_active;
 use crate::robust::corrupt::Corruption;
 use crate::tape::Tape;
 use crate::tensor::Tensor;
-use crate::visualize::fitting_factor;
+use crate::visualize::{fitting_factor, reconstruction};
 
 /// Multiples of the layer's own lambda.
 const STRIP: [f32; 6] = [0.0, 0.5, 1.0, 2.0, 4.0, 8.0];
@@ -51,16 +51,7 @@ fn reconstructions(subject: &Subject, image: &Tensor, factors: &[f32]) -> Result
     let mut all = (Vec::new(), Vec::new());
     for &factor in factors {
         let codes = csc.codes_at(&tape, &x, factor)?;
-        // What is left of the image and not A z itself: a layer may repeat its input.
-        let left = csc.residual(&tape, &x, &codes)?.value().to_vec()?;
-        let copies = left.len() / values.len();
-        let channels = subject.size()[2];
-        let kept = values.iter().enumerate().map(|(i, value)| {
-            let (pixel, channel) = (i / channels, i % channels);
-            let of = |copy: usize| left[(pixel * copies + copy) * channels + channel];
-            value - (0..copies).map(of).sum::<f32>() / copies as f32
-        });
-        let kept = kept.collect::<Vec<_>>();
+        let kept = reconstruction(csc, codes.value(), [subject.data.height, subject.data.width])?.to_vec()?;
         let factor_of_fit = fitting_factor(&kept, &values);
         let fitted = kept.iter().map(|value| value * factor_of_fit).collect::<Vec<_>>();
         let pixels = subject.normalization.undo(&fitted);
