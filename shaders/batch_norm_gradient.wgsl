@@ -1,10 +1,13 @@
 // The gradient of batch norm with respect to x, from the summed gradients of weight and bias:
 //     out = weight / sqrt(variance + epsilon) * (gradient - (sum_bias + normalised x * sum_weight) / PIXELS)
 // Running statistics (TRAIN false), which may differ by sample, do not depend on x, so that only the first factor
-// remains. A thread handles a chunk of the pixels of one channel; LENGTH is CHUNKS * CHANNELS.
+// remains. Without a mean (CENTRED false; mean is 0, and variance half the mean square) it is
+//     out = weight / sqrt(variance + epsilon) * (gradient - normalised x * sum_weight / (2 PIXELS))
+// A thread handles a chunk of the pixels of one channel; LENGTH is CHUNKS * CHANNELS.
 
 override PIXELS: u32;
 override TRAIN: bool;
+override CENTRED: bool;
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> mean: array<f32>;
@@ -21,8 +24,9 @@ fn each(i: u32) {
     let center = mean[pixels.statistics + c];
     let inverse = 1.0 / sqrt(variance[pixels.statistics + c] + numbers.epsilon);
     let slope = weight[c] * inverse;
-    let along = select(0.0, inverse * sum_weight[c] / f32(PIXELS), TRAIN);
-    let shift = select(0.0, sum_bias[c] / f32(PIXELS), TRAIN);
+    let share = select(0.5, 1.0, CENTRED);
+    let along = select(0.0, share * inverse * sum_weight[c] / f32(PIXELS), TRAIN);
+    let shift = select(0.0, sum_bias[c] / f32(PIXELS), TRAIN && CENTRED);
     for (var p = pixels.first; p < pixels.last; p++) {
         let at = p * CHANNELS + c;
         out[at] = slope * (gradient[at] - shift - (x[at] - center) * along);

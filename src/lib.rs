@@ -20,14 +20,14 @@
 //! | judge class scores: accuracy, confusion, calibration | [`metrics`] |
 //! | run a network on noisy images | [`robust`] |
 //! | attack a network | [`robust::attack`] |
-//! | see how far a filter's max-pooled maps move with the image | `shift` (with the feature `train`) |
+//! | see how far a filter's max-pooled maps move with the image | `shift` (with the feature `train`); [`wavelets`] |
 //! | see what sparse layers keep of an image, and which pixels scores depend on | `visualize` (with the feature `train`) |
 //! | see which images a network takes for alike, and where it looks | `interpret` (with the feature `train`) |
 //! | differentiate through ops | [`tape::Tape`], [`ops`] |
 //! | write an op of your own | [`gpu::Kernel`], [`tensor::Call`], [`tape::Tape::record`] |
 //! | check a shader | [`mod@reference`], the f64 twin of every op; [`shaders::all`] |
 //!
-//! Modules import only from those before them: [`error`], [`shape`] - [`gpu`] - [`tensor`] - [`tape`] - [`ops`] -
+//! Modules import only from those before them: [`error`], [`shape`], [`wavelets`] - [`gpu`] - [`tensor`] - [`tape`] - [`ops`] -
 //! [`solver`] - [`layers`] - [`models`] - [`checkpoint`] - `onnx` - [`metrics`] - [`train`] - [`robust`] - `shift`,
 //! `interpret` - `visualize` - [`cli`].
 //!
@@ -93,5 +93,6 @@ pub mod tensor;
 pub mod train;
 #[cfg(feature = "train")]
 pub mod visualize;
+pub mod wavelets;
 
 pub use error::{Error, Result};

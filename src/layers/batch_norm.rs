@@ -4,7 +4,7 @@ use super::{Init, Part, PartMut, Pass, Path, Walk};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::ops::{BatchNormInputs, RunningStatistics};
-use crate::tape::Var;
+use crate::tape::{Tape, Var};
 use crate::tensor::Tensor;
 
 /// Added to the variance.
@@ -19,6 +19,9 @@ pub struct BatchNorm {
     pub bias: Tensor,
     /// Running statistics of training.
     pub running: RunningStatistics,
+    /// Whether the mean is taken away ([`BatchNormInputs::centred`]). Without, the factor is `|gamma|`, so that a larger modulus
+    /// stays larger (arXiv 2212.00394).
+    pub centred: bool,
 }
 
 impl BatchNorm {
@@ -29,7 +32,15 @@ impl BatchNorm {
     pub fn new(gpu: &Gpu, channels: usize) -> Result<Self> {
         let new = || Tensor::uninitialized(gpu, "batch norm", &[channels]);
         let running = RunningStatistics { mean: new()?, variance: new()? };
-        Ok(Self { weight: new()?, bias: new()?, running })
+        Ok(Self { weight: new()?, bias: new()?, running, centred: true })
+    }
+
+    /// A layer that does not take the mean away, for moduli.
+    ///
+    /// # Errors
+    /// As [`BatchNorm::new`].
+    pub fn without_mean(gpu: &Gpu, channels: usize) -> Result<Self> {
+        Ok(Self { centred: false, ..Self::new(gpu, channels)? })
     }
 
     /// `x: [n, h, w, channels]`, normalised.
@@ -50,7 +61,8 @@ impl BatchNorm {
 
     fn normalise(&self, pass: &Pass, x: &Var, relu: bool) -> Result<Var> {
         let (weight, bias) = (pass.parameter(&self.weight), pass.parameter(&self.bias));
-        let inputs = BatchNormInputs { weight: &weight, bias: &bias, epsilon: EPSILON, relu };
+        let weight = if self.centred { weight } else { magnitude(pass.tape(), &weight)? };
+        let inputs = BatchNormInputs { weight: &weight, bias: &bias, epsilon: EPSILON, relu, centred: self.centred };
         let given = pass.statistics(self)?;
         let statistics = given.as_ref().unwrap_or(&self.running);
         match pass.batch_statistics() {
@@ -58,6 +70,12 @@ impl BatchNorm {
             None => pass.tape().batch_norm_eval(x, inputs, statistics),
         }
     }
+}
+
+/// `|x|` of real values, as the modulus of complex ones; the gradient is the sign.
+fn magnitude(tape: &Tape, x: &Var) -> Result<Var> {
+    let nothing = tape.constant(&Tensor::full(x.value().gpu(), x.value().shape(), 0.0)?);
+    tape.modulus(&tape.concatenate(x, &nothing)?)
 }
 
 impl Walk for BatchNorm {

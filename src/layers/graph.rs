@@ -1,8 +1,8 @@
 //! What layers are added to.
 
-use super::{BatchNorm, Conv, Csc, Linear, Pass};
+use super::{BatchNorm, Conv, Csc, Filters, Linear, Pass};
 use crate::error::Result;
-use crate::ops::Window;
+use crate::ops::{Blur, Window};
 use crate::tape::Var;
 
 /// A computation graph that takes the layers of a model one after the other: a [`Pass`], which computes them at once, or the
@@ -16,6 +16,9 @@ pub trait Graph {
 
     /// A convolution.
     fn conv(&mut self, layer: &Conv, x: &Self::Value) -> Result<Self::Value>;
+
+    /// A convolution with given filters.
+    fn filters(&mut self, layer: &Filters, x: &Self::Value) -> Result<Self::Value>;
 
     /// The sparse code of `x`.
     fn csc(&mut self, layer: &Csc, x: &Self::Value) -> Result<Self::Value>;
@@ -32,6 +35,15 @@ pub trait Graph {
     /// The largest value of each window.
     fn max_pool(&mut self, window: Window, x: &Self::Value) -> Result<Self::Value>;
 
+    /// A blur in front of a subsampling.
+    fn blur(&mut self, blur: Blur, x: &Self::Value) -> Result<Self::Value>;
+
+    /// The moduli of complex values whose real parts are the first half of the channels.
+    fn modulus(&mut self, x: &Self::Value) -> Result<Self::Value>;
+
+    /// The channels of `a`, then those of `b`.
+    fn concatenate(&mut self, a: &Self::Value, b: &Self::Value) -> Result<Self::Value>;
+
     /// The mean over all pixels.
     fn global_average_pool(&mut self, x: &Self::Value) -> Result<Self::Value>;
 
@@ -44,6 +56,10 @@ impl Graph for &Pass<'_> {
 
     fn conv(&mut self, layer: &Conv, x: &Var) -> Result<Var> {
         layer.forward(self, x)
+    }
+
+    fn filters(&mut self, layer: &Filters, x: &Var) -> Result<Var> {
+        layer.forward(self.tape(), x)
     }
 
     fn csc(&mut self, layer: &Csc, x: &Var) -> Result<Var> {
@@ -64,6 +80,18 @@ impl Graph for &Pass<'_> {
 
     fn max_pool(&mut self, window: Window, x: &Var) -> Result<Var> {
         self.tape().max_pool(x, window)
+    }
+
+    fn blur(&mut self, blur: Blur, x: &Var) -> Result<Var> {
+        self.tape().blur(x, blur)
+    }
+
+    fn modulus(&mut self, x: &Var) -> Result<Var> {
+        self.tape().modulus(x)
+    }
+
+    fn concatenate(&mut self, a: &Var, b: &Var) -> Result<Var> {
+        self.tape().concatenate(a, b)
     }
 
     fn global_average_pool(&mut self, x: &Var) -> Result<Var> {

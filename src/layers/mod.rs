@@ -7,6 +7,7 @@
 mod batch_norm;
 mod conv;
 mod csc;
+mod filters;
 mod graph;
 mod linear;
 mod measure;
@@ -17,6 +18,7 @@ mod walk;
 pub use batch_norm::{BatchNorm, EPSILON as BATCH_NORM_EPSILON};
 pub use conv::Conv;
 pub use csc::{Csc, CscConfig};
+pub use filters::Filters;
 pub use graph::Graph;
 pub use linear::Linear;
 pub use measure::{Measures, Measuring};

@@ -38,6 +38,8 @@ pub enum Init {
         /// Inputs of the layer.
         inputs: usize,
     },
+    /// Weights of a luminance: .9802, 1.3060, .7138 for red, green and blue (arXiv 2212.00394); 1 for other channels.
+    Luminance,
     /// All one: weights of batch norm, running variance.
     One,
     /// All zero: bias of batch norm, running mean.

@@ -31,9 +31,41 @@ pub enum Stem {
     Cifar,
     /// 7x7, stride 2, then pooling (in `SdnetAll`: a sparse coding layer) of stride 2: for images of about 224 pixels.
     Imagenet,
+    /// As `Imagenet`, but three eighths of the channels are wavelet packets of the image's luminance, which are not learnt
+    /// (arXiv 2212.00394). For `Resnet`.
+    Twin,
 }
 
-named!(Stem as "stem" { Cifar = "cifar", Imagenet = "imagenet" });
+named!(Stem as "stem" { Cifar = "cifar", Imagenet = "imagenet", Twin = "twin" });
+
+/// What halves the maps of a stem of stride 2 (arXiv 2212.00394).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pool {
+    /// The largest value of 3x3 pixels, at every second one.
+    #[default]
+    Rmax,
+    /// Of wavelet packets, the modulus of their complex maps at twice the stride; else [`Pool::Rmax`].
+    Cmod,
+    /// The largest value of 3x3 pixels at every pixel, then a binomial blur of size 3 and stride 2 (Zhang, arXiv 1904.11486).
+    Blur,
+    /// Of wavelet packets, [`Pool::Cmod`]; else [`Pool::Blur`].
+    CmodBlur,
+}
+
+named!(Pool as "pool" { Rmax = "rmax", Cmod = "cmod", Blur = "blur", CmodBlur = "cmod-blur" });
+
+impl Pool {
+    /// Whether wavelet packets are taken for their modulus.
+    pub(super) fn is_modulus(self) -> bool {
+        matches!(self, Self::Cmod | Self::CmodBlur)
+    }
+
+    /// Whether all else is blurred.
+    pub(super) fn is_blurred(self) -> bool {
+        matches!(self, Self::Blur | Self::CmodBlur)
+    }
+}
 
 /// A part of a network, by its name in the published checkpoints; the map behind it is where a network is split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,6 +106,8 @@ pub struct ModelConfig {
     pub classes: usize,
     /// The first layers.
     pub stem: Stem,
+    /// Their pooling: [`Pool::Rmax`] or [`Pool::Blur`] for [`Stem::Imagenet`], any for [`Stem::Twin`]. [`Stem::Cifar`] has none.
+    pub pool: Pool,
     /// Whether blocks have shortcuts. Only `SdnetAll` may lack them.
     pub shortcut: bool,
     /// Iterations of every sparse coding layer.
@@ -115,6 +149,7 @@ impl Default for ModelConfig {
             in_channels: 3,
             classes: 10,
             stem: Stem::Cifar,
+            pool: Pool::default(),
             shortcut: true,
             iterations: csc.iterations,
             lambda: csc.lambda,
@@ -256,6 +291,29 @@ impl ModelConfig {
         }
         if !self.shortcut && self.kind != Kind::SdnetAll {
             return Err(Error::argument("shortcut", false, "only sdnet-all networks can lack shortcuts"));
+        }
+        self.check_stem()
+    }
+
+    fn check_stem(&self) -> Result<()> {
+        let fits = match self.stem {
+            Stem::Cifar => self.pool == Pool::Rmax,
+            Stem::Imagenet => !self.pool.is_modulus() && (self.pool == Pool::Rmax || self.kind != Kind::SdnetAll),
+            Stem::Twin => true,
+        };
+        if !fits {
+            let reason = format!(
+                "is not for a {} with the stem {}, which pools otherwise or not at all",
+                self.name(),
+                self.stem
+            );
+            return Err(Error::argument("pool", self.pool, reason));
+        }
+        if self.stem == Stem::Twin && self.kind != Kind::Resnet {
+            return Err(Error::argument("stem", self.stem, "is for resnet18 and resnet34"));
+        }
+        if self.stem == Stem::Twin && !self.width.is_multiple_of(8) {
+            return Err(Error::argument("width", self.width, "must be a multiple of 8 with the stem twin"));
         }
         Ok(())
     }

@@ -35,7 +35,8 @@ fn draw(rng: &mut ChaCha8Rng, shape: &[usize], init: Init) -> Vec<f32> {
             let bound = 1.0 / (inputs as f64).sqrt();
             (0..len).map(|_| (bound * (2.0 * uniform(rng) - 1.0)) as f32).collect()
         }
-        Init::One => vec![1.0; len],
+        Init::Luminance if len == 3 => vec![0.9802, 1.3060, 0.7138],
+        Init::Luminance | Init::One => vec![1.0; len],
         Init::Zero => vec![0.0; len],
     }
 }

@@ -3,11 +3,12 @@
 mod config;
 mod init;
 mod resnet;
+mod twin;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use config::{Kind, ModelConfig, Stage, Stem};
+pub use config::{Kind, ModelConfig, Pool, Stage, Stem};
 pub use init::initialise;
 pub use resnet::Network;
 

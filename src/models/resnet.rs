@@ -1,11 +1,12 @@
 //! One ResNet, generic over what replaces 3x3 convolutions; SDNets are configurations of it.
 
-use super::config::{Kind, ModelConfig, Stage, Stem};
+use super::config::{Kind, ModelConfig, Pool, Stage, Stem};
+use super::twin::Packets;
 use super::{Architecture, Model, check_images};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::layers::{BatchNorm, Conv, Csc, Graph, Linear, Part, PartMut, Pass, Path, Walk, sparse_layers};
-use crate::ops::Window;
+use crate::ops::{Blur, Window};
 use crate::shape::Geometry;
 use crate::tape::Var;
 use crate::tensor::Tensor;
@@ -93,6 +94,13 @@ impl Block {
     }
 }
 
+/// The pooling of a stem: the largest of 3x3 values at every second pixel, or at every pixel and then blurred.
+pub(super) fn add_pooled_to<G: Graph>(graph: &mut G, pool: Pool, x: &G::Value) -> Result<G::Value> {
+    let stride = if pool.is_blurred() { 1 } else { 2 };
+    let pooled = graph.max_pool(Window { size: 3, stride, padding: 1, ceil: false }, x)?;
+    if pool.is_blurred() { graph.blur(Blur { size: 3, stride: 2 }, &pooled) } else { Ok(pooled) }
+}
+
 /// The blocks of these stages, one after the other.
 fn add_blocks_to<G: Graph>(graph: &mut G, stages: &[Vec<Block>], map: G::Value) -> Result<G::Value> {
     stages.iter().flatten().try_fold(map, |map, block| block.add_to(graph, &map))
@@ -130,6 +138,8 @@ pub struct Network {
     stem_bn: BatchNorm,
     /// In place of the pooling of a large stem, where every 3x3 layer is sparse.
     stem_csc: Option<Site>,
+    /// The other channels of a twin stem.
+    packets: Option<Packets>,
     /// The blocks of each stage.
     stages: Vec<Vec<Block>>,
     linear: Linear,
@@ -161,10 +171,13 @@ impl Network {
         let x = self.stem.add_activated_to(graph, &self.stem_bn, images)?;
         match &self.stem_csc {
             Some(csc) => csc.add_to(graph, &x),
-            None if self.config.stem == Stem::Imagenet => {
-                graph.max_pool(Window { size: 3, stride: 2, padding: 1, ceil: false }, &x)
+            None if self.config.stem == Stem::Cifar => Ok(x),
+            None => {
+                let pooled = add_pooled_to(graph, self.config.pool, &x)?;
+                let Some(packets) = &self.packets else { return Ok(pooled) };
+                let packets = packets.add_to(graph, images)?;
+                graph.concatenate(&pooled, &packets)
             }
-            None => Ok(x),
         }
     }
 
@@ -201,6 +214,9 @@ impl Walk for Network {
         if let Some(csc) = &self.stem_csc {
             csc.visit(&path.child("layer0.2"), meet);
         }
+        if let Some(packets) = &self.packets {
+            packets.visit(&path.child("layer0.packets"), meet);
+        }
         for (stage, blocks) in self.stages.iter().enumerate() {
             let path = self.stage_path(path, stage);
             blocks.iter().enumerate().for_each(|(i, block)| block.visit(&path.child(i), meet));
@@ -214,6 +230,9 @@ impl Walk for Network {
         self.stem_bn.visit_mut(&path.child("layer0.1"), meet);
         if let Some(csc) = &mut self.stem_csc {
             csc.visit_mut(&path.child("layer0.2"), meet);
+        }
+        if let Some(packets) = &mut self.packets {
+            packets.visit_mut(&path.child("layer0.packets"), meet);
         }
         for (path, blocks) in paths.iter().zip(&mut self.stages) {
             blocks.iter_mut().enumerate().for_each(|(i, block)| block.visit_mut(&path.child(i), meet));
@@ -286,9 +305,12 @@ impl Builder<'_> {
         self.config.check()?;
         let &ModelConfig { kind, width, in_channels, classes, stem, .. } = self.config;
         let (kernel, geometry) = match stem {
-            Stem::Imagenet => (7, Geometry::square(2, 3)),
+            Stem::Imagenet | Stem::Twin => (7, Geometry::square(2, 3)),
             Stem::Cifar => (3, Geometry::square(1, 1)),
         };
+        let packets = (stem == Stem::Twin).then(|| Packets::new(self.gpu, self.config)).transpose()?;
+        // Those of the stem that are learnt.
+        let learnt = if packets.is_some() { width * 5 / 8 } else { width };
         let stem_csc = match (stem, kind) {
             (Stem::Imagenet, Kind::SdnetAll) => {
                 Some(self.site("layer0.2", [width, 3, 3, width], Geometry::square(2, 1), true)?)
@@ -310,9 +332,10 @@ impl Builder<'_> {
         }
         let network = Network {
             config: self.config.clone(),
-            stem: self.site("layer0.0", [width, kernel, kernel, in_channels], geometry, kind != Kind::Resnet)?,
-            stem_bn: BatchNorm::new(self.gpu, width)?,
+            stem: self.site("layer0.0", [learnt, kernel, kernel, in_channels], geometry, kind != Kind::Resnet)?,
+            stem_bn: BatchNorm::new(self.gpu, learnt)?,
             stem_csc,
+            packets,
             stages,
             linear: Linear::new(self.gpu, channels, classes)?,
         };

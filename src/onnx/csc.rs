@@ -65,6 +65,7 @@ pub(super) fn add(graph: &mut OnnxGraph, layer: &Csc, x: &Value) -> Result<Value
     Ok(Value {
         name: unrolled.iterate(solver, iterations),
         size: shape.map(|shape| [shape.code_height(), shape.code_width()]),
+        channels: layer.weight().shape()[0],
     })
 }
 

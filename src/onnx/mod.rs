@@ -54,7 +54,7 @@ pub fn export(network: &Network, recipe: &Recipe, options: &Options) -> Result<V
     }
     let channels = network.in_channels();
     let mut graph = OnnxGraph::of(network)?;
-    let images = Value { name: IMAGES.into(), size: options.size };
+    let images = Value { name: IMAGES.into(), size: options.size, channels: network.in_channels() };
     let images = match &options.normalization {
         Some(normalization) => normalized(&mut graph, images, normalization, channels)?,
         None => images,
@@ -95,7 +95,7 @@ fn normalized(graph: &mut OnnxGraph, images: Value, normalization: &Normalizatio
     let mut constant = |name, values| graph.constant(Tensor::floats(name, &[channels, 1, 1], values));
     let (mean, std) = (constant("mean", &normalization.mean), constant("std", &normalization.std));
     let centred = graph.node("Sub", "images/centred", &[&images.name, &mean], vec![]);
-    Ok(Value { name: graph.node("Div", "images/normalized", &[&centred, &std], vec![]), size: images.size })
+    Ok(Value { name: graph.node("Div", "images/normalized", &[&centred, &std], vec![]), ..images })
 }
 
 /// Calls what the last node computes by the name of the output.

@@ -67,7 +67,7 @@ pub struct Node {
     pub attributes: Vec<Attribute>,
 }
 
-/// `AttributeProto`: a number or integers, as `kind` says.
+/// `AttributeProto`: a number, a text or integers, as `kind` says.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Attribute {
     #[prost(string, tag = "1")]
@@ -76,6 +76,8 @@ pub struct Attribute {
     pub f: Option<f32>,
     #[prost(int64, optional, tag = "3")]
     pub i: Option<i64>,
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub s: Option<Vec<u8>>,
     #[prost(int64, repeated, tag = "8")]
     pub ints: Vec<i64>,
     #[prost(int32, tag = "20")]
@@ -91,6 +93,11 @@ impl Attribute {
     /// An attribute that is one integer.
     pub fn int(name: &str, value: usize) -> Self {
         Self { name: name.into(), i: Some(value as i64), kind: 2, ..Self::default() }
+    }
+
+    /// An attribute that is a text.
+    pub fn text(name: &str, value: &str) -> Self {
+        Self { name: name.into(), s: Some(value.into()), kind: 3, ..Self::default() }
     }
 
     /// An attribute that is a list of integers.

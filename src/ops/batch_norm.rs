@@ -26,6 +26,9 @@ pub struct BatchNormInputs<'a> {
     pub epsilon: f32,
     /// Whether `max(., 0)` follows.
     pub relu: bool,
+    /// Whether the mean is taken away. Without, `y = x / sqrt(m / 2 + epsilon) * weight + bias`, with the mean square
+    /// `m = variance + mean^2`: for moduli, which must not become negative (arXiv 2212.00394).
+    pub centred: bool,
 }
 
 /// Statistics estimated in training, each `[channels]`; in evaluation every sample may have its own, each
@@ -128,7 +131,7 @@ fn forward(sizes: Sizes, x: &Tensor, parameters: &[Tensor; 4], epsilon: f32, rel
 fn gradients(
     sizes: Sizes,
     [x, mean, variance, weight, g]: [&Tensor; 5],
-    epsilon: f32,
+    (epsilon, centred): (f32, bool),
     train: bool,
     wants_x: bool,
 ) -> Result<Vec<Option<Tensor>>> {
@@ -147,7 +150,9 @@ fn gradients(
     let sum_bias = sum_groups(&part_bias, &[sizes.channels])?;
     let x_bar = wants_x.then(|| {
         let out = Tensor::uninitialized(gpu, "batch_norm_gradient", x.shape())?;
-        let constants = [&constants[..], &[("PIXELS", sizes.pixels as f64), ("TRAIN", flag(train))]].concat();
+        let constants =
+            [&constants[..], &[("PIXELS", sizes.pixels as f64), ("TRAIN", flag(train)), ("CENTRED", flag(centred))]]
+                .concat();
         let tensors = [x, mean, variance, weight, g, &sum_weight, &sum_bias, &out];
         Call::on(&tensors)
             .constants(&constants)
@@ -156,6 +161,13 @@ fn gradients(
         Ok(out)
     });
     Ok(vec![x_bar.transpose()?, Some(sum_weight), Some(sum_bias)])
+}
+
+/// What stands for mean and variance where the mean is not taken away: 0, and half the mean square.
+fn without_mean(mean: &Tensor, variance: &Tensor) -> Result<(Tensor, Tensor)> {
+    let out = Tensor::uninitialized(mean.gpu(), "half_mean_square", mean.shape())?;
+    Call::on(&[mean, variance, &out]).each(&shaders::HALF_MEAN_SQUARE, out.len())?;
+    Ok((Tensor::full(mean.gpu(), mean.shape(), 0.0)?, out))
 }
 
 impl Tape {
@@ -189,12 +201,13 @@ impl Tape {
     fn normalise(
         &self,
         x: &Var,
-        BatchNormInputs { weight, bias, epsilon, relu }: BatchNormInputs,
+        BatchNormInputs { weight, bias, epsilon, relu, centred }: BatchNormInputs,
         sizes: Sizes,
         mean: Tensor,
         variance: Tensor,
         train: bool,
     ) -> Result<Var> {
+        let (mean, variance) = if centred { (mean, variance) } else { without_mean(&mean, &variance)? };
         let [saved, kept] = [x.saved(), x.saved()];
         let factor = weight.value().clone();
         let parameters = [mean.clone(), variance.clone(), factor.clone(), bias.value().clone()];
@@ -204,7 +217,7 @@ impl Tape {
         let y = self.record(y, &[x, weight, bias], move |g| {
             let g = if relu { relu_gradient(&sign.get()?, g)? } else { g.clone() };
             drop(sign);
-            gradients(sizes, [&kept.get()?, &mean, &variance, &factor, &g], epsilon, train, x_tracked)
+            gradients(sizes, [&kept.get()?, &mean, &variance, &factor, &g], (epsilon, centred), train, x_tracked)
         })?;
         Ok(y.saved_as(recomputed))
     }

@@ -171,6 +171,55 @@ pub fn batch_norm_eval_gradient(
     (gx, ggamma, gbeta)
 }
 
+/// Half the mean square of values with this mean and biased variance: `(var + mean^2) / 2`.
+///
+/// Shapes: all `[channels]` or `[n, channels]`. Source: arXiv 2212.00394 (the norm of moduli).
+pub fn half_mean_square(mean: &[f64], var: &[f64]) -> Vec<f64> {
+    zip(mean, var, |mean, var| (var + mean * mean) / 2.0)
+}
+
+/// Batch normalisation that does not take the mean away, with the mean square of the batch:
+/// `y = gamma[c] x / sqrt(half[c] + eps) + beta[c]`, `half = mean(x^2) / 2`; returns `(y, half)`.
+///
+/// In evaluation it is [`batch_norm_eval`] with the mean 0 and [`half_mean_square`] of the running statistics as the variance.
+///
+/// Shapes: `x` and `y` are `[.., channels]`, all else `[channels]`. Source: arXiv 2212.00394 (the norm of moduli).
+pub fn batch_norm_without_mean(
+    x: &[f64],
+    channels: usize,
+    gamma: &[f64],
+    beta: &[f64],
+    eps: f64,
+) -> (Vec<f64>, Vec<f64>) {
+    let half = channel_mean(&zip(x, x, |a, b| a * b / 2.0), channels);
+    (batch_norm_eval(x, channels, gamma, beta, &vec![0.0; channels], &half, eps), half)
+}
+
+/// The gradients `(gx, ggamma, gbeta)` of [`batch_norm_without_mean`] for the upstream gradient `g`, the mean square
+/// differentiated too. With `u = x / sqrt(half + eps)`:
+///
+/// `gbeta = sum g`, `ggamma = sum g u`, `gx = gamma / sqrt(half + eps) * (g - u * mean(g u) / 2)`.
+///
+/// Shapes: as [`batch_norm_gradient`]. Source: [`batch_norm_without_mean`], differentiated.
+pub fn batch_norm_without_mean_gradient(
+    x: &[f64],
+    g: &[f64],
+    channels: usize,
+    gamma: &[f64],
+    half: &[f64],
+    eps: f64,
+) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
+    let none = vec![0.0; channels];
+    let unit = standardise(x, channels, &none, half, eps);
+    let (ggamma, gbeta) = batch_norm_gradient_sums(x, g, channels, &none, half, eps);
+    let count = (x.len() / channels) as f64;
+    let at = |(i, g): (usize, &f64)| {
+        let c = i % channels;
+        gamma[c] / (half[c] + eps).sqrt() * (g - unit[i] * ggamma[c] / (2.0 * count))
+    };
+    (g.iter().enumerate().map(at).collect(), ggamma, gbeta)
+}
+
 /// `(x - mean[c]) / sqrt(var[c] + eps)`
 fn standardise(x: &[f64], channels: usize, mean: &[f64], var: &[f64], eps: f64) -> Vec<f64> {
     debug_assert_eq!(mean.len(), var.len());
@@ -276,6 +325,21 @@ mod tests {
         let f = |x: &[f64], gamma: &[f64], beta: &[f64]| dot(&batch_norm(x, 3, gamma, beta, EPS).0, &g);
         let (_, mean, var) = batch_norm(&x, 3, &gamma, &beta, EPS);
         let (gx, ggamma, gbeta) = batch_norm_gradient(&x, &g, 3, &gamma, &mean, &var, EPS);
+        assert_close(&gx, &central_difference(|x| f(x, &gamma, &beta), &x, 1e-5), 1e-8);
+        assert_close(&ggamma, &central_difference(|gamma| f(&x, gamma, &beta), &gamma, 1e-5), 1e-8);
+        assert_close(&gbeta, &central_difference(|beta| f(&x, &gamma, beta), &beta, 1e-5), 1e-8);
+    }
+
+    #[test]
+    fn without_the_mean_the_mean_square_is_two_and_the_gradients_match_central_differences() {
+        let x: Vec<f64> = sequence(36, 1, 1.0).iter().map(|x| x + 1.0).collect();
+        let (g, gamma, beta) = (sequence(36, 2, 1.0), sequence(3, 3, 1.0), sequence(3, 4, 1.0));
+        let (y, half) = batch_norm_without_mean(&x, 3, &[1.0; 3], &[0.0; 3], 0.0);
+        assert_close(&channel_mean(&zip(&y, &y, |a, b| a * b), 3), &[2.0; 3], 1e-12);
+        let (_, mean, var) = batch_norm(&x, 3, &gamma, &beta, EPS);
+        assert_close(&half_mean_square(&mean, &var), &half, 1e-14);
+        let f = |x: &[f64], gamma: &[f64], beta: &[f64]| dot(&batch_norm_without_mean(x, 3, gamma, beta, EPS).0, &g);
+        let (gx, ggamma, gbeta) = batch_norm_without_mean_gradient(&x, &g, 3, &gamma, &half, EPS);
         assert_close(&gx, &central_difference(|x| f(x, &gamma, &beta), &x, 1e-5), 1e-8);
         assert_close(&ggamma, &central_difference(|gamma| f(&x, gamma, &beta), &gamma, 1e-5), 1e-8);
         assert_close(&gbeta, &central_difference(|beta| f(&x, &gamma, beta), &beta, 1e-5), 1e-8);

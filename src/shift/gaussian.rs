@@ -113,7 +113,8 @@ fn root_of(count: usize, of: impl Fn(usize, usize) -> Complex<f64>) -> Vec<Compl
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shift::{ComplexKernel, gamma_squared, measured};
+    use crate::shift::{gamma_squared, measured};
+    use crate::wavelets::ComplexKernel;
 
     #[test]
     fn a_narrow_filter_has_the_error_of_gamma() {

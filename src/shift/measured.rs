@@ -115,7 +115,7 @@ mod tests {
         }
         inverse(&mut plane, side);
         let (real, imaginary) = plane.iter().map(|v| (v.re, v.im)).unzip();
-        Response::of_complex(&crate::shift::ComplexKernel { side, real, imaginary })
+        Response::of_complex(&crate::wavelets::ComplexKernel { side, real, imaginary })
     }
 
     #[test]

@@ -6,25 +6,26 @@
 //! | what | where |
 //! |---|---|
 //! | how far max-pooling is from that, and a modulus from standing still | [`alpha`], [`beta`], [`gamma_squared`] |
-//! | filters for which it holds by construction | [`packets`], the dual-tree complex wavelet packets |
+//! | filters for which it holds by construction | [`packets`](crate::wavelets::packets), the dual-tree complex wavelet packets |
 //! | where a filter's energy lies | [`Concentration`] |
 //! | complex filters, such as a learned one made analytic, by their spectra | [`Response`] |
 //! | how far max-pooling is from the modulus, and how far both move, on images and for Gaussian ones | [`measured()`], [`Gaussian`] |
+//! | both maps on the device, differentiable | [`Extractor`] |
 //! | how often predictions change as the image moves | [`flips()`] |
 
 mod bounds;
 mod concentration;
+mod extractor;
 mod flips;
 mod fourier;
 mod gaussian;
 mod measured;
-mod packets;
 mod response;
 
 pub use bounds::{alpha, beta, gamma_squared};
 pub use concentration::Concentration;
+pub use extractor::Extractor;
 pub use flips::{DIRECTIONS, Flips, flips};
 pub use gaussian::{Gaussian, mean_spectrum};
 pub use measured::{Measured, measured};
-pub use packets::{ComplexKernel, packet_frequencies, packets};
 pub use response::Response;

@@ -1,7 +1,8 @@
 //! Filters by their spectra.
 
 use super::fourier::{Plane, frequency, padded, transform};
-use super::{ComplexKernel, Concentration, gamma_squared};
+use super::{Concentration, gamma_squared};
+use crate::wavelets::ComplexKernel;
 
 /// The spectrum `W hat` of a complex filter at any number of frequencies.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,7 +94,7 @@ impl Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shift::packets;
+    use crate::wavelets::packets;
 
     #[test]
     fn a_packet_has_the_energy_of_its_kernel() {

@@ -2,9 +2,9 @@
 
 use super::Coded;
 use crate::error::{Error, Result};
-use crate::layers::{BATCH_NORM_EPSILON, BatchNorm, Conv, Csc, Graph, Linear, sparse_layers};
+use crate::layers::{BATCH_NORM_EPSILON, BatchNorm, Conv, Csc, Filters, Graph, Linear, sparse_layers};
 use crate::models::Network;
-use crate::ops::{Window, scale};
+use crate::ops::{Blur, Window, scale};
 use crate::tensor::Tensor;
 
 /// Factors of a batch norm below this are taken for zero: what was multiplied by them is lost.
@@ -212,6 +212,10 @@ impl Graph for Trails {
         Ok(x.hindered("a convolution lies below"))
     }
 
+    fn filters(&mut self, _layer: &Filters, x: &Trail) -> Result<Trail> {
+        Ok(x.hindered("a convolution lies below"))
+    }
+
     fn csc(&mut self, layer: &Csc, x: &Trail) -> Result<Trail> {
         let place = self.ids.iter().position(|id| *id == layer.weight().id());
         let place = place.ok_or_else(|| Error::argument("layer", "unknown", "the walk does not meet it"))?;
@@ -233,6 +237,18 @@ impl Graph for Trails {
 
     fn max_pool(&mut self, _window: Window, x: &Trail) -> Result<Trail> {
         Ok(x.hindered("max-pooling lies below"))
+    }
+
+    fn blur(&mut self, _blur: Blur, x: &Trail) -> Result<Trail> {
+        Ok(x.hindered("a blur lies below"))
+    }
+
+    fn modulus(&mut self, x: &Trail) -> Result<Trail> {
+        Ok(x.hindered("a modulus lies below"))
+    }
+
+    fn concatenate(&mut self, a: &Trail, _b: &Trail) -> Result<Trail> {
+        Ok(a.hindered("two maps lie below"))
     }
 
     fn global_average_pool(&mut self, x: &Trail) -> Result<Trail> {

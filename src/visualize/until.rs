@@ -1,9 +1,9 @@
 //! A pass that ends at a sparse coding layer.
 
 use crate::error::{Error, Result};
-use crate::layers::{BatchNorm, Conv, Csc, Graph, Linear, Pass, sparse_layers};
+use crate::layers::{BatchNorm, Conv, Csc, Filters, Graph, Linear, Pass, sparse_layers};
 use crate::models::Network;
-use crate::ops::Window;
+use crate::ops::{Blur, Window};
 use crate::tape::Var;
 
 /// The codes that the layer of this name has for images that are already normalised; nothing behind it is computed.
@@ -40,6 +40,10 @@ impl Graph for Until<'_, '_> {
         self.add(x, |pass| pass.conv(layer, x))
     }
 
+    fn filters(&mut self, layer: &Filters, x: &Var) -> Result<Var> {
+        self.add(x, |pass| pass.filters(layer, x))
+    }
+
     fn csc(&mut self, layer: &Csc, x: &Var) -> Result<Var> {
         let codes = self.add(x, |pass| pass.csc(layer, x))?;
         if layer.weight().id() == self.last {
@@ -62,6 +66,18 @@ impl Graph for Until<'_, '_> {
 
     fn max_pool(&mut self, window: Window, x: &Var) -> Result<Var> {
         self.add(x, |pass| pass.max_pool(window, x))
+    }
+
+    fn blur(&mut self, blur: Blur, x: &Var) -> Result<Var> {
+        self.add(x, |pass| pass.blur(blur, x))
+    }
+
+    fn modulus(&mut self, x: &Var) -> Result<Var> {
+        self.add(x, |pass| pass.modulus(x))
+    }
+
+    fn concatenate(&mut self, a: &Var, b: &Var) -> Result<Var> {
+        self.add(a, |pass| pass.concatenate(a, b))
     }
 
     fn global_average_pool(&mut self, x: &Var) -> Result<Var> {

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use sdnet::checkpoint::{self, Recipe};
 use sdnet::gpu::{Gpu, GpuOptions};
 use sdnet::layers::{Csc, CscConfig, PartMut, Pass, Path as Place, Walk};
-use sdnet::models::{Architecture, Model, ModelConfig, Network, Stem};
+use sdnet::models::{Architecture, Model, ModelConfig, Network, Pool, Stem};
 use sdnet::onnx;
 use sdnet::shape::PaddingMode;
 use sdnet::solver::Solver;
@@ -116,7 +116,7 @@ fn settle(network: &Network) {
 /// The shape of the images of [`Cases::add`]. On the way, sizes of either parity are halved; the last maps have 2 x 2 pixels: of
 /// single ones, batch norms would divide by variances of three values that are almost equal, and magnify rounding.
 fn shape(network: &Network) -> [usize; 4] {
-    let [height, width] = if network.config().stem == Stem::Imagenet { [45, 38] } else { [11, 14] };
+    let [height, width] = if network.config().stem == Stem::Cifar { [11, 14] } else { [45, 38] };
     [3, network.in_channels(), height, width]
 }
 
@@ -159,6 +159,11 @@ fn onnxruntime_gives_the_scores_of_every_kind_of_network() {
     add("sdnet34", "sdnet34", |config| (config.stem, config.mu) = (Stem::Imagenet, 0.5));
     add("sdnet34-all", "sdnet34-all", |config| config.stem = Stem::Imagenet);
     add("no-shortcuts", "sdnet18-all", |config| config.shortcut = false);
+    add("blur", "resnet18", |config| (config.stem, config.pool) = (Stem::Imagenet, Pool::Blur));
+    add("twin", "resnet18", |config| (config.stem, config.width) = (Stem::Twin, 8));
+    add("twin-cmod-blur", "resnet18", |config| {
+        (config.stem, config.pool, config.width) = (Stem::Twin, Pool::CmodBlur, 8);
+    });
     cases.run();
 }
 

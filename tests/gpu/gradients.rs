@@ -404,7 +404,7 @@ fn a_value_that_is_recomputed_has_no_place_in_memory_until_it_is_asked_for() {
     let tape = Tape::new();
     let [x, weight, bias] = [full(&shape, 0.5), full(&[4], 1.0), full(&[4], 0.25)].map(|t| tape.leaf(&t));
     let running = RunningStatistics { mean: full(&[4], 0.0), variance: full(&[4], 1.0) };
-    let inputs = BatchNormInputs { weight: &weight, bias: &bias, epsilon: 1e-5, relu: true };
+    let inputs = BatchNormInputs { weight: &weight, bias: &bias, epsilon: 1e-5, relu: true, centred: true };
     let before = gpu.memory().live;
     let y = tape.batch_norm_eval(&x, inputs, &running).unwrap();
     let value = y.value().to_vec().unwrap();
@@ -427,7 +427,8 @@ fn batch_norm_with_a_relu_is_both_one_after_the_other() {
         let leaves = [filled(&shape, 1), values(5, 2), values(5, 3)];
         let leaves = [0, 1, 2].map(|i| tape.leaf(&tensor(gpu, if i == 0 { &shape } else { &[5] }, &leaves[i])));
         let running = RunningStatistics { mean: zeros(&[5]), variance: ones(5) };
-        let inputs = BatchNormInputs { weight: &leaves[1], bias: &leaves[2], epsilon: 1e-5, relu: together };
+        let inputs =
+            BatchNormInputs { weight: &leaves[1], bias: &leaves[2], epsilon: 1e-5, relu: together, centred: true };
         let mut y = tape.batch_norm_train(&leaves[0], inputs, &running, 0.1).unwrap();
         if !together {
             y = tape.relu(&y).unwrap();
@@ -690,8 +691,13 @@ fn plain_ops_refuse_shapes_that_do_not_fit() {
 fn batch_norm_refuses_shapes_that_do_not_fit() {
     let tape = Tape::idle();
     let run = |x: &[usize], weight: usize, bias: usize, mean: usize, variance: usize| {
-        let inputs =
-            BatchNormInputs { weight: &constant(&[weight]), bias: &constant(&[bias]), epsilon: 1e-5, relu: false };
+        let inputs = BatchNormInputs {
+            weight: &constant(&[weight]),
+            bias: &constant(&[bias]),
+            epsilon: 1e-5,
+            relu: false,
+            centred: true,
+        };
         let running = RunningStatistics { mean: zeros(&[mean]), variance: zeros(&[variance]) };
         let eval = tape.batch_norm_eval(&constant(x), inputs, &running).map(drop);
         let train = tape.batch_norm_train(&constant(x), inputs, &running, 0.1).map(drop);
@@ -709,7 +715,7 @@ fn batch_norm_refuses_shapes_that_do_not_fit() {
 #[test]
 fn statistics_by_sample_are_for_evaluation_and_for_as_many_samples_as_there_are() {
     let (tape, three) = (Tape::idle(), constant(&[3]));
-    let inputs = BatchNormInputs { weight: &three, bias: &three, epsilon: 1e-5, relu: false };
+    let inputs = BatchNormInputs { weight: &three, bias: &three, epsilon: 1e-5, relu: false, centred: true };
     let running =
         |mean: &[usize], variance: &[usize]| RunningStatistics { mean: zeros(mean), variance: zeros(variance) };
     let eval = |running| tape.batch_norm_eval(&constant(&[2, 2, 2, 3]), inputs, &running).map(drop);

@@ -17,6 +17,7 @@ mod networks;
 mod parity;
 mod profile;
 mod robust;
+mod stems;
 mod streaming;
 mod support;
 mod training;

@@ -24,7 +24,7 @@ const CONVOLUTIONS: [(&str, OverShape); 5] = [
     ("weight_gradient", weight_gradient),
 ];
 
-const PLAIN: [(&str, Plain); 44] = [
+const PLAIN: [(&str, Plain); 50] = [
     ("fill", fill),
     ("add", add),
     ("add_bias", add_bias),
@@ -55,6 +55,12 @@ const PLAIN: [(&str, Plain); 44] = [
     ("batch_norm_merge", batch_norm_merge),
     ("batch_norm_gradient", batch_norm_gradient),
     ("batch_norm_gradient_sums", batch_norm_gradient_sums),
+    ("half_mean_square", half_mean_square),
+    ("modulus", modulus),
+    ("modulus_gradient", modulus_gradient),
+    ("blur", blur),
+    ("blur_adjoint", blur_adjoint),
+    ("copy_channels", copy_channels),
     ("reconstruction_scale", clip_residual),
     ("clip_residual", clip_residual),
     ("clip_residual_gradient", clip_residual_gradient),
@@ -788,6 +794,7 @@ struct Norm {
     mean: Vec<f64>,
     variance: Vec<f64>,
     shape: [usize; 4],
+    centred: bool,
 }
 
 /// Whether every sample has its own statistics.
@@ -805,7 +812,7 @@ impl Norm {
         let c = shape[3];
         let x = filled(&shape, 1).iter().map(|v| f64::from((v + offset) as f32)).collect();
         let variance = values(c, 5).iter().map(|v| 1.5 + v).collect();
-        Self { x, weight: values(c, 2), bias: values(c, 3), mean: values(c, 4), variance, shape }
+        Self { x, weight: values(c, 2), bias: values(c, 3), mean: values(c, 4), variance, shape, centred: true }
     }
 
     fn new(shape: [usize; 4]) -> Self {
@@ -821,6 +828,11 @@ impl Norm {
 
     fn with(self, by_sample: bool) -> Self {
         if by_sample { self.by_sample() } else { self }
+    }
+
+    /// That does not take the mean away.
+    fn without_mean(shape: [usize; 4]) -> Self {
+        Self { centred: false, ..Self::new(shape) }
     }
 
     fn channels(&self) -> usize {
@@ -843,7 +855,8 @@ impl Norm {
         let running = RunningStatistics { mean, variance };
         let leaves =
             [tensor(gpu, &self.shape, &self.x), vector(&self.weight), vector(&self.bias)].map(|t| tape.leaf(&t));
-        let inputs = BatchNormInputs { weight: &leaves[1], bias: &leaves[2], epsilon: 1e-5, relu };
+        let inputs =
+            BatchNormInputs { weight: &leaves[1], bias: &leaves[2], epsilon: 1e-5, relu, centred: self.centred };
         let y = if train {
             tape.batch_norm_train(&leaves[0], inputs, &running, momentum)
         } else {
@@ -992,6 +1005,135 @@ fn batch_norm_gradient_sums(gpu: &Gpu) -> Vec<Row> {
 
 /// A signal and its residual, with about half of it reconstructed, for samples smaller and larger than a workgroup.
 const SIGNALS: [[usize; 4]; 3] = [[2, 3, 3, 1], [3, 7, 5, 3], [1, 20, 30, 2]];
+
+/// The norm that does not take the mean away: in evaluation, with statistics of all samples or of each, and in training, with its
+/// gradients.
+fn half_mean_square(gpu: &Gpu) -> Vec<Row> {
+    let one = |shape: &[usize; 4]| {
+        let eval = STATISTICS.map(|by_sample| {
+            let (norm, c) = (Norm::without_mean(*shape).with(by_sample), shape[3]);
+            let half = twin::batch_norm::half_mean_square(&norm.mean, &norm.variance);
+            let of = |x: &[f64], weight: &[f64], bias: &[f64]| {
+                twin::batch_norm::batch_norm_eval(x, c, weight, bias, &vec![0.0; half.len()], &half, EPS)
+            };
+            let got = norm.run(gpu, &Tape::idle(), false, 0.0).y;
+            let magnitude = of(&abs(&norm.x), &abs(&norm.weight), &abs(&norm.bias));
+            Row::within(got.value(), of(&norm.x, &norm.weight, &norm.bias), magnitude, 7 + ROOT + DIVISION)
+        });
+        let (norm, c, g, tape) = (Norm::without_mean(*shape), shape[3], filled(shape, 6), Tape::new());
+        let (y, half) = twin::batch_norm::batch_norm_without_mean(&norm.x, c, &norm.weight, &norm.bias, EPS);
+        let output = norm.run(gpu, &tape, true, 0.1);
+        let forward = Row::l2(output.y.value(), y, 2e-6);
+        let statistics = norm.running_rows(&output, 0.1);
+        let got = gradients(tape, &output.y, &g, &output.leaves.each_ref());
+        let gradient = twin::batch_norm::batch_norm_without_mean_gradient;
+        let (gx, gw, gb) = gradient(&norm.x, &g, c, &norm.weight, &half, EPS);
+        let backward = got.iter().zip([gx, gw, gb]).map(|(got, want)| Row::l2(got, want, 2e-6)).collect::<Vec<_>>();
+        eval.into_iter().chain([forward]).chain(statistics).chain(backward).collect::<Vec<_>>()
+    };
+    GRADIENT_MAPS.iter().flat_map(one).collect()
+}
+
+// The stem that hardly moves with its image: moduli, blurs, maps side by side.
+
+/// Complex maps: `[n, height, width, 2 channels]`, and what their values are multiplied by.
+const COMPLEX: [([usize; 4], f64); 4] =
+    [([2, 5, 3, 6], 1.0), ([1, 1, 1, 2], 1.0), ([3, 9, 7, 70], 1.0), ([2, 3, 3, 4], 1e-30)];
+
+fn over_complex(f: impl Fn(&[usize; 4], &[f64]) -> Row) -> Vec<Row> {
+    let one = |(shape, scale): &([usize; 4], f64)| {
+        let mut z = times(*scale, &filled(shape, 1)).iter().map(|v| f64::from(*v as f32)).collect::<Vec<_>>();
+        // A pixel of nothing but zeros, and one whose first value has no real part.
+        if z.len() > 20 {
+            z[..shape[3]].fill(0.0);
+            z[shape[3]] = 0.0;
+        }
+        f(shape, &z)
+    };
+    COMPLEX.iter().map(one).collect()
+}
+
+fn modulus(gpu: &Gpu) -> Vec<Row> {
+    over_complex(|shape, z| {
+        let tape = Tape::idle();
+        let got = tape.modulus(&constant(&tape, gpu, shape, z)).unwrap();
+        Row::rounded(got.value(), twin::modulus::modulus(z, shape[3] / 2), 3 + ROOT + DIVISION)
+    })
+}
+
+fn modulus_gradient(gpu: &Gpu) -> Vec<Row> {
+    over_complex(|shape, z| {
+        let (tape, channels) = (Tape::new(), shape[3] / 2);
+        let g = filled(&[shape[0], shape[1], shape[2], channels], 2);
+        let leaf = tape.leaf(&tensor(gpu, shape, z));
+        let y = tape.modulus(&leaf).unwrap();
+        let want = twin::modulus::modulus_gradient(z, &g, channels);
+        Row::rounded(&gradients(tape, &y, &g, &[&leaf])[0], want, 4 + ROOT + 2 * DIVISION)
+    })
+}
+
+const BLURS: [([usize; 4], ops::Blur); 4] = [
+    ([2, 7, 6, 3], ops::Blur { size: 3, stride: 2 }),
+    ([1, 2, 2, 5], ops::Blur { size: 3, stride: 2 }),
+    ([2, 5, 9, 4], ops::Blur { size: 5, stride: 1 }),
+    ([1, 9, 8, 66], ops::Blur { size: 7, stride: 3 }),
+];
+
+/// A blur of the mirrored map, and of a map of its own size the adjoint.
+fn over_blurs(f: impl Fn([usize; 4], ops::Blur, &twin::blur::BlurTwin) -> Row) -> Vec<Row> {
+    let one = |(map, blur): ([usize; 4], ops::Blur)| {
+        let ([n, height, width, channels], around) = (map, 2 * (blur.size / 2));
+        let (size, stride) = (blur.size, blur.stride);
+        let padded = twin::blur::BlurTwin { n, height: height + around, width: width + around, channels, size, stride };
+        f(map, blur, &padded)
+    };
+    BLURS.into_iter().map(one).collect()
+}
+
+fn blur(gpu: &Gpu) -> Vec<Row> {
+    over_blurs(|map, blur, padded| {
+        let (x, tape) = (filled(&map, 1), Tape::idle());
+        let mirrored = |x: &[f64]| twin::pad::pad(map, [blur.size / 2; 2], PaddingMode::Reflect, x);
+        let got = tape.blur(&constant(&tape, gpu, &map, &x), blur).unwrap();
+        assert_eq!(got.value().shape(), padded.output());
+        assert_eq!([map[1], map[2]].map(|side| blur.blurred(side)), [padded.output()[1], padded.output()[2]]);
+        assert_eq!(blur.taps(), twin::blur::taps(blur.size));
+        let of = |x: &[f64]| twin::blur::blur(padded, &mirrored(x));
+        Row::within(got.value(), of(&x), of(&abs(&x)), blur.size * blur.size + 1)
+    })
+}
+
+fn blur_adjoint(gpu: &Gpu) -> Vec<Row> {
+    over_blurs(|map, blur, padded| {
+        let (x, g, tape) = (filled(&map, 1), filled(&padded.output(), 2), Tape::new());
+        let leaf = tape.leaf(&tensor(gpu, &map, &x));
+        let y = tape.blur(&leaf, blur).unwrap();
+        let of = |g: &[f64]| {
+            let blurred = twin::blur::blur_adjoint(padded, g);
+            twin::pad::pad_adjoint(map, [blur.size / 2; 2], PaddingMode::Reflect, &blurred)
+        };
+        let terms = blur.size * blur.size + (blur.size + 1).pow(2) + 1;
+        Row::within(&gradients(tape, &y, &g, &[&leaf])[0], of(&g), of(&abs(&g)), terms)
+    })
+}
+
+/// Two maps side by side, and the gradient of either.
+fn copy_channels(gpu: &Gpu) -> Vec<Row> {
+    let one = |(pixels, c, d): (usize, usize, usize)| {
+        let (a, b, g, tape) = (values(pixels * c, 1), values(pixels * d, 2), values(pixels * (c + d), 3), Tape::new());
+        let leaves = [tape.leaf(&tensor(gpu, &[pixels, c], &a)), tape.leaf(&tensor(gpu, &[pixels, d], &b))];
+        let both = tape.concatenate(&leaves[0], &leaves[1]).unwrap();
+        let forward = Row::exact(both.value(), twin::copy_channels::concatenate((&a, c), (&b, d)));
+        let of = |from: usize, count: usize| {
+            let mut part = vec![0.0; pixels * count];
+            twin::copy_channels::copy_channels((&g, c + d), (&mut part, count), [from, 0, count]);
+            part
+        };
+        let got = gradients(tape, &both, &g, &leaves.each_ref());
+        [forward, Row::exact(&got[0], of(0, c)), Row::exact(&got[1], of(c, d))]
+    };
+    [(1, 1, 1), (70, 5, 3), (9, 40, 24)].into_iter().flat_map(one).collect()
+}
 
 fn left_of(shape: &[usize; 4]) -> (Vec<f64>, Vec<f64>) {
     let (x, off) = (filled(shape, 1), filled(shape, 2));

@@ -47,7 +47,7 @@ fn plain(change: impl FnOnce(&mut ModelConfig)) -> Network {
     change(&mut config);
     let network = Network::new(gpu(), &config, 5).unwrap();
     for (i, (_, norm)) in batch_norms(&network).into_iter().enumerate() {
-        let BatchNorm { weight, bias, running } = norm;
+        let BatchNorm { weight, bias, running, .. } = norm;
         for (j, (tensor, middle)) in
             [(weight, 1.0), (bias, 0.0), (&running.mean, 0.0), (&running.variance, 1.0)].into_iter().enumerate()
         {

@@ -22,4 +22,4 @@ pub use model::ModelArgs;
 pub use normalization::NormalizationArgs;
 pub use one_image::OneImage;
 pub use values::{float, fraction, not_negative, one_of, text};
-pub use weights::{WeightsArgs, structure};
+pub use weights::{WeightsArgs, stem, structure};

@@ -5,7 +5,7 @@ use clap::Args;
 use super::layers::LayerArgs;
 use super::values::one_of;
 use crate::error::{Error, Result};
-use crate::models::{Kind, ModelConfig, Stem};
+use crate::models::{Kind, ModelConfig, Pool, Stem};
 
 /// A network to be made.
 #[derive(Debug, Args)]
@@ -16,9 +16,15 @@ pub struct ModelArgs {
     /// Channels of the first layer [default: 64]
     #[arg(long, value_name = "N")]
     pub width: Option<usize>,
-    /// First layers of the network: cifar for images of about 32 pixels, imagenet for about 224 [default: cifar]
+    /// First layers of the network: cifar for images of about 32 pixels, imagenet for about 224, twin for the latter with three
+    /// eighths of the channels taken from wavelet packets, which hardly move with the image (resnet networks only) [default: cifar]
     #[arg(long, value_parser = one_of::<Stem>(Stem::ALL.map(Stem::name)))]
     pub stem: Option<Stem>,
+    /// Pooling of the stems imagenet and twin: rmax is max-pooling; blur is max-pooling, then a blur; cmod is the modulus of
+    /// complex wavelet packets, and max-pooling for the rest (twin only); cmod-blur is the modulus, and blur for the rest
+    /// (twin only) [default: rmax]
+    #[arg(long, value_parser = one_of::<Pool>(Pool::ALL.map(Pool::name)))]
+    pub pool: Option<Pool>,
     /// Leave out the shortcuts around blocks (sdnet-all networks only)
     #[arg(long)]
     pub no_shortcut: bool,
@@ -50,6 +56,7 @@ impl ModelArgs {
             ("model", model, recorded.name()),
             ("width", self.width.map(|width| width.to_string()), recorded.width.to_string()),
             ("stem", self.stem.map(|stem| stem.to_string()), recorded.stem.to_string()),
+            ("pool", self.pool.map(|pool| pool.to_string()), recorded.pool.to_string()),
             ("n-dict", self.layers.n_dict.map(|n| n.to_string()), recorded.dictionaries.to_string()),
             ("no-shortcut", self.no_shortcut.then(|| shortcut(false).into()), shortcut(recorded.shortcut).into()),
         ];
@@ -71,6 +78,7 @@ impl ModelArgs {
         Ok(ModelConfig {
             width: self.width.unwrap_or(config.width),
             stem: self.stem.unwrap_or(config.stem),
+            pool: self.pool.unwrap_or(config.pool),
             shortcut: config.shortcut && !self.no_shortcut,
             lambda: self.lambda.unwrap_or(config.lambda),
             ..config

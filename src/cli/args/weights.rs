@@ -10,7 +10,7 @@ use crate::cli::console::note;
 use crate::error::{Error, Result};
 use crate::files::{check_output, check_output_of};
 use crate::gpu::Gpu;
-use crate::models::{Kind, ModelConfig, Network, Stem};
+use crate::models::{Kind, ModelConfig, Network, Pool, Stem};
 use crate::robust::Adapted;
 
 /// A weights file, and a description of its network for files that do not hold one.
@@ -32,7 +32,7 @@ pub struct WeightsArgs {
     /// With --model: number of classes
     #[arg(long, requires = "model")]
     pub classes: Option<usize>,
-    /// With --model: first layers of the network, cifar for images of about 32 pixels, imagenet for about 224
+    /// With --model: first layers of the network, as in `sdnet train --stem`
     #[arg(
         long,
         value_parser = one_of::<Stem>(Stem::ALL.map(Stem::name)),
@@ -40,6 +40,9 @@ pub struct WeightsArgs {
         requires = "model"
     )]
     pub stem: Stem,
+    /// With --model: pooling of the stems imagenet and twin, as in `sdnet train --pool`
+    #[arg(long, value_parser = one_of::<Pool>(Pool::ALL.map(Pool::name)), default_value_t = Pool::Rmax, requires = "model")]
+    pub pool: Pool,
     /// With --model: the network has no shortcuts around its blocks
     #[arg(long, requires = "model")]
     pub no_shortcut: bool,
@@ -93,6 +96,7 @@ impl WeightsArgs {
             in_channels: self.in_channels,
             classes,
             stem: self.stem,
+            pool: self.pool,
             shortcut: !self.no_shortcut,
             iterations: self.iterations.unwrap_or(named.iterations),
             ..named
@@ -104,13 +108,21 @@ impl WeightsArgs {
 pub fn structure(model: &ModelConfig) -> String {
     let shortcuts = if model.shortcut { "" } else { " without shortcuts" };
     format!(
-        "{}{shortcuts} of width {}, {} stem, {} channel(s) and {} classes",
+        "{}{shortcuts} of width {}, {}, {} channel(s) and {} classes",
         model.name(),
         model.width,
-        model.stem,
+        stem(model),
         model.in_channels,
         model.classes,
     )
+}
+
+/// The first layers of a network, in words.
+pub fn stem(model: &ModelConfig) -> String {
+    match model.pool {
+        Pool::Rmax => format!("{} stem", model.stem),
+        pool => format!("{} stem with {pool} pooling", model.stem),
+    }
 }
 
 /// What a file without a description is taken for.

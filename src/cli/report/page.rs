@@ -6,6 +6,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::files::Tested;
 use super::run::Run;
+use crate::cli::args::stem;
 use crate::cli::pictures::{
     Chart, ChartCurve, EpochPoint, chart_svg, confusion_svg, reliability_svg, training_curves_svg,
 };
@@ -225,7 +226,7 @@ fn drawn(what: &str, svg: std::result::Result<String, String>) -> Result<String>
 
 fn network(run: &Run) -> String {
     let model = &run.recipe.model;
-    format!("{} of width {}, {} stem", model.name(), model.width, model.stem)
+    format!("{} of width {}, {}", model.name(), model.width, stem(model))
 }
 
 /// The adapters that epochs ran on, each once.

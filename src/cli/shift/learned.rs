@@ -39,7 +39,7 @@ impl Learned {
         let sparse = network.first_sparse_layer().map(|csc| csc.config());
         let m = match (sparse, network.config().stem) {
             (Some(config), _) => config.geometry.stride[0],
-            (None, Stem::Imagenet) => 2,
+            (None, Stem::Imagenet | Stem::Twin) => 2,
             (None, Stem::Cifar) => 1,
         };
         Ok(Self { responses, m, atoms: sparse.is_some(), iterations: sparse.map_or(0, |config| config.iterations) })

@@ -13,7 +13,8 @@ use crate::cli::pictures::{Plane, planes_svg, write_svg};
 use crate::error::{Error, Result};
 use crate::files::{check_folder, create_dir, write_bytes};
 use crate::models::Network;
-use crate::shift::{Measured, Response, measured, packet_frequencies, packets};
+use crate::shift::{Measured, Response, measured};
+use crate::wavelets::{packet_frequencies, packets};
 
 const FILES: [&str; 2] = ["measure.csv", "measure.svg"];
 
