@@ -1,6 +1,6 @@
 //! Printed lines, JSON, and progress bars.
 
-use std::fmt::Arguments;
+use std::fmt::{Arguments, Display};
 use std::io::{ErrorKind, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -38,6 +38,18 @@ pub fn print(text: Arguments) -> Result<()> {
 /// Prints a line to standard error. If that fails, there is nowhere left to say so.
 pub fn note(line: Arguments) {
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// A number of things: `1 image`, `2 images`.
+pub fn counted(count: usize, thing: &str) -> String {
+    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
+}
+
+/// Says that there are fewer things than were asked for, if that is so.
+pub fn note_if_fewer(owner: impl Display, count: usize, asked: usize, thing: &str) {
+    if count < asked {
+        note(format_args!("note: {owner} has {} only, not {asked}", counted(count, thing)));
+    }
 }
 
 /// One line of JSON.

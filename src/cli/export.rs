@@ -10,7 +10,7 @@ use crate::checkpoint::{self, Recipe};
 use crate::data::Normalization;
 use crate::error::{Error, Result};
 use crate::files::{NamedTensors, TensorFile, check_output_of, write_bytes, write_pytorch, write_safetensors};
-use crate::models::{Model, Network};
+use crate::models::{Model, ModelConfig, Network, Pool, Stem};
 use crate::onnx;
 
 /// For whom.
@@ -114,11 +114,24 @@ pub fn run(options: &ExportArgs) -> Result<()> {
         write_safetensors(&options.out, &TensorFile { tensors: tensors.clone(), ..TensorFile::default() })?;
     }
     say!("{}: {} tensors, to {}", recipe.model.name(), tensors.len(), options.out.display())?;
-    let flags = coding_flags(&recipe.model);
-    if flags.is_empty() {
-        return Ok(());
+    take_back(&recipe.model)
+}
+
+/// Says which flags tell what the file does not.
+fn take_back(model: &ModelConfig) -> Result<()> {
+    let &ModelConfig { stem, pool, width, in_channels, classes, .. } = model;
+    if stem == Stem::Twin {
+        let name = model.name();
+        return say!(
+            "the file does not say what network it holds; commands take it with --model {name} --stem {stem} --pool {pool} --width \
+             {width} --in-channels {in_channels} --classes {classes}"
+        );
     }
-    say!("the file does not say how its layers compute; `sdnet import` takes it back with{flags}")
+    let pooling = if pool == Pool::default() { String::new() } else { format!(" --pool {pool}") };
+    match coding_flags(model) + &pooling {
+        flags if flags.is_empty() => Ok(()),
+        flags => say!("the file does not say how its layers compute; `sdnet import` takes it back with{flags}"),
+    }
 }
 
 fn graph(options: &ExportArgs, network: &Network, recipe: &Recipe) -> Result<()> {

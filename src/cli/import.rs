@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::{AdapterArgs, LayerArgs, NormalizationArgs, center, coding_flags, size, structure};
+use super::args::{AdapterArgs, LayerArgs, NormalizationArgs, center, coding_flags, one_of, size, structure};
 use super::console::note;
 use crate::checkpoint::{self, Attachments, Checkpoint, Recipe};
 use crate::error::{Error, Result};
 use crate::files::{check_output_of, is_pytorch, parse_pytorch};
-use crate::models::{Kind, ModelConfig, Network};
+use crate::models::{Kind, ModelConfig, Network, Pool};
 
 #[derive(Debug, Args)]
 pub struct ImportArgs {
@@ -23,6 +23,9 @@ pub struct ImportArgs {
     /// Weight of the l1 term [default: 0.1, as published]
     #[arg(long, value_name = "X")]
     lambda: Option<f32>,
+    /// Pooling of a stem of 7x7 pixels: rmax, max-pooling as published, or blur, which a blur follows [default: rmax]
+    #[arg(long, value_parser = one_of::<Pool>(Pool::ALL.map(Pool::name)))]
+    pool: Option<Pool>,
     #[command(flatten)]
     layers: LayerArgs,
     #[command(flatten)]
@@ -109,5 +112,8 @@ fn described(options: &ImportArgs, inferred: ModelConfig) -> Result<ModelConfig>
         );
         return Err(Error::argument("n-dict", copies, reason));
     }
-    Ok(ModelConfig { lambda, in_channels: channels / copies, ..model })
+    let pool = options.pool.unwrap_or(model.pool);
+    let model = ModelConfig { lambda, pool, in_channels: channels / copies, ..model };
+    model.check()?;
+    Ok(model)
 }

@@ -81,6 +81,11 @@ impl DataSource {
         Some(self.root.as_ref().map_or_else(|| PathBuf::from(&self.name), |root| root.join(&self.name)))
     }
 
+    /// The folder or file, if there is none.
+    pub fn missing(&self) -> Option<PathBuf> {
+        self.path().filter(|path| !path.exists())
+    }
+
     /// Whether a file or folder lies, or would lie, in the folder of these pictures.
     pub fn would_hold(&self, path: &Path) -> bool {
         let Some(folder) = self.path().filter(|_| self.is_pictures()) else { return false };
@@ -118,7 +123,7 @@ impl DataSource {
     /// # Errors
     /// [`Error::Argument`] for a place where nothing is, or for what is only for folders of images, with other data.
     fn check(&self) -> Result<()> {
-        if let Some(path) = self.path().filter(|path| !path.exists()) {
+        if let Some(path) = self.missing() {
             return Err(not_there(&path));
         }
         let pictures = self.is_pictures();

@@ -208,6 +208,11 @@ impl ModelConfig {
             Error::argument("model", "unknown", format!("the tensors are not those of a published network: {what}"))
         };
         let has = |name: &str| shape(name).is_some();
+        if has("layer0.packets.luminance.weight") {
+            return Err(missing(
+                "they have a twin stem; its pooling is not told by shapes: give --model, --stem twin, --pool and the sizes",
+            ));
+        }
         let every = has("layer1.layers.0.conv1.dn.weight");
         let (kind, stem) = match (shape("layer0.0.dn.weight"), shape("layer0.0.weight")) {
             (Some(stem), _) => (if every { Kind::SdnetAll } else { Kind::Sdnet }, stem),

@@ -1,5 +1,7 @@
 //! How to train.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::checks::check_not_negative;
@@ -96,12 +98,24 @@ pub struct TrainConfig {
     /// Where the images come from, for programs that continue the training. The trainer itself is given the images.
     #[serde(default)]
     pub source: Option<DataSource>,
+    /// The weights that it started from, for programs that say so; none for a training from the start.
+    #[serde(default)]
+    pub start: Option<Start>,
     /// Ask for a save after every so many steps ([`Event::Save`](super::Event::Save)), beside those after each epoch.
     #[serde(default)]
     pub save_every: Option<usize>,
     /// Which weights are to be kept, for programs that write them.
     #[serde(default)]
     pub keep: Keep,
+}
+
+/// The weights that a training started from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// Their file.
+    pub weights: PathBuf,
+    /// Whether the last layer was made anew.
+    pub new_head: bool,
 }
 
 /// Which weights of a training are kept.
@@ -173,6 +187,7 @@ impl Default for TrainConfig {
             orthogonal_form: Orthogonality::default(),
             steps: None,
             source: None,
+            start: None,
             save_every: None,
             keep: Keep::default(),
         }
@@ -377,6 +392,7 @@ mod tests {
             "dictionary_loss",
             "orthogonal",
             "orthogonal_form",
+            "start",
         ]) {
             assert!(old.remove(*new).is_some(), "{new}");
         }

@@ -16,7 +16,7 @@ mod step;
 mod trainer;
 mod words;
 
-pub use config::{Keep, TrainConfig};
+pub use config::{Keep, Start, TrainConfig};
 pub use departure::Departure;
 pub(crate) use evaluate::filled_batch;
 pub use evaluate::{check_fit, evaluate, evaluate_with};

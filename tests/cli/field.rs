@@ -268,6 +268,15 @@ fn a_network_is_fine_tuned_on_other_classes() {
     assert!(
         before.tensors.iter().filter(|(name, _)| !name.starts_with("linear.")).all(|(n, t)| frozen.tensors[n] == *t)
     );
+    // The run's recipe says so, and trains the same again.
+    let own = at(Path::new(&fine), "recipe.toml");
+    let written = std::fs::read_to_string(&own).unwrap();
+    for line in [&format!("init = \"{best}\""), "new-head = true", "freeze = true"] {
+        assert!(written.lines().any(|found| found == line), "{line}: {written}");
+    }
+    let again = at(folder.path(), "again");
+    succeeds(&["train", "--recipe", &own, "--out", &again]);
+    assert_eq!(read_safetensors(&Path::new(&again).join("last.safetensors")).unwrap().tensors, frozen.tensors);
     // Then the rest, at a lower rate.
     succeeds(&["train", "--resume", "--out", &fine, "--epochs", "4", "--body-rate", "0.1"]);
     let thawed = read_safetensors(&last).unwrap();

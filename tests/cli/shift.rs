@@ -8,8 +8,9 @@ fn objects(said: &str) -> Vec<serde_json::Value> {
 
 fn trained(folder: &Path, data: &str, name: &str, more: &[&str]) -> String {
     let out = at(folder, name);
-    let flags = ["train", "--out", &out, "--data", data, "--epochs", "1", "--steps", "2", "--width", "4"];
-    succeeds(&[&flags[..], more].concat());
+    let flags = ["train", "--out", &out, "--data", data, "--epochs", "1", "--steps", "2"];
+    let width = if more.contains(&"--width") { &[][..] } else { &["--width", "4"] };
+    succeeds(&[&flags[..], width, more].concat());
     at(Path::new(&out), "last.safetensors")
 }
 
@@ -41,7 +42,7 @@ fn packets_are_measured_on_mosaics_and_on_photographs() {
     image::ImageBuffer::from_fn(80, 64, pixel).save(photographs.join("a.png")).unwrap();
     let images = photographs.display().to_string();
     let said = succeeds(&["shift", "measure", "--images", &images, "--size", "48", "--levels", "1", "--out", &out]);
-    assert!(said.contains("8 filters, stride 1, on 1 images"), "{said}");
+    assert!(said.contains("8 filters, stride 1, on 1 image"), "{said}");
     let measure = |more: &[&str], words: &[&str]| {
         refuses(&[&["shift", "measure", "--out", &out], more].concat(), words);
     };
@@ -105,4 +106,46 @@ fn flips_are_counted_against_a_baseline() {
     refuses(&[&flips[..6], &["--shifts", "0"]].concat(), &["shifts = 0"]);
     refuses(&[&flips[..6], &["--shifts", "13"]].concat(), &["shifts = 13", "at most 12"]);
     refuses(&[&flips[..6], &["--batch", "18446744073709551615"]].concat(), &["batch", "1 to 100000"]);
+}
+
+#[test]
+fn networks_with_twin_stems_are_trained_resumed_and_taken_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = tiny_data(folder.path());
+    let flags = ["--model", "resnet18", "--stem", "twin", "--width", "8"];
+    let cmod = [&flags[..], &["--pool", "cmod"]].concat();
+    let weights = trained(folder.path(), &data, "cmod", &cmod);
+    let run = at(folder.path(), "cmod");
+    assert!(std::fs::read_to_string(Path::new(&run).join("recipe.toml")).unwrap().contains("pool = \"cmod\""));
+    let resume = ["train", "--resume", "--out", &run, "--epochs", "2"];
+    refuses(&[&resume[..], &["--pool", "blur"]].concat(), &["pool = blur", "cmod"]);
+    succeeds(&resume);
+    let filters =
+        succeeds(&["shift", "filters", "--weights", &weights, "--data", "fashion-mnist-small", "--images", "2"]);
+    assert!(filters.contains("5 filters of stride 2"), "the learnt ones: {filters}");
+    succeeds(&["shift", "flips", "--weights", &weights, "--images", "4", "--shifts", "1"]);
+    // Other programs' files do not say how a stem pools.
+    let exported = at(folder.path(), "w.pth");
+    let said = succeeds(&["export", "--weights", &weights, "--out", &exported]);
+    let told = said.split("take it with ").nth(1).unwrap_or_else(|| panic!("{said}")).split_whitespace();
+    let eval = |weights: &str, more: &[&str]| {
+        succeeds(
+            &[&["eval", "--json", "--mean", "0.5", "--std", "0.3", "--data", &data, "--weights", weights], more]
+                .concat(),
+        )
+    };
+    let figures = |text: String| objects(&text).remove(0)["loss"].as_f64().unwrap();
+    assert_eq!(figures(eval(&exported, &told.collect::<Vec<_>>())), figures(eval(&weights, &[])));
+    refuses(&["eval", "--weights", &exported, "--data", &data], &["twin stem", "--pool"]);
+    let blur = trained(folder.path(), &data, "blur", &["--model", "resnet18", "--stem", "imagenet", "--pool", "blur"]);
+    let (exported, back) = (at(folder.path(), "b.pth"), at(folder.path(), "b.safetensors"));
+    assert!(succeeds(&["export", "--weights", &blur, "--out", &exported]).contains("--pool blur"));
+    succeeds(&["import", &exported, "--out", &back, "--pool", "blur"]);
+    assert_eq!(figures(eval(&back, &[])), figures(eval(&blur, &[])));
+    refuses(&["import", &exported, "--out", &back, "--pool", "cmod"], &["pool = cmod", "imagenet"]);
+    let never = at(folder.path(), "never");
+    let train = ["train", "--data", &data, "--out", &never];
+    refuses(&[&train[..], &["--stem", "twin"]].concat(), &["stem = twin", "resnet18"]);
+    refuses(&[&train[..], &["--pool", "blur"]].concat(), &["pool = blur", "cifar"]);
+    refuses(&[&train[..], &["--model", "resnet18", "--stem", "twin", "--width", "4"]].concat(), &["width = 4", "8"]);
 }

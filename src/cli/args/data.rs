@@ -78,6 +78,7 @@ impl DataArgs {
     /// [`Error::Argument`] for a flag by which the images would differ.
     pub fn source_to_resume(&self, recorded: Option<&DataSource>) -> Result<DataSource> {
         let source = self.source(recorded);
+        self.check_moved(&source)?;
         let Some(was) = recorded else { return Ok(source) };
         let &Self { size, center, background, hold_out, .. } = self;
         let (given, recorded) =
@@ -108,7 +109,9 @@ impl DataArgs {
     /// # Errors
     /// Those of [`load`]; [`Error::Classes`] for images of a class that the network does not know.
     pub fn load_for(&self, split: Split, recipe: &Recipe) -> Result<Dataset> {
-        let data = load_aloud(&self.source_for(recipe), split)?.in_classes(&recipe.class_names)?;
+        let source = self.source_for(recipe);
+        self.check_moved(&source)?;
+        let data = load_aloud(&source, split)?.in_classes(&recipe.class_names)?;
         if split == Split::Test {
             self.compare(&data, recipe)?;
         }
@@ -119,6 +122,16 @@ impl DataArgs {
             ));
         }
         Ok(data)
+    }
+
+    /// Demands that recorded images are where they were.
+    fn check_moved(&self, source: &DataSource) -> Result<()> {
+        match source.missing().filter(|_| self.data.is_none()) {
+            Some(path) => {
+                Err(Error::file(path, "is where the network's images were, and is not there now: give --data"))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Holds test images against those that the network was tested on in training.

@@ -62,7 +62,7 @@ impl ModelArgs {
         ];
         for (flag, given, found) in structure {
             if let Some(given) = given.filter(|given| *given != found) {
-                let reason = format!("the weights are of a network that is {found}; leave the flag out");
+                let reason = format!("in the weights it is {found}; leave the flag out");
                 return Err(Error::argument(flag, given, reason));
             }
         }

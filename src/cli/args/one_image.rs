@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::input::InputArgs;
 use crate::checkpoint::Recipe;
-use crate::cli::console::note;
+use crate::cli::console::{counted, note};
 use crate::data::{Dataset, Picture};
 use crate::error::{Error, Result};
 
@@ -25,7 +25,8 @@ impl OneImage {
     /// [`Error::Argument`] for a number that no test image has.
     pub fn of_test(index: usize, test: &Dataset) -> Result<Self> {
         if index >= test.len() {
-            let reason = format!("{} has {} test images, counted from 0", test.name, test.len());
+            let images = counted(test.len(), "test image");
+            let reason = format!("{} has {images}, counted from 0", test.name);
             return Err(Error::argument("index", index, reason));
         }
         let image = test.select(&[index]);

@@ -7,10 +7,10 @@ mod show;
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use super::args::{InputArgs, OneImage, one_of};
-use super::console::{bar, note, to_json};
+use super::console::{bar, note, note_if_fewer, to_json};
 use crate::checkpoint::Recipe;
 use crate::data::{Dataset, Normalization, Split};
 use crate::error::{Error, Result};
@@ -20,12 +20,12 @@ use crate::models::{Network, Stage};
 use report::Report;
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").required(true).args(["image", "index", "evaluate"]))]
 pub struct InterpretArgs {
     /// Image to interpret (PNG, JPEG, WebP, BMP, GIF, TIFF), brought to the size of the data's images
-    #[arg(required_unless_present_any = ["index", "evaluate"], conflicts_with_all = ["index", "evaluate"])]
     image: Option<PathBuf>,
     /// In place of a file: the image of this number among the data's test images, counted from 0
-    #[arg(long, value_name = "N", conflicts_with = "evaluate")]
+    #[arg(long, value_name = "N")]
     index: Option<usize>,
     /// In place of one image: means over this many reference images, of each predicted class alike, with rankings and heat maps
     /// beside simpler ones
@@ -136,9 +136,7 @@ impl<'a> Setting<'a> {
         test: &Dataset,
     ) -> Result<Self> {
         let normalization = options.input.data.normalization(train, recipe.normalization.clone())?;
-        if train.len() < options.reference {
-            note(format_args!("note: {} has {} training images only", train.name, train.len()));
-        }
+        note_if_fewer(&train.name, train.len(), options.reference, "training image");
         if !is_piecewise_affine(network, options.stage) {
             note(format_args!(
                 "note: sparse coding layers with root noise follow {}: they are not piecewise affine, and boundaries are tangents of \

@@ -18,12 +18,12 @@ pub struct Plane {
     pub cell: f64,
     /// Frequencies along x, from 0, and y, and the values there.
     pub points: Vec<([f64; 2], f64)>,
-    /// Whether `gamma_1(m theta)^2` is drawn behind them, for which `m`.
+    /// Whether `gamma_1(m theta)^2` is drawn behind them, for which `m`, and the points are numbered in their order.
     pub gamma: Option<usize>,
 }
 
 /// The width and height of a plane with its labels, and pixels a radian.
-const SIZE: (u32, u32) = (270, 470);
+const SIZE: (u32, u32) = (270, 490);
 const SCALE: f64 = 60.0;
 /// The corner of the plane: frequency (0, -pi).
 const CORNER: (f64, f64) = (44.0, 44.0);
@@ -70,13 +70,15 @@ fn draw_plane(area: &DrawingArea<SVGBackend, Shift>, plane: &Plane, top: f64) ->
             area.draw(&Rectangle::new([place(at), place(at.map(|t| t + side))], grey.filled()))?;
         }
     }
-    for &([x, y], value) in plane.points.iter().filter(|(_, value)| value.is_finite()) {
+    for (number, &([x, y], value)) in plane.points.iter().enumerate().filter(|(_, (_, value))| value.is_finite()) {
         let half = plane.cell / 2.0;
         let corners =
             [place([(x - half).max(0.0), (y - half).max(-PI)]), place([(x + half).min(PI), (y + half).min(PI)])];
         area.draw(&Rectangle::new(corners, level(value / top).filled()))?;
         if plane.gamma.is_some() {
             area.draw(&Rectangle::new(corners, WHITE.stroke_width(1)))?;
+            let beside = (corners[1].0 + 1, corners[0].1 - 2);
+            area.draw(&Text::new(number.to_string(), beside, text(10.0)))?;
         }
     }
     area.draw(&Rectangle::new([place([0.0, -PI]), place([PI, PI])], TEXT.stroke_width(1)))?;
@@ -84,8 +86,16 @@ fn draw_plane(area: &DrawingArea<SVGBackend, Shift>, plane: &Plane, top: f64) ->
         area.draw(&Text::new(name, (14, place([0.0, y]).1 - 7), text(12.0)))?;
     }
     let bottom = place([0.0, PI]).1;
+    area.draw(&Text::new("frequency along y", (4, CORNER.1 as i32 - 18), text(10.0)))?;
+    area.draw(&Text::new("along x, radians a pixel", (CORNER.0 as i32 + 52, bottom + 6), text(10.0)))?;
     for (name, x) in [("0", 0.0), ("pi", PI)] {
         area.draw(&Text::new(name, (place([x, 0.0]).0 - 4, bottom + 6), text(12.0)))?;
+    }
+    if plane.gamma.is_some() {
+        let side = [(CORNER.0 as i32, bottom + 44), (CORNER.0 as i32 + 12, bottom + 54)];
+        area.draw(&Rectangle::new(side, RGBColor(120, 120, 120).mix(0.7).filled()))?;
+        let words = "grey: gamma^2, darkest at 1.5";
+        area.draw(&Text::new(words, (CORNER.0 as i32 + 18, bottom + 44), text(10.0)))?;
     }
     for step in 0..10 {
         let left = CORNER.0 as i32 + 12 * step;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::images::GreyImages;
 use super::learned::Learned;
 use crate::cli::args::InputArgs;
-use crate::cli::console::{note, to_json};
+use crate::cli::console::{counted, note, to_json};
 use crate::cli::pictures::{Plane, planes_svg, write_svg};
 use crate::data::Split;
 use crate::error::{Error, Result};
@@ -73,7 +73,8 @@ pub fn run(options: &FiltersArgs) -> Result<()> {
     learned.caution().into_iter().for_each(|text| note(format_args!("{text}")));
     if let Some(out) = &options.out {
         let points = |value: fn(&Filter) -> Option<f64>| {
-            all.iter().filter_map(|filter| Some((filter.theta, value(filter)?))).collect::<Vec<_>>()
+            // What has no value is not drawn, but keeps its number.
+            all.iter().map(|filter| (filter.theta, value(filter).unwrap_or(f64::NAN))).collect::<Vec<_>>()
         };
         let plane = |title: &str, value| Plane {
             title: title.into(),
@@ -121,7 +122,13 @@ fn one(place: usize, response: &Response, m: usize, images: &GreyImages, spectru
 
 fn table(all: &[Filter], learned: &Learned, images: &GreyImages) -> Result<()> {
     let what = if learned.atoms { "atoms" } else { "filters" };
-    say!("{} {what} of stride {}, on {} images of {}", all.len(), learned.m, images.images.len(), images.name)?;
+    say!(
+        "{} {what} of stride {}, on {} of {}",
+        all.len(),
+        learned.m,
+        counted(images.images.len(), "image"),
+        images.name
+    )?;
     say!(
         "      theta x, y  direction  in pi/m    mean  gamma^2    bound    model  measured   shift: model  measured  modulus"
     )?;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::checkpoint::{self, Checkpoint};
 use crate::cli::args::{InputArgs, check_classes};
-use crate::cli::console::{bar, note, to_json};
+use crate::cli::console::{bar, counted, note, note_if_fewer, to_json};
 use crate::data::Split;
 use crate::error::{Error, Result};
 use crate::models::Network;
@@ -66,9 +66,7 @@ pub fn run(options: &FlipsArgs) -> Result<()> {
     let (network, recipe) = options.input.weights.load(&gpu)?;
     let data = options.input.data.load_for(Split::Test, &recipe)?;
     let counts = [options.images, options.shifts, options.batch];
-    if data.len() < options.images {
-        note(format_args!("note: {} has {} test images only", data.name, data.len()));
-    }
+    note_if_fewer(&data.name, data.len(), options.images, "test image");
     let report = |weights: String, found: &Flips| Report {
         weights,
         data: data.name.clone(),
@@ -113,7 +111,8 @@ pub fn run(options: &FlipsArgs) -> Result<()> {
 fn print(report: &Report) -> Result<()> {
     let rates =
         DIRECTIONS.iter().zip(report.flip_rates).map(|((name, _), rate)| format!("{name} {:.2} %", 100.0 * rate));
-    say!("{}: {} images of {}, moved by 1 to {} pixels", report.weights, report.images, report.data, report.shifts)?;
+    let images = counted(report.images, "image");
+    say!("{}: {images} of {}, moved by up to {}", report.weights, report.data, counted(report.shifts, "pixel"))?;
     say!("  changed predictions: {}, mean {:.2} %", rates.collect::<Vec<_>>().join(", "), 100.0 * report.flip_rate)?;
     say!(
         "  stability {:.2} %, {:.1} % of the images never change; accuracy {:.2} % (centre), {:.2} % (ten crops)",

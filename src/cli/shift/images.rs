@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::cli::console::note;
+use crate::cli::console::{note, note_if_fewer};
 use crate::data::{Dataset, Picture, Split, bundled, pictures_below, read_pictures};
 use crate::error::{Error, Result};
 
@@ -29,9 +29,7 @@ impl GreyImages {
         if files.is_empty() {
             return Err(Error::file(folder, "holds no images (PNG, JPEG, WebP, BMP, GIF, TIFF)"));
         }
-        if files.len() < count {
-            note(format_args!("note: {} holds {} images only", folder.display(), files.len()));
-        }
+        note_if_fewer(folder.display(), files.len(), count, "image");
         files.truncate(count);
         let mut small = 0;
         let mut images = Vec::new();
@@ -82,9 +80,7 @@ impl GreyImages {
             let picture = Picture { height, width, channels, pixels: data.image(i)?.into_owned() };
             Ok(grey(&picture.framed([side, side], 1.0)?.with_channels(1)?.pixels))
         };
-        if data.len() < count {
-            note(format_args!("note: {} has {} test images only", data.name, data.len()));
-        }
+        note_if_fewer(&data.name, data.len(), count, "test image");
         let images = (0..count.min(data.len())).map(one).collect::<Result<_>>()?;
         Ok(Self { images, side, name: data.name.clone() })
     }

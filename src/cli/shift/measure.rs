@@ -8,7 +8,7 @@ use super::images::GreyImages;
 use super::learned::Learned;
 use crate::checkpoint::{self, Checkpoint};
 use crate::cli::args::AdapterArgs;
-use crate::cli::console::{note, to_csv};
+use crate::cli::console::{counted, note, to_csv};
 use crate::cli::pictures::{Plane, planes_svg, write_svg};
 use crate::error::{Error, Result};
 use crate::files::{check_folder, create_dir, write_bytes};
@@ -85,7 +85,7 @@ pub fn run(options: &MeasureArgs) -> Result<()> {
     let [csv_file, svg_file] = FILES.map(|name| options.out.join(name));
     write_bytes(&csv_file, csv(&rows, &shifts)?.as_bytes())?;
     write_svg(&svg_file, planes_svg(&planes(&rows, &shifts, cell)))?;
-    say!("{} filters, stride {m}, on {} images: {}", rows.len(), images.images.len(), images.name)?;
+    say!("{} filters, stride {m}, on {}: {}", rows.len(), counted(images.images.len(), "image"), images.name)?;
     let range = |name: &str, of: &dyn Fn(&Row) -> f64| {
         let mut all = rows.iter().map(of).collect::<Vec<_>>();
         all.sort_by(f64::total_cmp);

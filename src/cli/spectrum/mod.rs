@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::args::{AdapterArgs, DataArgs};
-use super::console::{note, to_json};
+use super::console::{note_if_fewer, to_json};
 use super::pictures::{Spectrum, spectrum_svg, write_svg};
 use crate::checkpoint::{self, Checkpoint};
 use crate::data::{Split, fill_batch};
@@ -89,9 +89,7 @@ fn one(options: &SpectrumArgs, gpu: &Gpu, path: &Path) -> Result<Report> {
     let normalization = options.data.normalization(&data, recipe.normalization.clone())?;
     let indices = (0..options.images.min(data.len()) as u32).collect::<Vec<_>>();
     let (pixels, _) = fill_batch(&data, &indices, &normalization, None, 0, 0)?;
-    if data.len() < options.images {
-        note(format_args!("note: {} has {} test images only", data.name, data.len()));
-    }
+    note_if_fewer(&data.name, data.len(), options.images, "test image");
     let images = Tensor::from_slice(gpu, &[indices.len(), data.height, data.width, data.channels], &pixels)?;
     let measured = measured(&model, layer, &images, options.points, options.tolerance)?;
     Ok(Report { weights: path.display().to_string(), layer: name, data: data.name, measured })

@@ -10,7 +10,7 @@ use crate::data::{Augment, DataSource, Dataset};
 use crate::error::{Error, Result};
 use crate::ops::Orthogonality;
 use crate::optim::RateSchedule;
-use crate::train::{Keep, TrainConfig};
+use crate::train::{Keep, Start, TrainConfig};
 
 #[derive(Debug, Args)]
 pub struct TrainArgs {
@@ -156,9 +156,17 @@ impl TrainArgs {
             augment: (!self.no_augment).then(|| augment(Augment::usual_for(train))),
             shuffle: !self.no_shuffle,
             source: Some(source),
+            start: self.start()?,
             ..TrainConfig::of(optimizer)
         };
         Ok(self.applied_to(usual))
+    }
+
+    /// The weights that a training starts from, by a path that holds in other folders too.
+    fn start(&self) -> Result<Option<Start>> {
+        let Some(init) = &self.init else { return Ok(None) };
+        let weights = std::path::absolute(init).map_err(|e| Error::io(init, e))?;
+        Ok(Some(Start { weights, new_head: self.new_head }))
     }
 
     /// Demands values that make sense whatever the images are, before these are read.

@@ -18,7 +18,7 @@ pub use output::TRAINING;
 pub use recipe::RECIPE;
 
 use super::args::{first_difference, load_aloud};
-use super::console::note;
+use super::console::{counted, note};
 use crate::checkpoint::{self, Checkpoint, Recipe};
 use crate::data::{DataSource, Dataset, Normalization, Split};
 use crate::error::{Error, Result};
@@ -208,7 +208,7 @@ fn train(options: &TrainArgs, mut folder: RunFolder, mut trainer: Trainer, data:
     let progress = trainer.progress();
     if let Some(code) = stop.code() {
         trainer.save(&options.out.join(TRAINING))?;
-        note(format_args!("stopped after {} steps; `--resume` goes on from there", progress.step));
+        note(format_args!("stopped after {}; `--resume` goes on from there", counted(progress.step, "step")));
         return Ok(ExitCode::from(code));
     }
     if progress.step == before {
@@ -221,8 +221,9 @@ fn train(options: &TrainArgs, mut folder: RunFolder, mut trainer: Trainer, data:
             "a larger --epochs"
         };
         note(format_args!(
-            "nothing is left to do after {} steps and {} epochs; {more} goes on",
-            progress.step, progress.epoch
+            "nothing is left to do after {} and {}; {more} goes on",
+            counted(progress.step, "step"),
+            counted(progress.epoch, "epoch")
         ));
     }
     write_pictures(&options.out, &trainer, &data.test)?;
@@ -274,7 +275,7 @@ fn announce(options: &TrainArgs, gpu: &Gpu, trainer: &Trainer, data: &Images) ->
         match (&options.init, trainer.progress().step) {
             (Some(path), 0) => format!("from {}", path.display()),
             (None, 0) => "from the start".into(),
-            (_, step) => format!("resumed after {step} steps"),
+            (_, step) => format!("resumed after {}", counted(step, "step")),
         },
         gpu.adapter().name,
     )

@@ -90,16 +90,17 @@ impl Figures {
         })
     }
 
-    /// The figures as lines of text.
-    pub(super) fn text(&self) -> String {
+    /// The figures as lines of text, with or without those of each layer.
+    pub(super) fn text(&self, of_layers: bool) -> String {
         let truth = self.class.as_ref().map_or(String::new(), |truth| format!(" ({truth})"));
         let mut lines = vec![format!("{}{}, taken for {}", self.image, truth, self.predicted)];
-        if !self.layers.is_empty() {
+        let layers = if of_layers { &self.layers[..] } else { &[] };
+        if !layers.is_empty() {
             let [name, codes] = ["layer", "codes"];
             lines.push(format!("{name:<26} {codes:>12}  active  residual  by synthesis       fitted  by descent"));
         }
         let ratio = |value: Option<f64>| value.map_or("-".into(), |value| decibels(value, 2));
-        for layer in &self.layers {
+        for layer in layers {
             let [height, width, atoms] = layer.codes;
             lines.push(format!(
                 "{:<26} {:>12} {:>5.1} % {:>7.1} % {:>13} {:>12} {:>11}",

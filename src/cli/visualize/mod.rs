@@ -44,7 +44,8 @@ pub struct VisualizeArgs {
     /// Kind of noise, for noise.png [default: gaussian]
     #[arg(long, value_parser = one_of::<Noise>(Noise::ALL.map(Noise::name)))]
     noise: Option<Noise>,
-    /// Level of the noise, for noise.png [default: the third of five severities]
+    /// Level of the noise, for noise.png: standard deviation where pixels are 0 to 1 (gaussian, speckle), photons of a white pixel
+    /// (shot), share of pixels lost (impulse), half-size in pixels (occlusion) [default: the third of five severities]
     #[arg(long, value_name = "X")]
     level: Option<f32>,
     /// Stage whose map Grad-CAM weighs, for attribution.png [default: layer4]
@@ -157,7 +158,8 @@ fn write(options: &VisualizeArgs, pictures: &[(Picture, Pixels)], figures: &Figu
             note(format_args!("note: {} is of an earlier call", path.display()));
         }
     }
-    say!("{}", figures.text())?;
+    let of_layers = [Picture::Atoms, Picture::Codes, Picture::Inversion];
+    say!("{}", figures.text(pictures.iter().any(|(picture, _)| of_layers.contains(picture))))?;
     let names = pictures.iter().map(|(picture, _)| format!("{picture}.png")).collect::<Vec<_>>().join(", ");
     say!("{}: {names}, {FIGURES}", options.out.display())
 }

@@ -1,11 +1,20 @@
 //! Keys of a recipe that another kind of network, optimizer or schedule has no use for.
 
 use crate::cli::args::coding;
-use crate::models::{Kind, ModelConfig};
+use crate::models::{Kind, ModelConfig, Stem};
 use crate::optim::{OptimizerKind, RateSchedule};
 
 /// Flags that choose a kind.
-pub(super) const CHOICES: [&str; 3] = ["model", "optimizer", "schedule"];
+pub(super) const CHOICES: [&str; 5] = ["model", "optimizer", "schedule", "stem", "orthogonal"];
+
+/// Flags, each with those that cannot stand beside it.
+pub(super) const OPPOSITES: [(&str, &[&str]); 5] = [
+    ("augment", &["no-augment"]),
+    ("no-augment", &["augment", "least-area"]),
+    ("least-area", &["no-augment"]),
+    ("freeze", &["body-rate"]),
+    ("body-rate", &["freeze"]),
+];
 
 /// The keys that this kind has no use for; none for one that is not known.
 pub(super) fn without_use(choice: &str, kind: &str) -> Vec<&'static str> {
@@ -16,6 +25,9 @@ pub(super) fn without_use(choice: &str, kind: &str) -> Vec<&'static str> {
             Ok(OptimizerKind::AdamW) => vec!["momentum", "no-nesterov"],
             Err(_) => Vec::new(),
         },
+        "stem" if kind == Stem::Cifar.name() => vec!["pool"],
+        "stem" => Vec::new(),
+        "orthogonal" => kind.parse().map_or(Vec::new(), |weight: f32| of_orthogonality(weight)),
         _ => match kind.parse() {
             Ok(RateSchedule::Multistep) => vec!["final-lr"],
             Ok(RateSchedule::Cosine) => vec!["milestones"],
@@ -23,6 +35,10 @@ pub(super) fn without_use(choice: &str, kind: &str) -> Vec<&'static str> {
             Err(_) => Vec::new(),
         },
     }
+}
+
+fn of_orthogonality(weight: f32) -> Vec<&'static str> {
+    if weight == 0.0 { vec!["orthogonal-form"] } else { Vec::new() }
 }
 
 fn of_networks(kind: Kind) -> Vec<&'static str> {
@@ -60,5 +76,8 @@ mod tests {
         assert!(without_use("model", "sdnet18-all").is_empty() && without_use("model", "x").is_empty());
         assert_eq!(without_use("optimizer", "adamw"), ["momentum", "no-nesterov"]);
         assert_eq!(without_use("schedule", "constant"), ["final-lr", "milestones"]);
+        assert_eq!(without_use("stem", "cifar"), ["pool"]);
+        assert!(without_use("stem", "imagenet").is_empty() && without_use("orthogonal", "0.1").is_empty());
+        assert_eq!(without_use("orthogonal", "0"), ["orthogonal-form"]);
     }
 }

@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, CommandFactory};
 use toml::{Table, Value};
 
-use super::kinds::{CHOICES, without_use};
+use super::kinds::{CHOICES, OPPOSITES, without_use};
 use crate::cli::args::text;
 use crate::cli::command::Arguments;
 use crate::cli::console::note;
@@ -47,15 +47,31 @@ pub fn expanded(arguments: Vec<OsString>) -> Result<Vec<OsString>> {
     for choice in CHOICES {
         let Some(kind) = value_of(choice, after).and_then(|kind| kind.into_string().ok()) else { continue };
         let unused = without_use(choice, &kind);
-        let (left_out, kept) = flags.into_iter().partition::<Vec<_>, _>(|(key, _)| unused.contains(&&**key));
-        if !left_out.is_empty() {
-            let keys = left_out.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>().join(", ");
-            note(format_args!("note: {keys} of {} left out, which --{choice} {kind} has no use for", path.display()));
+        flags = without(flags, &unused, path, &format!("--{choice} {kind} has no use for"));
+    }
+    for (flag, opposites) in OPPOSITES {
+        if is_given(flag, after) {
+            flags = without(flags, opposites, path, &format!("--{flag} replaces"));
         }
-        flags = kept;
     }
     let flags = flags.into_iter().map(|(_, flag)| OsString::from(flag));
     Ok(before.iter().cloned().chain(flags).chain(after.iter().cloned()).collect())
+}
+
+/// The flags but those of these keys, of which it is said why they are left out.
+fn without(flags: Vec<(String, String)>, keys: &[&str], path: &Path, which: &str) -> Vec<(String, String)> {
+    let (left_out, kept) = flags.into_iter().partition::<Vec<_>, _>(|(key, _)| keys.contains(&&**key));
+    if !left_out.is_empty() {
+        let keys = left_out.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>().join(", ");
+        note(format_args!("note: {keys} of {} left out, which {which}", path.display()));
+    }
+    kept
+}
+
+/// Whether a flag is among the arguments, with or without a value.
+fn is_given(flag: &str, arguments: &[OsString]) -> bool {
+    let (flag, with_value) = (format!("--{flag}"), format!("--{flag}="));
+    arguments.iter().filter_map(|argument| argument.to_str()).any(|text| text == flag || text.starts_with(&with_value))
 }
 
 /// The last value of a flag.
@@ -148,6 +164,17 @@ mod tests {
         assert_eq!(expand(""), ["lambda", "lr", "milestones", "model", "momentum"]);
         assert_eq!(expand(" --model sdnet18 --model resnet18 --schedule cosine"), ["lr", "model", "momentum"]);
         assert_eq!(expand(" --optimizer=adamw"), ["lambda", "lr", "milestones", "model", "optimizer"]);
+        std::fs::write(&path, "no-augment = true\nfreeze = true\northogonal = 0.1\northogonal-form = 'kernel'")
+            .unwrap();
+        let all = |flags: &str| {
+            let line = format!("sdnet train --recipe {} --out x {flags}", path.display());
+            expanded(arguments(&line)).unwrap().iter().map(|a| a.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let has = |flags: &str, word: &str| all(flags).iter().any(|argument| argument.starts_with(word));
+        assert!(has("--lr=1", "--no-augment") && has("--lr=1", "--freeze") && has("--lr=1", "--orthogonal-form"));
+        assert!(!has("--augment", "--no-augment") && !has("--least-area=0.5", "--no-augment"));
+        assert!(!has("--body-rate 0.1", "--freeze") && !has("--orthogonal 0.0", "--orthogonal-form"));
+        assert!(has("--orthogonal 0.2", "--orthogonal-form"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::files::write_bytes;
 use crate::models::ModelConfig;
 use crate::optim::OptimizerKind;
-use crate::train::{TrainConfig, Trainer};
+use crate::train::{Start, TrainConfig, Trainer};
 
 /// Writes what a training was told, or has chosen for itself, as a recipe of its own.
 pub fn write(folder: &Path, trainer: &Trainer) -> Result<()> {
@@ -28,6 +28,15 @@ pub fn write(folder: &Path, trainer: &Trainer) -> Result<()> {
     if let Some(normalization) = &recipe.normalization {
         put("mean", normalization.mean.iter().map(|x| float(*x)).collect::<Vec<_>>().into());
         put("std", normalization.std.iter().map(|x| float(*x)).collect::<Vec<_>>().into());
+    }
+    if let Some(Start { weights, new_head }) = &config.start {
+        put("init", weights.display().to_string().into());
+        put("new-head", (*new_head).into());
+    }
+    match config.body_rate {
+        1.0 => (),
+        0.0 => put("freeze", true.into()),
+        rate => put("body-rate", float(rate)),
     }
     put("epochs", (config.epochs as i64).into());
     put("batch", (config.batch as i64).into());
