@@ -27,6 +27,9 @@ impl TrainConfig {
             self.mixup.map(|alpha| format!("mixup {alpha}")),
             self.cutmix.map(|alpha| format!("CutMix {alpha}")),
             some("random erasing", self.erase),
+            some("dictionary loss", self.dictionary_loss),
+            some("dictionaries drawn towards orthogonal ones", self.orthogonal)
+                .map(|words| format!("{words} ({})", self.orthogonal_form)),
         ];
         methods.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
@@ -44,5 +47,7 @@ mod tests {
         let adamw = TrainConfig { ema: Some(0.999), erase: 0.25, ..TrainConfig::of(OptimizerKind::AdamW) };
         assert_eq!(adamw.optimizer_in_words(), "AdamW, betas 0.9 and 0.999, weight decay 0.01");
         assert_eq!(adamw.methods_in_words(), "weights averaged with decay 0.999, random erasing 0.25");
+        let drawn = TrainConfig { orthogonal: 0.1, ..plain };
+        assert_eq!(drawn.methods_in_words(), "dictionaries drawn towards orthogonal ones 0.1 (block-toeplitz)");
     }
 }

@@ -249,7 +249,7 @@ fn resuming_names_the_flag_that_differs_and_only_flags_that_were_given() {
     // The images have moved.
     let moved = at(folder.path(), "moved");
     std::fs::rename(&pets, &moved).unwrap();
-    resume(&[], &["pets", "neither a folder"]);
+    resume(&[], &["pets", "images were", "--data"]);
     resume(&["--data", &at(folder.path(), "typo")], &["typo", "neither a folder"]);
     succeeds(&["train", "--out", &out, "--resume", "--data", &moved]);
     // The record of the epoch that was cut short has made way for that of all of it.

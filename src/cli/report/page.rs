@@ -12,6 +12,7 @@ use crate::cli::pictures::{
 };
 use crate::error::{Error, Result};
 use crate::models::Kind;
+use crate::train::Start;
 
 const STYLE: &str = "
 :root { color-scheme: light dark; --line: #8886; --soft: #8881; }
@@ -137,6 +138,7 @@ fn settings(run: &Run) -> Markup {
         ("Classes", run.recipe.class_names.join(", ")),
         ("Normalisation", normalization.map_or(String::new(), |n| format!("mean {:?}, deviation {:?}", n.mean, n.std))),
         ("Augmentation", config.augment.map_or_else(|| "none".into(), |a| a.to_string())),
+        ("Started from", started_from(run)),
         ("Epochs, batch", format!("{} of {}, {}", run.history().len(), config.epochs, config.batch)),
         ("Learning rate", format!("{}, {}", config.learning_rate, config.schedule)),
         ("Body's learning rate", format!("x {}", config.body_rate)),
@@ -227,6 +229,12 @@ fn drawn(what: &str, svg: std::result::Result<String, String>) -> Result<String>
 fn network(run: &Run) -> String {
     let model = &run.recipe.model;
     format!("{} of width {}, {}", model.name(), model.width, stem(model))
+}
+
+fn started_from(run: &Run) -> String {
+    let start = run.state.config.start.as_ref();
+    let head = |start: &Start| if start.new_head { ", with a new last layer" } else { "" };
+    start.map_or_else(|| "the beginning".into(), |start| format!("{}{}", start.weights.display(), head(start)))
 }
 
 /// The adapters that epochs ran on, each once.

@@ -114,16 +114,17 @@ pub struct TrainArgs {
     #[arg(long, value_name = "X", value_parser = not_negative)]
     pub body_rate: Option<f32>,
     /// Continue the training in the output folder, with the flags and the images that it was started with. --epochs, --lr,
-    /// --schedule, --momentum, --beta1, --beta2, --weight-decay, --clip-norm, --label-smoothing, --dictionary-loss, --orthogonal,
-    /// --orthogonal-form, --body-rate, --freeze, --save-every, --keep and --steps may differ and count from here on
+    /// --schedule, --milestones, --final-lr, --warmup, --momentum, --no-nesterov, --beta1, --beta2, --weight-decay, --clip-norm,
+    /// --label-smoothing, --dictionary-loss, --orthogonal, --orthogonal-form, --body-rate, --freeze, --save-every, --keep, --steps
+    /// and --tensorboard may differ and count from here on; --data, --root and --pixels say where the images are now
     #[arg(long, conflicts_with_all = ["init", "overwrite"])]
     pub resume: bool,
     /// Replace the training that the output folder holds, once the first step of the new one is done
     #[arg(long)]
     pub overwrite: bool,
     /// Also log every epoch for TensorBoard, in the output folder: losses, accuracies, learning rate, speed; of every sparse coding
-    /// layer, step size, share of codes that are not zero, and relative residual; the first layer's atoms. A training that is
-    /// resumed goes on doing so
+    /// layer, step size, share of codes that are not zero, and relative residual; with --orthogonal, how far the dictionaries are
+    /// from orthogonal ones; the first layer's atoms. A training that is resumed goes on doing so
     #[arg(long)]
     pub tensorboard: bool,
     /// Print one JSON object per epoch instead of text

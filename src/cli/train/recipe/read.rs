@@ -12,6 +12,7 @@ use crate::cli::args::text;
 use crate::cli::command::Arguments;
 use crate::cli::console::note;
 use crate::error::{Error, Result};
+use crate::optim::OptimizerKind;
 
 /// Flags that a recipe cannot hold.
 const NEVER: [&str; 4] = ["recipe", "resume", "overwrite", "help"];
@@ -49,6 +50,7 @@ pub fn expanded(arguments: Vec<OsString>) -> Result<Vec<OsString>> {
         let unused = without_use(choice, &kind);
         flags = without(flags, &unused, path, &format!("--{choice} {kind} has no use for"));
     }
+    note_rates(path, &table, after);
     for (flag, opposites) in OPPOSITES {
         if is_given(flag, after) {
             flags = without(flags, opposites, path, &format!("--{flag} replaces"));
@@ -56,6 +58,18 @@ pub fn expanded(arguments: Vec<OsString>) -> Result<Vec<OsString>> {
     }
     let flags = flags.into_iter().map(|(_, flag)| OsString::from(flag));
     Ok(before.iter().cloned().chain(flags).chain(after.iter().cloned()).collect())
+}
+
+/// Says which numbers of the recipe were chosen for another optimizer than the one that is asked for.
+fn note_rates(path: &Path, table: &Table, after: &[OsString]) {
+    let chosen = table.get("optimizer").and_then(Value::as_str).unwrap_or(OptimizerKind::Sgd.name());
+    let Some(kind) = value_of("optimizer", after).filter(|kind| kind != chosen) else { return };
+    let kept = ["lr", "weight-decay"].into_iter().filter(|key| table.contains_key(*key) && !is_given(key, after));
+    let kept = kept.collect::<Vec<_>>().join(" and ");
+    if !kept.is_empty() {
+        let (path, kind) = (path.display(), kind.display());
+        note(format_args!("note: {kept} of {path} are kept, which were chosen for {chosen}, not {kind}"));
+    }
 }
 
 /// The flags but those of these keys, of which it is said why they are left out.
@@ -121,7 +135,9 @@ fn check(path: &Path, key: &str, flag: &str) -> Result<()> {
         return Ok(());
     }
     let text = error.to_string();
-    let reason = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    // The fault, and the values that there are.
+    let lines = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect::<Vec<_>>().join(" ");
+    let reason = lines.trim_start_matches("error: ");
     Err(Error::file(path, format!("{key}: {reason}")))
 }
 
@@ -203,6 +219,7 @@ mod tests {
         for (toml, words) in [
             ("lr = 'fast'", &["r.toml", "lr: ", "fast"][..]),
             ("lr = false", &["lr: ", "false"]),
+            ("schedule = 'linear'", &["schedule: ", "linear", "cosine, step"]),
             ("no-shuffle = 3", &["no-shuffle: ", "3"]),
             ("model = 'sdnet18'\n\nlr 3", &["line 3"]),
             ("zzzzzzzz = 3", &["flags of train"]),
