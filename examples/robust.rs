@@ -9,7 +9,7 @@ use sdnet::data::{DataSource, Split, fill_batch, load};
 use sdnet::gpu::{Gpu, GpuOptions};
 use sdnet::layers::Pass;
 use sdnet::models::{Model, Network};
-use sdnet::robust::corrupt::{Corruption, Noise};
+use sdnet::robust::corrupt::{Corruption, Kind};
 use sdnet::robust::recalibrate::{RecalibrateConfig, recalibrate};
 use sdnet::robust::{Adapted, Classifier, LambdaRule, Prepared};
 use sdnet::tape::Tape;
@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let config = RecalibrateConfig { lambdas: vec![0.1, 0.4, 0.8, 1.2], images: 400, ..RecalibrateConfig::default() };
     recalibrate(&mut network, &train, &normalization, &config, &mut || ())?;
 
-    let noises = [(Noise::Gaussian, 0.0), (Noise::Gaussian, 0.2), (Noise::Shot, 6.0), (Noise::Impulse, 0.12)];
+    let noises = [(Kind::Gaussian, 0.0), (Kind::Gaussian, 0.2), (Kind::Shot, 6.0), (Kind::Impulse, 0.12)];
     let noisy = (0..8).map(|i| Corruption::new(noises[i % 4].0, noises[i % 4].1)?.image(&test, i, 1));
     test.images = noisy.collect::<sdnet::Result<Vec<_>>>()?.concat();
     let (pixels, labels) = fill_batch(&test, &[0, 1, 2, 3, 4, 5, 6, 7], &normalization, None, 0, 0)?;

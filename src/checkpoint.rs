@@ -287,7 +287,7 @@ pub fn parse<M: Architecture>(
     let recipe = match (metadata.remove(RECIPE), foreign) {
         (_, Some(model)) => Recipe::of(model.clone()),
         (Some(json), None) => from_json::<Recipe<M::Config>>(path, &json)?,
-        (None, None) => Recipe { inferred: true, ..Recipe::of(inferred::<M>(path, &tensors)?) },
+        (None, None) => Recipe { inferred: true, ..Recipe::of(inferred(path, &tensors, M::infer)?) },
     };
     let attachments = detach(metadata, &mut tensors);
     refuse_prefix(path, &tensors)?;
@@ -322,18 +322,29 @@ fn contents(path: &Path, bytes: &[u8]) -> Result<TensorFile> {
 /// # Errors
 /// [`Error::Io`], [`Error::File`] for a file that is damaged, or whose tensors are of no model of this family.
 pub fn infer<M: Architecture>(path: &Path) -> Result<Option<M::Config>> {
+    infer_by(path, M::infer)
+}
+
+/// [`infer`], by another reading of the shapes.
+///
+/// # Errors
+/// As [`infer`].
+pub fn infer_by<C>(path: &Path, infer: impl Fn(Shapes) -> Result<C>) -> Result<Option<C>> {
     let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
     let TensorFile { metadata, tensors } = contents(path, &bytes)?;
     if metadata.contains_key(RECIPE) {
         return Ok(None);
     }
-    inferred::<M>(path, &tensors).map(Some)
+    inferred(path, &tensors, infer).map(Some)
 }
 
-fn inferred<M: Architecture>(path: &Path, tensors: &NamedTensors) -> Result<M::Config> {
+/// The shape of the tensor of a name.
+pub type Shapes<'a> = &'a dyn Fn(&str) -> Option<Vec<usize>>;
+
+fn inferred<C>(path: &Path, tensors: &NamedTensors, infer: impl Fn(Shapes) -> Result<C>) -> Result<C> {
     refuse_prefix(path, tensors)?;
     let shapes = |name: &str| tensors.get(name).map(|(shape, _)| shape.clone());
-    M::infer(&shapes).map_err(|e| Error::file(path, e.to_string()))
+    infer(&shapes).map_err(|e| Error::file(path, e.to_string()))
 }
 
 /// Refuses tensors that a wrapper of PyTorch has renamed.

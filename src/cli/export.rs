@@ -114,23 +114,21 @@ pub fn run(options: &ExportArgs) -> Result<()> {
         write_safetensors(&options.out, &TensorFile { tensors: tensors.clone(), ..TensorFile::default() })?;
     }
     say!("{}: {} tensors, to {}", recipe.model.name(), tensors.len(), options.out.display())?;
-    take_back(&recipe.model)
+    take_back(&recipe)
 }
 
 /// Says which flags tell what the file does not.
-fn take_back(model: &ModelConfig) -> Result<()> {
-    let &ModelConfig { stem, pool, width, in_channels, classes, .. } = model;
-    if stem == Stem::Twin {
-        let name = model.name();
-        return say!(
-            "the file does not say what network it holds; commands take it with --model {name} --stem {stem} --pool {pool} --width \
-             {width} --in-channels {in_channels} --classes {classes}"
-        );
-    }
-    let pooling = if pool == Pool::default() { String::new() } else { format!(" --pool {pool}") };
-    match coding_flags(model) + &pooling {
-        flags if flags.is_empty() => Ok(()),
-        flags => say!("the file does not say how its layers compute; `sdnet import` takes it back with{flags}"),
+fn take_back(recipe: &Recipe) -> Result<()> {
+    let ModelConfig { stem, pool, .. } = recipe.model;
+    let pooling = stem == Stem::Twin || pool != Pool::default();
+    let pooling = if pooling { format!(" --pool {pool}") } else { String::new() };
+    let list = |all: &[f32]| all.iter().map(f32::to_string).collect::<Vec<_>>().join(",");
+    let normalization = recipe.normalization.as_ref();
+    let normalization = normalization.map(|n| format!(" --mean {} --std {}", list(&n.mean), list(&n.std)));
+    let flags = coding_flags(&recipe.model) + &pooling + &normalization.unwrap_or_default();
+    match flags.is_empty() {
+        true => Ok(()),
+        false => say!("the file does not say how its layers compute; `sdnet import` takes it back with{flags}"),
     }
 }
 

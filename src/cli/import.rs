@@ -10,7 +10,7 @@ use super::console::note;
 use crate::checkpoint::{self, Attachments, Checkpoint, Recipe};
 use crate::error::{Error, Result};
 use crate::files::{check_output_of, is_pytorch, parse_pytorch};
-use crate::models::{Kind, ModelConfig, Network, Pool};
+use crate::models::{Kind, ModelConfig, Network, Pool, Stem};
 
 #[derive(Debug, Args)]
 pub struct ImportArgs {
@@ -23,7 +23,8 @@ pub struct ImportArgs {
     /// Weight of the l1 term [default: 0.1, as published]
     #[arg(long, value_name = "X")]
     lambda: Option<f32>,
-    /// Pooling of a stem of 7x7 pixels: rmax, max-pooling as published, or blur, which a blur follows [default: rmax]
+    /// Pooling of the stem: rmax (max-pooling) or blur for one of 7x7 pixels, any for a twin stem, which has no default
+    /// [default: rmax, as published]
     #[arg(long, value_parser = one_of::<Pool>(Pool::ALL.map(Pool::name)))]
     pool: Option<Pool>,
     #[command(flatten)]
@@ -53,7 +54,7 @@ pub fn run(options: &ImportArgs) -> Result<()> {
         file.notes.iter().for_each(|text| note(format_args!("note: {text}")));
         epoch = file.epoch;
     }
-    let Some(inferred) = checkpoint::infer::<Network>(&options.file)? else {
+    let Some(inferred) = checkpoint::infer_by(&options.file, ModelConfig::of_shapes)? else {
         return Err(Error::file(&options.file, "is a file of this program already, and needs no import"));
     };
     let model = described(options, inferred)?;
@@ -111,6 +112,10 @@ fn described(options: &ImportArgs, inferred: ModelConfig) -> Result<ModelConfig>
             "the dictionaries have room for {found} copies of their input, the first one of {channels} channels"
         );
         return Err(Error::argument("n-dict", copies, reason));
+    }
+    if model.stem == Stem::Twin && options.pool.is_none() {
+        let reason = "the tensors are those of a twin stem, whose pooling shapes do not say: give --pool";
+        return Err(Error::file(&options.file, reason));
     }
     let pool = options.pool.unwrap_or(model.pool);
     let model = ModelConfig { lambda, pool, in_channels: channels / copies, ..model };

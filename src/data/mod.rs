@@ -30,7 +30,7 @@ mod layout;
 mod mix;
 mod normalization;
 #[cfg(feature = "files")]
-mod parallel;
+pub(crate) mod parallel;
 mod picture;
 #[cfg(feature = "files")]
 mod policy;

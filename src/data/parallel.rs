@@ -14,7 +14,7 @@ pub(super) fn threads(workers: Option<NonZero<usize>>) -> usize {
 
 /// The results for all items, in their order. Of several errors, the one of the first part of the items counts, so that
 /// the same input gives the same error.
-pub(super) fn map<T: Sync, U: Send>(
+pub(crate) fn map<T: Sync, U: Send>(
     workers: Option<NonZero<usize>>,
     items: &[T],
     work: impl Fn(&T) -> Result<U> + Sync,

@@ -198,8 +198,8 @@ impl ModelConfig {
     }
 
     /// The network whose tensors have these shapes under the names of the published checkpoints; `shape` gives that of a name.
-    /// What shapes do not say has its default: iterations, lambda and the other options of sparse coding, and where only the
-    /// first layer is one, that it does not repeat its signal.
+    /// What shapes do not say has its default: iterations, lambda and the other options of sparse coding, where only the first
+    /// layer is one, that it does not repeat its signal, and the pooling of the stem.
     ///
     /// # Errors
     /// [`Error::Argument`] where the tensors are of no such network.
@@ -208,18 +208,15 @@ impl ModelConfig {
             Error::argument("model", "unknown", format!("the tensors are not those of a published network: {what}"))
         };
         let has = |name: &str| shape(name).is_some();
-        if has("layer0.packets.luminance.weight") {
-            return Err(missing(
-                "they have a twin stem; its pooling is not told by shapes: give --model, --stem twin, --pool and the sizes",
-            ));
-        }
+        let twin = has("layer0.packets.luminance.weight");
         let every = has("layer1.layers.0.conv1.dn.weight");
         let (kind, stem) = match (shape("layer0.0.dn.weight"), shape("layer0.0.weight")) {
             (Some(stem), _) => (if every { Kind::SdnetAll } else { Kind::Sdnet }, stem),
             (None, Some(stem)) => (Kind::Resnet, stem),
             (None, None) => return Err(missing("there is neither layer0.0.dn.weight nor layer0.0.weight")),
         };
-        let &[width, channels, kernel, _] = &stem[..] else { return Err(missing("layer0.0 is no convolution")) };
+        let &[learnt, channels, kernel, _] = &stem[..] else { return Err(missing("layer0.0 is no convolution")) };
+        let width = if twin { learnt / 5 * 8 } else { learnt };
         // The first layer of the first stage has `width` channels, repeated.
         let repeated =
             shape("layer1.layers.0.conv1.dn.weight").and_then(|shape| shape.get(1).copied()).unwrap_or(width);
@@ -238,6 +235,7 @@ impl ModelConfig {
             _ => return Err(missing(&format!("{third} has {blocks} blocks, not 2 (depth 18) or 6 (depth 34)"))),
         };
         let stem = match kernel {
+            7 if twin => Stem::Twin,
             3 => Stem::Cifar,
             7 => Stem::Imagenet,
             _ => return Err(missing(&format!("layer0.0 has a kernel of {kernel}, not 3 or 7 pixels"))),
@@ -300,22 +298,24 @@ impl ModelConfig {
         self.check_stem()
     }
 
+    /// Whether the stem has a pooling: not that of small images, and not where a sparse coding layer stands in its place.
+    pub fn has_pool(&self) -> bool {
+        self.stem != Stem::Cifar && self.kind != Kind::SdnetAll
+    }
+
     fn check_stem(&self) -> Result<()> {
-        let fits = match self.stem {
-            Stem::Cifar => self.pool == Pool::Rmax,
-            Stem::Imagenet => !self.pool.is_modulus() && (self.pool == Pool::Rmax || self.kind != Kind::SdnetAll),
-            Stem::Twin => true,
-        };
-        if !fits {
-            let reason = format!(
-                "is not for a {} with the stem {}, which pools otherwise or not at all",
-                self.name(),
-                self.stem
-            );
-            return Err(Error::argument("pool", self.pool, reason));
-        }
         if self.stem == Stem::Twin && self.kind != Kind::Resnet {
-            return Err(Error::argument("stem", self.stem, "is for resnet18 and resnet34"));
+            let reason = format!("is for resnet18 and resnet34, not for {}", self.name());
+            return Err(Error::argument("stem", self.stem, reason));
+        }
+        let refused = match self.stem {
+            _ if self.pool == Pool::Rmax => None,
+            _ if !self.has_pool() => Some(format!("{} with the stem {} has no pooling there", self.name(), self.stem)),
+            Stem::Imagenet if self.pool.is_modulus() => Some("needs the stem twin; imagenet takes rmax or blur".into()),
+            Stem::Cifar | Stem::Imagenet | Stem::Twin => None,
+        };
+        if let Some(reason) = refused {
+            return Err(Error::argument("pool", self.pool, reason));
         }
         if self.stem == Stem::Twin && !self.width.is_multiple_of(8) {
             return Err(Error::argument("width", self.width, "must be a multiple of 8 with the stem twin"));

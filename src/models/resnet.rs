@@ -3,7 +3,7 @@
 use super::config::{Kind, ModelConfig, Pool, Stage, Stem};
 use super::twin::Packets;
 use super::{Architecture, Model, check_images};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::layers::{BatchNorm, Conv, Csc, Graph, Linear, Part, PartMut, Pass, Path, Walk, sparse_layers};
 use crate::ops::{Blur, Window};
@@ -291,7 +291,13 @@ impl Architecture for Network {
     }
 
     fn infer(shape: &dyn Fn(&str) -> Option<Vec<usize>>) -> Result<ModelConfig> {
-        ModelConfig::of_shapes(shape)
+        let config = ModelConfig::of_shapes(shape)?;
+        if config.stem == Stem::Twin {
+            let reason = "the tensors are those of a twin stem, whose pooling shapes do not say: `sdnet import --pool` makes a weights \
+                          file of them; or describe it by --model, --stem, --pool, --width, --in-channels and --classes";
+            return Err(Error::argument("pool", "unknown", reason));
+        }
+        Ok(config)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::checkpoint;
 use crate::error::{Error, Result};
 use crate::layers::{BATCH_NORM_EPSILON, BatchNorm, Conv, Csc, Filters, Graph, Linear, Part, Path, Walk};
 use crate::ops::{Blur, Window};
-use crate::shape::{ConvShape, Geometry};
+use crate::shape::{ConvShape, Geometry, PaddingMode};
 use crate::tensor;
 
 /// A value of the graph.
@@ -198,7 +198,10 @@ impl Graph for OnnxGraph {
         let name = format!("{}/blur", x.name);
         let pads = [0, 0, 1, 1, 0, 0, 1, 1].map(|side| side * blur.padding());
         let pads = self.constant(Tensor::integers(&format!("{name}/pads"), &pads));
-        let mirrored = vec![Attribute::text("mode", "reflect")];
+        // Where sizes are not known, maps are taken to be large enough to be mirrored.
+        let border = x.size.map_or(PaddingMode::Reflect, |size| blur.border(size));
+        let mode = if border == PaddingMode::Reflect { "reflect" } else { "edge" };
+        let mirrored = vec![Attribute::text("mode", mode)];
         let padded = self.node("Pad", &format!("{name}/pad"), &[&x.name, &pads], mirrored);
         let taps = blur.taps();
         let window = taps.iter().flat_map(|down| taps.iter().map(move |across| (down * across) as f32));

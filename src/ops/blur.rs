@@ -8,7 +8,8 @@ use crate::shape::{PaddingMode, pooled};
 use crate::tape::{Tape, Var};
 use crate::tensor::{Call, Tensor};
 
-/// A square binomial blur, with the map mirrored beyond its border.
+/// A square binomial blur, with the map mirrored beyond its border; one that is too small to be mirrored is continued by its last
+/// values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blur {
     /// Its side, odd: 3 for the taps 1, 2, 1.
@@ -21,6 +22,12 @@ impl Blur {
     /// What the map is continued by on every side.
     pub fn padding(&self) -> usize {
         self.size / 2
+    }
+
+    /// How a map of this size is continued.
+    pub fn border(&self, size: [usize; 2]) -> PaddingMode {
+        let fits = size.iter().all(|side| *side > self.padding());
+        if fits { PaddingMode::Reflect } else { PaddingMode::Replicate }
     }
 
     /// The side of the result for a side of the map.
@@ -44,16 +51,18 @@ impl Tape {
     /// `h' = floor((h - 1) / stride) + 1`.
     ///
     /// # Errors
-    /// [`Error::Shape`] for a map smaller than the mirrored border needs, or a size that is even or above 15;
-    /// [`Error::OutOfMemory`].
+    /// [`Error::Shape`] for what is no map, or a size that is even or above 15; [`Error::OutOfMemory`].
     pub fn blur(&self, x: &Var, blur: Blur) -> Result<Var> {
         let Blur { size, stride } = blur;
         if size > 15 || size.is_multiple_of(2) || stride == 0 {
             return Err(Error::shape("blur", format!("{blur:?} is no blur"), &[x.value().shape()]));
         }
         let padding = [blur.padding(); 2];
-        PaddingMode::Reflect.check("blur", x.value().shape(), padding)?;
-        let padded = pad(x.value(), padding, PaddingMode::Reflect)?;
+        let &[_, height, width, _] = x.value().shape() else {
+            return Err(Error::shape("blur", "a map is [n, height, width, channels]", &[x.value().shape()]));
+        };
+        let border = blur.border([height, width]);
+        let padded = pad(x.value(), padding, border)?;
         let &[n, height, width, channels] = padded.shape() else {
             return Err(Error::shape("blur", "a map is [n, height, width, channels]", &[padded.shape()]));
         };
@@ -74,7 +83,7 @@ impl Tape {
         self.record(out, &[x], move |g| {
             let bar = Tensor::uninitialized(g.gpu(), "blur_adjoint", &shape)?;
             Call::on(&[g, &bar]).constants(&constants).each(&shaders::BLUR_ADJOINT, bar.len())?;
-            Ok(vec![Some(pad_adjoint(&bar, padding, PaddingMode::Reflect)?)])
+            Ok(vec![Some(pad_adjoint(&bar, padding, border)?)])
         })
     }
 }

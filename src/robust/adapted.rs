@@ -171,8 +171,8 @@ impl<M: Model> Adapted<M> {
             return Err(Error::argument("layers", unknown, reason));
         }
         if chosen.is_empty() {
-            let reason = format!("{} has no sparse coding layer that could take another lambda", self.model.name());
-            return Err(Error::argument("layers", format!("{layers:?}"), reason));
+            let reason = "has no sparse coding layer that could take another lambda";
+            return Err(Error::argument("model", self.model.name(), reason));
         }
         let taking = all.into_iter().filter(|(name, _)| chosen.contains(name));
         let (names, ids): (Vec<_>, HashSet<_>) = taking.map(|(name, csc)| (name, csc.weight().id())).unzip();

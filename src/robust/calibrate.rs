@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::corrupt::Noise;
+use super::corrupt::Kind;
 use super::sweep::Level;
 use super::{Adaptation, LambdaRule, Line, Residual};
 use crate::checkpoint::Recipe;
@@ -34,7 +34,7 @@ pub struct Fit {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     /// The noise; none for clean images.
-    pub noise: Option<Noise>,
+    pub noise: Option<Kind>,
     /// Its level; 0 for clean images.
     pub level: f32,
     /// Mean residual over images.
@@ -51,7 +51,7 @@ pub struct Calibration {
     /// Which residual is used.
     pub residual: Residual,
     /// Per noise, each including clean images.
-    pub by_noise: BTreeMap<Noise, Fit>,
+    pub by_noise: BTreeMap<Kind, Fit>,
     /// For all of them.
     pub all: Fit,
     /// The fitted points.
@@ -90,7 +90,7 @@ impl Calibration {
     ///
     /// # Errors
     /// [`Error::Argument`] for a noise that was not calibrated for.
-    pub fn rule(&self, noise: Option<Noise>) -> Result<LambdaRule> {
+    pub fn rule(&self, noise: Option<Kind>) -> Result<LambdaRule> {
         let fit = match noise {
             None => &self.all,
             Some(noise) => self.by_noise.get(&noise).ok_or_else(|| {
@@ -136,7 +136,7 @@ fn point(level: &Level, lambdas: &[f32], adaptation: &Adaptation, residual: Resi
     let (mean, deviation) = moments(&residuals);
     let accuracies = level.outcomes.iter().map(|o| o.accuracy()).collect::<Vec<_>>();
     Ok(Point {
-        noise: level.corruption.map(|c| c.noise()),
+        noise: level.corruption.map(|c| c.kind()),
         level: level.corruption.map_or(0.0, |c| c.level()),
         residual: mean,
         deviation,
@@ -193,7 +193,7 @@ mod tests {
     }
 
     /// A level with this noise estimate in both of its images, whose accuracy peaks at this index.
-    fn level(corruption: Option<(Noise, f32)>, noise: f64, peak: usize) -> Level {
+    fn level(corruption: Option<(Kind, f32)>, noise: f64, peak: usize) -> Level {
         let look = Look {
             signal: 200.0,
             residual: 100.0 + 100.0 * noise * noise,
@@ -212,8 +212,8 @@ mod tests {
     }
 
     fn levels() -> Vec<Level> {
-        let gaussian = |l: f32, noise, peak| level(Some((Noise::Gaussian, l)), noise, peak);
-        let shot = |l: f32, noise, peak| level(Some((Noise::Shot, l)), noise, peak);
+        let gaussian = |l: f32, noise, peak| level(Some((Kind::Gaussian, l)), noise, peak);
+        let shot = |l: f32, noise, peak| level(Some((Kind::Shot, l)), noise, peak);
         vec![
             level(None, 0.0, 0),
             gaussian(0.02, 0.1, 1),
@@ -228,17 +228,17 @@ mod tests {
     #[test]
     fn lines_are_found_by_noise_and_for_all() {
         let calibration = Calibration::fit(&levels(), &LAMBDAS, &adaptation(), Residual::Excess).unwrap();
-        let gaussian = calibration.by_noise[&Noise::Gaussian];
+        let gaussian = calibration.by_noise[&Kind::Gaussian];
         assert!((gaussian.line.slope - 1.0).abs() < 1e-6 && (gaussian.line.intercept - 0.1).abs() < 1e-6);
         assert!(gaussian.r2 > 0.999999 && gaussian.spread < 1e-6 && gaussian.points == 4);
-        let shot = calibration.by_noise[&Noise::Shot];
+        let shot = calibration.by_noise[&Kind::Shot];
         assert!((shot.line.slope - 0.5).abs() < 1e-6 && (shot.line.intercept - 0.1).abs() < 1e-6);
         assert!(calibration.all.points == 7 && calibration.all.r2 < 0.95 && calibration.all.spread > 0.02);
         assert!((0.4..1.0).contains(&calibration.all.line.slope));
         assert!(calibration.points[0].noise.is_none() && calibration.points[6].level == 10.0);
         assert_eq!(calibration.rule(None).unwrap(), LambdaRule::Auto(Residual::Excess, calibration.all.line));
-        assert_eq!(calibration.rule(Some(Noise::Shot)).unwrap(), LambdaRule::Auto(Residual::Excess, shot.line));
-        let message = calibration.rule(Some(Noise::Impulse)).unwrap_err().to_string();
+        assert_eq!(calibration.rule(Some(Kind::Shot)).unwrap(), LambdaRule::Auto(Residual::Excess, shot.line));
+        let message = calibration.rule(Some(Kind::Impulse)).unwrap_err().to_string();
         assert!(message.contains("auto-impulse") && message.contains("gaussian, shot"), "{message}");
     }
 
@@ -252,7 +252,7 @@ mod tests {
         refused(&levels()[..3], &["levels = 2", "gaussian", "3 levels"]);
         refused(&levels()[..6], &["levels = 2", "shot"]);
         refused(&levels()[..1], &["noise"]);
-        let alike = [0.0, 0.1, 0.2].map(|l| level(Some((Noise::Speckle, l)), 0.2, 1));
+        let alike = [0.0, 0.1, 0.2].map(|l| level(Some((Kind::Speckle, l)), 0.2, 1));
         refused(&alike, &["speckle", "differ"]);
         assert!(fit(&levels()[..4]).is_ok());
         let mut blind = levels();

@@ -1072,7 +1072,9 @@ fn modulus_gradient(gpu: &Gpu) -> Vec<Row> {
     })
 }
 
-const BLURS: [([usize; 4], ops::Blur); 4] = [
+const BLURS: [([usize; 4], ops::Blur); 5] = [
+    // Too small to be mirrored.
+    ([2, 1, 1, 3], ops::Blur { size: 3, stride: 2 }),
     ([2, 7, 6, 3], ops::Blur { size: 3, stride: 2 }),
     ([1, 2, 2, 5], ops::Blur { size: 3, stride: 2 }),
     ([2, 5, 9, 4], ops::Blur { size: 5, stride: 1 }),
@@ -1093,7 +1095,8 @@ fn over_blurs(f: impl Fn([usize; 4], ops::Blur, &twin::blur::BlurTwin) -> Row) -
 fn blur(gpu: &Gpu) -> Vec<Row> {
     over_blurs(|map, blur, padded| {
         let (x, tape) = (filled(&map, 1), Tape::idle());
-        let mirrored = |x: &[f64]| twin::pad::pad(map, [blur.size / 2; 2], PaddingMode::Reflect, x);
+        let border = blur.border([map[1], map[2]]);
+        let mirrored = |x: &[f64]| twin::pad::pad(map, [blur.size / 2; 2], border, x);
         let got = tape.blur(&constant(&tape, gpu, &map, &x), blur).unwrap();
         assert_eq!(got.value().shape(), padded.output());
         assert_eq!([map[1], map[2]].map(|side| blur.blurred(side)), [padded.output()[1], padded.output()[2]]);
@@ -1110,7 +1113,7 @@ fn blur_adjoint(gpu: &Gpu) -> Vec<Row> {
         let y = tape.blur(&leaf, blur).unwrap();
         let of = |g: &[f64]| {
             let blurred = twin::blur::blur_adjoint(padded, g);
-            twin::pad::pad_adjoint(map, [blur.size / 2; 2], PaddingMode::Reflect, &blurred)
+            twin::pad::pad_adjoint(map, [blur.size / 2; 2], blur.border([map[1], map[2]]), &blurred)
         };
         let terms = blur.size * blur.size + (blur.size + 1).pow(2) + 1;
         Row::within(&gradients(tape, &y, &g, &[&leaf])[0], of(&g), of(&abs(&g)), terms)

@@ -6,7 +6,7 @@ use sdnet::files::read_safetensors;
 use sdnet::layers::{Pass, batch_norms, sparse_layers};
 use sdnet::models::{Architecture, Kind, Model, ModelConfig, Network};
 use sdnet::reference::sequence::sequence;
-use sdnet::robust::corrupt::{Corruption, Noise};
+use sdnet::robust::corrupt::{self, Corruption};
 use sdnet::robust::recalibrate::{RecalibrateConfig, recalibrate};
 use sdnet::robust::sweep::{Level, SweepConfig, sweep};
 use sdnet::robust::{Adapted, Classifier, LambdaLayers, LambdaRule, Statistics, clip};
@@ -62,7 +62,7 @@ fn recalibrated(kind: Kind) -> Adapted<Network> {
 fn mixed(n: usize) -> Tensor {
     let data = spots(n);
     let noisy =
-        (0..n).flat_map(|i| Corruption::new(Noise::Gaussian, 0.05 * i as f32).unwrap().image(&data, i, 1).unwrap());
+        (0..n).flat_map(|i| Corruption::new(corrupt::Kind::Gaussian, 0.05 * i as f32).unwrap().image(&data, i, 1).unwrap());
     let values = noisy.map(|p| f32::from(p) / 255.0 / 0.25).collect::<Vec<_>>();
     Tensor::from_slice(gpu(), &[n, 12, 12, 1], &values).unwrap()
 }
@@ -263,7 +263,7 @@ fn gradients_go_through_statistics_of_each_sample() {
 fn clipping_takes_out_what_no_code_explains() {
     let mut network = recalibrated(Kind::Sdnet);
     let clean = spots(6);
-    let salted = Corruption::new(Noise::Impulse, 0.05).unwrap().dataset(&clean, 2).unwrap();
+    let salted = Corruption::new(corrupt::Kind::Impulse, 0.05).unwrap().dataset(&clean, 2).unwrap();
     let tensor = |data: &Dataset| {
         let values = data.images.iter().map(|p| f32::from(*p) / 255.0 / 0.25).collect::<Vec<_>>();
         Tensor::from_slice(gpu(), &[6, 12, 12, 1], &values).unwrap()
@@ -313,7 +313,7 @@ fn what_a_sweep_says_is_what_single_runs_say() {
     network.set_clip_limit(None);
     let rules = vec![LambdaRule::Trained, LambdaRule::Fixed(0.6), LambdaRule::label_free(0.1)];
     let config = SweepConfig { rules: rules.clone(), layer: 0, batch: 4, seed: 5, looks: false };
-    let (data, corruption) = (spots(10), Corruption::new(Noise::Impulse, 0.2).unwrap());
+    let (data, corruption) = (spots(10), Corruption::new(corrupt::Kind::Impulse, 0.2).unwrap());
     let (baseline, mut batches) = (Some(&other as &dyn Classifier), 0);
     let level =
         sweep(&network, baseline, &data, &normalization(), Some(corruption), &config, &mut || batches += 1).unwrap();

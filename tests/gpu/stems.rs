@@ -42,13 +42,13 @@ fn every_stem_and_pooling_gives_a_map_of_a_quarter_of_the_size() {
         (Stem::Twin, Pool::CmodBlur),
     ] {
         let network = Network::new(gpu(), &config(stem, pool), 1).unwrap();
-        for [height, width] in [[28, 28], [32, 30], [29, 35]] {
+        for [height, width] in [[28, 28], [32, 30], [29, 35], [2, 1]] {
             let (tape, images) = (Tape::idle(), images(&[2, height, width, 3]));
             let map = stem_of(&network, &Pass::eval(&tape), &images).unwrap();
             assert_eq!(map.shape(), [2, height.div_ceil(4), width.div_ceil(4), 8], "{stem} {pool}");
             let values = map.to_vec().unwrap();
             // Every channel sees something.
-            for c in 0..8 {
+            for c in (0..8).filter(|_| height > 2) {
                 assert!(values.iter().skip(c).step_by(8).any(|v| *v > 0.0), "{stem} {pool}: channel {c}");
             }
             assert!(network.predict(&images).unwrap().to_vec().unwrap().iter().all(|score| score.is_finite()));

@@ -9,7 +9,7 @@ use crate::checkpoint::Recipe;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{Model, Network};
-use crate::robust::corrupt::Noise;
+use crate::robust::corrupt::Kind;
 use crate::robust::{Adapted, Calibration, LambdaLayers, LambdaRule, Statistics};
 
 /// At which lambda a network runs.
@@ -136,7 +136,7 @@ pub fn rule(text: &str, network: &Adapted<Network>, recipe: &Recipe) -> Result<L
         ("auto-free", ..) => Ok(free),
         (_, Some(noise), _) => {
             let reason = "the file has no fit of it: run `sdnet robust calibrate` first";
-            let noise = noise.parse::<Noise>()?;
+            let noise = noise.parse::<Kind>()?;
             calibration()?.ok_or_else(|| Error::argument("lambda", text, reason))?.rule(Some(noise))
         }
         (_, _, Ok(number)) if number.is_finite() && number >= 0.0 => Ok(LambdaRule::Fixed(number)),

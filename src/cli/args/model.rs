@@ -13,7 +13,7 @@ pub struct ModelArgs {
     /// Network: resnet18, resnet34, sdnet18, sdnet34, sdnet18-all or sdnet34-all [default: sdnet18]
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
-    /// Channels of the first layer [default: 64]
+    /// Channels of the first layer; with --stem twin, a multiple of 8 [default: 64]
     #[arg(long, value_name = "N")]
     pub width: Option<usize>,
     /// First layers of the network: cifar for images of about 32 pixels, imagenet for about 224, twin for the latter with three
@@ -75,9 +75,13 @@ impl ModelArgs {
             return Err(Error::argument("lambda", lambda, format!("{} has no sparse coding layer", config.name())));
         }
         let config = self.layers.applied_to(config)?;
+        let config = ModelConfig { stem: self.stem.unwrap_or(config.stem), ..config };
+        if let Some(pool) = self.pool.filter(|_| !config.has_pool()) {
+            let reason = format!("{} with the stem {} has no pooling there", config.name(), config.stem);
+            return Err(Error::argument("pool", pool, reason));
+        }
         Ok(ModelConfig {
             width: self.width.unwrap_or(config.width),
-            stem: self.stem.unwrap_or(config.stem),
             pool: self.pool.unwrap_or(config.pool),
             shortcut: config.shortcut && !self.no_shortcut,
             lambda: self.lambda.unwrap_or(config.lambda),

@@ -68,6 +68,12 @@ impl WeightsArgs {
             }
             (described, _) => described,
         };
+        if let Some(model) = &self.model {
+            if let Ok(None) = checkpoint::infer_by(&self.path, |_| Ok(())) {
+                let reason = format!("{} says itself what network it holds; leave the flag out", self.path.display());
+                return Err(Error::argument("model", model, reason));
+            }
+        }
         let (network, recipe) = Adapted::load(&self.path, gpu, described.as_ref())?;
         if recipe.inferred {
             note(format_args!("note: {}", taken_for(&self.path, &recipe.model)));
@@ -91,7 +97,7 @@ impl WeightsArgs {
     fn described(&self) -> Result<Option<ModelConfig>> {
         let (Some(model), Some(classes)) = (&self.model, self.classes) else { return Ok(None) };
         let named = ModelConfig::named(model)?;
-        Ok(Some(ModelConfig {
+        let described = ModelConfig {
             width: self.width,
             in_channels: self.in_channels,
             classes,
@@ -100,7 +106,9 @@ impl WeightsArgs {
             shortcut: !self.no_shortcut,
             iterations: self.iterations.unwrap_or(named.iterations),
             ..named
-        }))
+        };
+        described.check()?;
+        Ok(Some(described))
     }
 }
 

@@ -1,17 +1,19 @@
-//! The kinds and levels of noise.
+//! The kinds and levels of noise and other corruptions.
 
 use clap::Args;
 
 use crate::error::{Error, Result};
-use crate::robust::corrupt::{Corruption, Noise};
+use crate::robust::corrupt::{Corruption, Kind};
 
 /// The kinds and levels of noise.
 #[derive(Debug, Args)]
 pub struct NoiseArgs {
-    /// Kinds of noise: gaussian, shot, speckle, impulse, occlusion [default: the first four]
-    #[arg(long, value_name = "NOISE[,..]", value_delimiter = ',')]
+    /// Kinds of noise and other corruptions: gaussian, shot, speckle, impulse, occlusion, defocus-blur, glass-blur, motion-blur,
+    /// zoom-blur, snow, frost, fog, brightness, contrast, elastic, pixelate, jpeg; or all, the fifteen of CIFAR-10-C at its five
+    /// severities [default: the first four]
+    #[arg(long, visible_alias = "corruptions", value_name = "KIND[,..]", value_delimiter = ',')]
     noise: Vec<String>,
-    /// Levels of each kind of noise: usual, severities (the five of CIFAR-10-C), or numbers [default: usual]
+    /// Levels of each kind: usual, severities (the five of CIFAR-10-C), or numbers [default: usual; with --noise all, severities]
     #[arg(long, value_name = "LEVEL[,..]", value_delimiter = ',')]
     levels: Vec<String>,
     /// Seed of the noise [default: 0]
@@ -20,7 +22,7 @@ pub struct NoiseArgs {
 }
 
 /// The usual kinds of noise.
-const USUAL: [Noise; 4] = [Noise::Gaussian, Noise::Shot, Noise::Speckle, Noise::Impulse];
+const USUAL: [Kind; 4] = [Kind::Gaussian, Kind::Shot, Kind::Speckle, Kind::Impulse];
 
 impl NoiseArgs {
     /// Clean images (`None`), then every kind of noise at every level.
@@ -29,13 +31,29 @@ impl NoiseArgs {
     /// [`Error::Argument`] for an unknown kind or level.
     pub fn corruptions(&self) -> Result<Vec<Option<Corruption>>> {
         let mut all = vec![None];
-        let given = self.noise.iter().map(|name| name.parse()).collect::<Result<Vec<Noise>>>()?;
-        for noise in if given.is_empty() { USUAL.to_vec() } else { given } {
-            for level in self.levels(noise)? {
-                all.push(Some(Corruption::new(noise, level)?));
+        for kind in self.kinds()? {
+            for level in self.levels(kind)? {
+                all.push(Some(Corruption::new(kind, level)?));
             }
         }
         Ok(all)
+    }
+
+    /// The kinds, each once.
+    fn kinds(&self) -> Result<Vec<Kind>> {
+        if self.is_all() {
+            return Ok(Kind::BENCHMARK.to_vec());
+        }
+        let given = self.noise.iter().map(|name| name.parse()).collect::<Result<Vec<Kind>>>()?;
+        if let Some(twice) = (1..given.len()).find(|place| given[..*place].contains(&given[*place])) {
+            return Err(Error::argument("noise", given[twice], "is named twice"));
+        }
+        Ok(if given.is_empty() { USUAL.to_vec() } else { given })
+    }
+
+    /// Whether the whole benchmark is asked for.
+    fn is_all(&self) -> bool {
+        matches!(&self.noise[..], [all] if all == "all")
     }
 
     /// The seed of the noise.
@@ -50,8 +68,9 @@ impl NoiseArgs {
         given.into_iter().find(|(_, text)| !text.is_empty())
     }
 
-    fn levels(&self, noise: Noise) -> Result<Vec<f32>> {
+    fn levels(&self, noise: Kind) -> Result<Vec<f32>> {
         match &self.levels[..] {
+            [] if self.is_all() => Ok(noise.severities().to_vec()),
             [] => Ok(noise.levels()),
             [one] if one == "usual" => Ok(noise.levels()),
             [one] if one == "severities" => Ok(noise.severities().to_vec()),

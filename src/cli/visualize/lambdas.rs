@@ -36,7 +36,7 @@ pub(super) fn noise(subject: &Subject, corruption: Corruption, seed: u64, figure
         Panel::image(&noisy, subject.size(), vec!["noisy".into(), decibels(ratio, 1)]),
     ];
     row.extend(panels_of);
-    let (kind, level) = (corruption.noise().to_string(), corruption.level());
+    let (kind, level) = (corruption.kind().to_string(), corruption.level());
     let title = format!("{kind} noise of level {level}, and A z of {}, fitted in contrast", subject.first_layer()?.0);
     figures.noise = Some(Noisy { noise: kind, level, psnr: ratio, reconstructions: found });
     Ok(panels(&subject.title("Noise"), &[PanelRow { title, panels: row }]))

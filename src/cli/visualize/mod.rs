@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::files::{check_folder, create_dir, write_bytes};
 use crate::models::Stage;
 use crate::named::named;
-use crate::robust::corrupt::{Corruption, Noise};
+use crate::robust::corrupt::{Corruption, Kind};
 use figures::Figures;
 use subject::Subject;
 
@@ -42,8 +42,8 @@ pub struct VisualizeArgs {
     #[arg(long, value_name = "N")]
     descent: Option<u32>,
     /// Kind of noise, for noise.png [default: gaussian]
-    #[arg(long, value_parser = one_of::<Noise>(Noise::ALL.map(Noise::name)))]
-    noise: Option<Noise>,
+    #[arg(long, value_parser = one_of::<Kind>(Kind::ALL.map(Kind::name)))]
+    noise: Option<Kind>,
     /// Level of the noise, for noise.png: standard deviation where pixels are 0 to 1 (gaussian, speckle), photons of a white pixel
     /// (shot), share of pixels lost (impulse), half-size in pixels (occlusion) [default: the third of five severities]
     #[arg(long, value_name = "X")]
@@ -84,7 +84,7 @@ named!(Picture as "only" {
 
 pub fn run(options: &VisualizeArgs) -> Result<()> {
     let wanted = wanted(options)?;
-    let noise = options.noise.unwrap_or(Noise::Gaussian);
+    let noise = options.noise.unwrap_or(Kind::Gaussian);
     let corruption = Corruption::new(noise, options.level.unwrap_or(noise.severities()[2]))?;
     let names = wanted.iter().map(|picture| format!("{picture}.png")).chain([FIGURES.to_owned()]).collect::<Vec<_>>();
     check_folder(&options.out, &names.iter().map(String::as_str).collect::<Vec<_>>())?;

@@ -2,7 +2,7 @@
 
 use super::swept::{Column, NoiseLevels, Swept};
 use crate::cli::pictures::{Chart, ChartCurve};
-use crate::robust::corrupt::Noise;
+use crate::robust::corrupt::Kind;
 
 /// One curve for each level of a noise and, in grey, one for clean images, the highest point of each marked. The accuracy
 /// of the baseline at a level is a dashed line of the same colour.
@@ -10,7 +10,7 @@ pub fn accuracy_over_lambda(of: &NoiseLevels, swept: &Swept) -> Chart {
     let levels = swept.clean_levels().chain(of.levels.iter().copied());
     let baseline = if swept.baseline.is_some() { " (dashed: the baseline)" } else { "" };
     // The names of files say themselves what they are.
-    let noise = if of.kind.parse::<Noise>().is_ok() { " noise" } else { "" };
+    let noise = if of.kind.parse::<Kind>().is_ok_and(Kind::is_noise) { " noise" } else { "" };
     Chart {
         title: format!("{}{noise}{baseline}", of.kind),
         x_axis: "lambda".into(),

@@ -43,7 +43,7 @@ pub struct Damage {
 
 impl From<Corruption> for Damage {
     fn from(corruption: Corruption) -> Self {
-        Self { kind: corruption.noise().name().into(), level: corruption.level() }
+        Self { kind: corruption.kind().name().into(), level: corruption.level() }
     }
 }
 

@@ -91,7 +91,9 @@ fn model(model: &ModelConfig, put: &mut dyn FnMut(&str, Value)) {
     put("model", model.name().into());
     put("width", (model.width as i64).into());
     put("stem", model.stem.name().into());
-    put("pool", model.pool.name().into());
+    if model.has_pool() {
+        put("pool", model.pool.name().into());
+    }
     put("no-shortcut", (!model.shortcut).into());
     coding(model).into_iter().for_each(|(key, value)| put(key, value));
 }
