@@ -67,10 +67,15 @@ impl Response {
         self.plane(points).iter().map(|value| value.norm_sqr()).collect()
     }
 
-    /// Where most of the energy within a square of side `pi / m` lies, for a subsampling by `m`.
+    /// Where most of the energy within a square of side `pi / m` lies, for a subsampling by `m`. Of a real filter, which has two such
+    /// places, it is the one of positive frequency along x.
     pub fn concentration(&self, m: usize) -> Concentration {
         let points = 64;
-        Concentration::of_energy(&self.energy(points), points, (points / (2 * m)).max(1))
+        let found = Concentration::of_energy(&self.energy(points), points, (points / (2 * m)).max(1));
+        match self.half.is_some() && found.theta[0] < 0.0 {
+            true => Concentration { theta: found.theta.map(|t| -t), ..found },
+            false => found,
+        }
     }
 
     /// The bound of arXiv 2209.11740, (3.11), `(beta_q(m kappa) + gamma_q(m theta))^2`, for the smallest square that holds 95 % of

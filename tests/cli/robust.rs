@@ -80,6 +80,14 @@ fn robust_commands_work_from_training_to_prediction() {
         "{said}"
     );
     check_sweep(Path::new(&out));
+    // Corruptions that are no noise have severities, and no " noise" in their pictures.
+    let out = at(folder.path(), "weather");
+    let flags = ["--corruptions", "fog,jpeg", "--out", &out];
+    assert!(succeeds(&with(&[&["robust", "sweep"], &small[..], &flags].concat(), &files)).contains("**jpeg, mean**"));
+    let csv = std::fs::read_to_string(Path::new(&out).join("sweep.csv")).unwrap();
+    assert!((1..=5).all(|severity| csv.contains(&format!("\nfog,{severity},trained,16,"))), "{csv}");
+    let svg = std::fs::read_to_string(Path::new(&out).join("fog.svg")).unwrap();
+    assert!(svg.contains("fog") && !svg.contains("fog noise"));
 }
 
 /// The files of a sweep over clean images and two kinds of noise at five levels (eleven levels in all): as trained,
@@ -121,7 +129,9 @@ fn robust_commands_refuse_what_cannot_work() {
     let sweep = |more: &[&str], words: &[&str]| {
         run(&[&["robust", "sweep", "--images", "4", "--out", &out], more].concat(), words);
     };
-    sweep(&["--noise", "pink"], &["pink", "speckle"]);
+    sweep(&["--noise", "pink"], &["pink", "speckle", "glass-blur"]);
+    sweep(&["--noise", "fog,fog"], &["fog", "twice"]);
+    sweep(&["--noise", "fog", "--levels", "6"], &["level = 6", "fog", "1 to 5"]);
     sweep(&["--levels", "loud"], &["loud", "severities"]);
     sweep(&["--noise", "impulse", "--levels", "1.5"], &["1.5", "impulse"]);
     sweep(&["--levels", "-0.1"], &["-0.1", "gaussian"]);

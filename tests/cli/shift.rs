@@ -128,7 +128,20 @@ fn networks_with_twin_stems_are_trained_resumed_and_taken_elsewhere() {
     let exported = at(folder.path(), "w.pth");
     let said = succeeds(&["export", "--weights", &weights, "--out", &exported]);
     assert!(said.contains("--pool cmod") && said.contains("--std"), "{said}");
-    let told = ["--model", "resnet18", "--stem", "twin", "--pool", "cmod", "--width", "8", "--in-channels", "1", "--classes", "10"];
+    let told = [
+        "--model",
+        "resnet18",
+        "--stem",
+        "twin",
+        "--pool",
+        "cmod",
+        "--width",
+        "8",
+        "--in-channels",
+        "1",
+        "--classes",
+        "10",
+    ];
     let eval = |weights: &str, more: &[&str]| {
         succeeds(
             &[&["eval", "--json", "--mean", "0.5", "--std", "0.3", "--data", &data, "--weights", weights], more]
@@ -138,7 +151,10 @@ fn networks_with_twin_stems_are_trained_resumed_and_taken_elsewhere() {
     let figures = |text: String| objects(&text).remove(0)["loss"].as_f64().unwrap();
     assert_eq!(figures(eval(&exported, &told)), figures(eval(&weights, &[])));
     refuses(&["eval", "--weights", &exported, "--data", &data], &["twin stem", "--pool"]);
-    refuses(&[&["eval", "--weights", &weights, "--data", &data], &told[..]].concat(), &["model = resnet18", "leave the flag"]);
+    refuses(
+        &[&["eval", "--weights", &weights, "--data", &data], &told[..]].concat(),
+        &["model = resnet18", "leave the flag"],
+    );
     let back = at(folder.path(), "c.safetensors");
     refuses(&["import", &exported, "--out", &back], &["twin stem", "--pool"]);
     succeeds(&["import", &exported, "--out", &back, "--pool", "cmod"]);

@@ -61,8 +61,8 @@ fn recalibrated(kind: Kind) -> Adapted<Network> {
 /// Images with increasing noise, the first with none, normalised, on the device.
 fn mixed(n: usize) -> Tensor {
     let data = spots(n);
-    let noisy =
-        (0..n).flat_map(|i| Corruption::new(corrupt::Kind::Gaussian, 0.05 * i as f32).unwrap().image(&data, i, 1).unwrap());
+    let noisy = (0..n)
+        .flat_map(|i| Corruption::new(corrupt::Kind::Gaussian, 0.05 * i as f32).unwrap().image(&data, i, 1).unwrap());
     let values = noisy.map(|p| f32::from(p) / 255.0 / 0.25).collect::<Vec<_>>();
     Tensor::from_slice(gpu(), &[n, 12, 12, 1], &values).unwrap()
 }

@@ -112,8 +112,13 @@ impl DataArgs {
         let source = self.source_for(recipe);
         self.check_moved(&source)?;
         let data = load_aloud(&source, split)?.in_classes(&recipe.class_names)?;
-        if split == Split::Test {
-            self.compare(&data, recipe)?;
+        // Training images are known by those that are tested on, which lie beside them.
+        match split {
+            Split::Test => self.compare(&data, recipe)?,
+            Split::Train if self.is_as_recorded() && recipe.tested.is_some() => {
+                self.compare(&load(&source, Split::Test)?.in_classes(&recipe.class_names)?, recipe)?;
+            }
+            Split::Train => (),
         }
         if let Some([height, width]) = recipe.size.filter(|size| *size != [data.height, data.width]) {
             note(format_args!(
@@ -134,12 +139,19 @@ impl DataArgs {
         }
     }
 
+    /// Whether no flag asks for other images than the recorded ones.
+    fn is_as_recorded(&self) -> bool {
+        let &Self { data: None, root: None, size: None, center: None, background: None, hold_out: None, .. } = self
+        else {
+            return false;
+        };
+        true
+    }
+
     /// Holds test images against those that the network was tested on in training.
     fn compare(&self, data: &Dataset, recipe: &Recipe) -> Result<()> {
         let Some(known) = recipe.tested.as_ref().filter(|known| **known != data.fingerprint()) else { return Ok(()) };
-        let as_recorded =
-            self.data.is_none() && self.root.is_none() && self.size.is_none() && self.background.is_none();
-        if as_recorded && self.center.is_none() && self.hold_out.is_none() {
+        if self.is_as_recorded() {
             if data.is_fingerprint_of_other_kind(known) {
                 note(format_args!(
                     "note: whether these are the images that the network was tested on in training is not checked, since only one of \

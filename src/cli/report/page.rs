@@ -7,6 +7,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::files::Tested;
 use super::run::Run;
 use crate::cli::args::stem;
+use crate::cli::console::counted;
 use crate::cli::pictures::{
     Chart, ChartCurve, EpochPoint, chart_svg, confusion_svg, reliability_svg, training_curves_svg,
 };
@@ -108,7 +109,7 @@ fn section(index: usize, run: &Run, several: bool) -> Result<Markup> {
     Ok(html! {
         section id={ "run-" (index) } {
             @if several { h2 { (run.name) } }
-            p { "Best test accuracy " strong { (percent(run.best())) } " after " (run.history().len()) " epochs." }
+            p { "Best test accuracy " strong { (percent(run.best())) } " after " (counted(run.history().len(), "epoch")) "." }
             (settings(run))
             (figure("Loss and accuracy, in training and on the test images", &curves))
             @if let Some(figures) = figures { (figures) }

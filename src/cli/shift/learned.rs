@@ -14,6 +14,8 @@ pub(super) struct Learned {
     pub atoms: bool,
     /// Iterations of that layer.
     pub iterations: usize,
+    /// Whether the first layer has wavelet packets beside them.
+    packets: bool,
 }
 
 impl Learned {
@@ -42,11 +44,18 @@ impl Learned {
             (None, Stem::Imagenet | Stem::Twin) => 2,
             (None, Stem::Cifar) => 1,
         };
-        Ok(Self { responses, m, atoms: sparse.is_some(), iterations: sparse.map_or(0, |config| config.iterations) })
+        let iterations = sparse.map_or(0, |config| config.iterations);
+        let packets = network.config().stem == Stem::Twin;
+        Ok(Self { responses, m, atoms: sparse.is_some(), iterations, packets })
     }
 
     /// What a reader must know of the measurements.
     pub(super) fn caution(&self) -> Option<String> {
+        if self.packets {
+            return Some(
+                "note: the wavelet packets of the twin stem are not among them: see `sdnet shift measure`".into(),
+            );
+        }
         (self.iterations > 1).then(|| {
             format!(
                 "note: the atoms are measured as filters; the layer's own codes, of {} iterations, are not linear in the image",

@@ -17,13 +17,13 @@ pub use args::TrainArgs;
 pub use output::TRAINING;
 pub use recipe::RECIPE;
 
-use super::args::{first_difference, load_aloud};
+use super::args::{first_difference, load_aloud, stem};
 use super::console::{counted, note};
 use crate::checkpoint::{self, Checkpoint, Recipe};
 use crate::data::{DataSource, Dataset, Normalization, Split};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::models::{Kind, Model, ModelConfig, Network};
+use crate::models::{Kind, Model, ModelConfig, Network, Stem};
 use crate::train::{Event, Purpose, TrainConfig, Trainer, check_fit, largest_batch, largest_batch_by_buffer};
 use folder::RunFolder;
 use output::{weights_in, write_epoch, write_pictures};
@@ -263,9 +263,10 @@ fn announce(options: &TrainArgs, gpu: &Gpu, trainer: &Trainer, data: &Images) ->
     let parameters = trainer.model().parameter_count();
     let model = &trainer.recipe().model;
     say!(
-        "{} of width {} ({parameters} parameters) on {} ({} training, {} test images of {}x{}x{}), {} on {}",
+        "{} of width {}{} ({parameters} parameters) on {} ({} training, {} test images of {}x{}x{}), {} on {}",
         model.name(),
         model.width,
+        if model.stem == Stem::Cifar { String::new() } else { format!(", {}", stem(model)) },
         train.name,
         train.len(),
         test.len(),

@@ -48,8 +48,7 @@ pub fn glass(x: &Plane, severity: usize, mut offset: impl FnMut(usize) -> i64) -
                 let (dx, dy) = (offset(reach), offset(reach));
                 let from = [h as i64 + dy, w as i64 + dx];
                 for c in 0..channels {
-                    shuffled.values[(h * width + w) * channels + c] =
-                        shuffled.at(from[0], from[1], c, Border::Nearest);
+                    shuffled.values[(h * width + w) * channels + c] = shuffled.at(from[0], from[1], c, Border::Nearest);
                 }
             }
         }

@@ -89,7 +89,8 @@ fn corruptions_are_those_of_the_published_generator() {
                 assert_eq!((got.height, got.width, got.channels), (want.height, want.width, want.channels), "{key}");
                 let off = |(got, want): (&f64, &f64)| (255.0 * got.clamp(0.0, 1.0) - want).abs();
                 let all = got.values.iter().zip(&want.values).map(off).collect::<Vec<_>>();
-                let (mean, most) = (all.iter().sum::<f64>() / all.len() as f64, all.iter().copied().fold(0.0, f64::max));
+                let (mean, most) =
+                    (all.iter().sum::<f64>() / all.len() as f64, all.iter().copied().fold(0.0, f64::max));
                 println!("{key}: mean {mean:.4}, most {most:.3}");
                 let (mean_bound, most_bound) = bound(kind);
                 if !(mean <= mean_bound && most <= most_bound) {

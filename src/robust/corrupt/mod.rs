@@ -37,8 +37,8 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Dataset, parallel};
 use crate::data::random::{Purpose, stream};
+use crate::data::{Dataset, parallel};
 use crate::error::{Error, Result};
 use crate::named::named;
 use plane::Plane;
@@ -214,7 +214,9 @@ impl Corruption {
             Kind::Occlusion => {
                 noise::occlude(&mut pixels, [data.height, data.width, data.channels], self.level as usize, &mut rng);
             }
-            kind => pixels.iter_mut().for_each(|pixel| *pixel = noise::value(kind, self.level.into(), *pixel, &mut rng)),
+            kind => {
+                pixels.iter_mut().for_each(|pixel| *pixel = noise::value(kind, self.level.into(), *pixel, &mut rng))
+            }
         }
         Ok(pixels)
     }
@@ -397,7 +399,8 @@ mod tests {
             let c = corruption(noise, noise.levels()[3]);
             let whole = c.dataset(&data, 1).unwrap();
             assert_eq!(whole, c.dataset(&data, 1).unwrap(), "{noise}: the same seed");
-            let fixed = [Kind::DefocusBlur, Kind::ZoomBlur, Kind::Brightness, Kind::Contrast, Kind::Pixelate, Kind::Jpeg];
+            let fixed =
+                [Kind::DefocusBlur, Kind::ZoomBlur, Kind::Brightness, Kind::Contrast, Kind::Pixelate, Kind::Jpeg];
             let same = whole.images == c.dataset(&data, 2).unwrap().images;
             assert_eq!(same, fixed.contains(&noise), "{noise}: another seed");
             let more = c.dataset(&other, 1).unwrap();
