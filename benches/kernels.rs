@@ -115,7 +115,7 @@ fn maps(bench: &mut Bench) {
     bench.time_taped("global average pool", &MAP, |tape, x| tape.global_average_pool(x));
     let channel = || bench.tensor(&[MAP[3]]);
     let running = RunningStatistics { mean: bench.tensor(&[MAP[3]]), variance: bench.tensor(&[MAP[3]]) };
-    let norm = BatchNorm { weight: channel(), bias: channel(), running };
+    let norm = BatchNorm { weight: channel(), bias: channel(), running, centred: true };
     bench.time_taped("batch norm", &MAP, |tape, x| norm.forward(&Pass::train(tape), x));
 }
 

@@ -61,7 +61,7 @@ fn kernels(channels: usize) -> Vec<ComplexKernel> {
     let outputs = all.flat_map(|(kernel, [x, y])| {
         // Rows from the highest frequency of y down to its negative.
         let (row, column) = (3 - (y / cell).floor() as i64, (x / cell) as usize);
-        let sign = |copy: usize| if copy % 2 == 0 { 1.0 } else { -1.0 };
+        let sign = |copy: usize| if copy.is_multiple_of(2) { 1.0 } else { -1.0 };
         (0..OUTPUTS[row as usize][column]).map(|copy| kernel.times(sign(copy))).collect::<Vec<_>>()
     });
     let outputs = outputs.collect::<Vec<_>>();

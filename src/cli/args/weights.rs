@@ -68,11 +68,11 @@ impl WeightsArgs {
             }
             (described, _) => described,
         };
-        if let Some(model) = &self.model {
-            if let Ok(None) = checkpoint::infer_by(&self.path, |_| Ok(())) {
-                let reason = format!("{} says itself what network it holds; leave the flag out", self.path.display());
-                return Err(Error::argument("model", model, reason));
-            }
+        if let Some(model) = &self.model
+            && let Ok(None) = checkpoint::infer_by(&self.path, |_| Ok(()))
+        {
+            let reason = format!("{} says itself what network it holds; leave the flag out", self.path.display());
+            return Err(Error::argument("model", model, reason));
         }
         let (network, recipe) = Adapted::load(&self.path, gpu, described.as_ref())?;
         if recipe.inferred {
