@@ -303,19 +303,26 @@ impl ModelConfig {
         self.stem != Stem::Cifar && self.kind != Kind::SdnetAll
     }
 
+    /// # Errors
+    /// [`Error::Argument`] for a pooling of a stem that has none.
+    pub(crate) fn check_pooled(&self, pool: Pool) -> Result<()> {
+        if self.has_pool() {
+            return Ok(());
+        }
+        let reason = format!("{} with the stem {} has no pooling there", self.name(), self.stem);
+        Err(Error::argument("pool", pool, reason))
+    }
+
     fn check_stem(&self) -> Result<()> {
         if self.stem == Stem::Twin && self.kind != Kind::Resnet {
             let reason = format!("is for resnet18 and resnet34, not for {}", self.name());
             return Err(Error::argument("stem", self.stem, reason));
         }
-        let refused = match self.stem {
-            _ if self.pool == Pool::Rmax => None,
-            _ if !self.has_pool() => Some(format!("{} with the stem {} has no pooling there", self.name(), self.stem)),
-            Stem::Imagenet if self.pool.is_modulus() => Some("needs the stem twin; imagenet takes rmax or blur".into()),
-            Stem::Cifar | Stem::Imagenet | Stem::Twin => None,
-        };
-        if let Some(reason) = refused {
-            return Err(Error::argument("pool", self.pool, reason));
+        if self.pool != Pool::default() {
+            self.check_pooled(self.pool)?;
+        }
+        if self.stem == Stem::Imagenet && self.pool.is_modulus() {
+            return Err(Error::argument("pool", self.pool, "needs the stem twin; imagenet takes rmax or blur"));
         }
         if self.stem == Stem::Twin && !self.width.is_multiple_of(8) {
             return Err(Error::argument("width", self.width, "must be a multiple of 8 with the stem twin"));

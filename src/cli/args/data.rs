@@ -109,17 +109,34 @@ impl DataArgs {
     /// # Errors
     /// Those of [`load`]; [`Error::Classes`] for images of a class that the network does not know.
     pub fn load_for(&self, split: Split, recipe: &Recipe) -> Result<Dataset> {
-        let source = self.source_for(recipe);
-        self.check_moved(&source)?;
-        let data = load_aloud(&source, split)?.in_classes(&recipe.class_names)?;
+        let data = self.read_for(split, recipe)?;
         // Training images are known by those that are tested on, which lie beside them.
         match split {
             Split::Test => self.compare(&data, recipe)?,
             Split::Train if self.is_as_recorded() && recipe.tested.is_some() => {
-                self.compare(&load(&source, Split::Test)?.in_classes(&recipe.class_names)?, recipe)?;
+                let beside = load(&self.source_for(recipe), Split::Test)?;
+                self.compare(&beside.in_classes(&recipe.class_names)?, recipe)?;
             }
             Split::Train => (),
         }
+        Ok(data)
+    }
+
+    /// Training images, and test images, as [`DataArgs::load_for`] gives them; each is read once.
+    ///
+    /// # Errors
+    /// As [`DataArgs::load_for`].
+    pub fn load_both_for(&self, recipe: &Recipe) -> Result<[Dataset; 2]> {
+        let [train, test] = [self.read_for(Split::Train, recipe)?, self.read_for(Split::Test, recipe)?];
+        self.compare(&test, recipe)?;
+        Ok([train, test])
+    }
+
+    /// Images in the numbering of a network, whatever images they are.
+    fn read_for(&self, split: Split, recipe: &Recipe) -> Result<Dataset> {
+        let source = self.source_for(recipe);
+        self.check_moved(&source)?;
+        let data = load_aloud(&source, split)?.in_classes(&recipe.class_names)?;
         if let Some([height, width]) = recipe.size.filter(|size| *size != [data.height, data.width]) {
             note(format_args!(
                 "note: the network was trained on images of {height}x{width} pixels; those of {} have {}x{}",
@@ -141,11 +158,7 @@ impl DataArgs {
 
     /// Whether no flag asks for other images than the recorded ones.
     fn is_as_recorded(&self) -> bool {
-        let &Self { data: None, root: None, size: None, center: None, background: None, hold_out: None, .. } = self
-        else {
-            return false;
-        };
-        true
+        matches!(self, Self { data: None, root: None, size: None, center: None, background: None, hold_out: None, .. })
     }
 
     /// Holds test images against those that the network was tested on in training.

@@ -76,10 +76,7 @@ impl ModelArgs {
         }
         let config = self.layers.applied_to(config)?;
         let config = ModelConfig { stem: self.stem.unwrap_or(config.stem), ..config };
-        if let Some(pool) = self.pool.filter(|_| !config.has_pool()) {
-            let reason = format!("{} with the stem {} has no pooling there", config.name(), config.stem);
-            return Err(Error::argument("pool", pool, reason));
-        }
+        self.pool.map_or(Ok(()), |pool| config.check_pooled(pool))?;
         Ok(ModelConfig {
             width: self.width.unwrap_or(config.width),
             pool: self.pool.unwrap_or(config.pool),

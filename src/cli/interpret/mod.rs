@@ -12,7 +12,7 @@ use clap::{ArgGroup, Args};
 use super::args::{InputArgs, OneImage, one_of};
 use super::console::{bar, note, note_if_fewer, to_json};
 use crate::checkpoint::Recipe;
-use crate::data::{Dataset, Normalization, Split};
+use crate::data::{Dataset, Normalization};
 use crate::error::{Error, Result};
 use crate::files::check_output_of;
 use crate::interpret::{InterpretConfig, Maps, interpret, is_piecewise_affine};
@@ -86,7 +86,7 @@ pub fn run(options: &InterpretArgs) -> Result<()> {
     let gpu = options.input.adapter.open()?;
     let (network, recipe) = options.input.weights.load(&gpu)?;
     let data = &options.input.data;
-    let (train, test) = (data.load_for(Split::Train, &recipe)?, data.load_for(Split::Test, &recipe)?);
+    let [train, test] = data.load_both_for(&recipe)?;
     let wanted = match options.evaluate {
         Some(_) => None,
         None => Some(OneImage::of(options.image.as_ref(), options.index.unwrap_or(0), &options.input, &recipe, &test)?),

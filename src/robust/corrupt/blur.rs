@@ -2,7 +2,7 @@
 
 use rand::{Rng, RngExt};
 
-use super::plane::{Border, Plane};
+use super::plane::{Border, Plane, bell};
 
 /// Radius of the disk and deviation of its edge, by severity.
 const DEFOCUS: [(f64, f64); 5] = [(0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1.0, 0.2), (1.5, 0.1)];
@@ -21,12 +21,9 @@ const ZOOM: [usize; 5] = [7, 12, 16, 21, 26];
 pub fn defocus(x: &Plane, severity: usize) -> Plane {
     let (radius, edge) = DEFOCUS[severity - 1];
     let inside = |y: i64, x: i64| ((y * y + x * x) as f64 <= radius * radius) as u32 as f64;
-    let side = (-1..=1).map(|i: i64| (-0.5 * (i as f64 / edge).powi(2)).exp()).collect::<Vec<_>>();
-    let sum = side.iter().sum::<f64>();
     let smoothed = |y: i64, x: i64| {
-        let places = (-1..=1_i64).flat_map(|dy| (-1..=1_i64).map(move |dx| (dy, dx)));
-        let weight = |dy: i64, dx: i64| side[(dy + 1) as usize] * side[(dx + 1) as usize] / (sum * sum);
-        places.map(|(dy, dx)| weight(dy, dx) * inside(y + dy, x + dx)).sum::<f64>()
+        let line = |dy: i64| bell(-1..=1, edge).map(|(dx, weight)| weight * inside(y + dy, x + dx)).sum::<f64>();
+        bell(-1..=1, edge).map(|(dy, weight)| weight * line(dy)).sum::<f64>()
     };
     let reach = radius as i64 + 1;
     let places = (-reach..=reach).flat_map(|y| (-reach..=reach).map(move |x| (y, x)));
@@ -65,12 +62,10 @@ pub fn motion(x: &Plane, severity: usize, angle: f64) -> Plane {
 /// A trail of `2 radius + 1` pixels behind every pixel, whose weights fall as half a Gaussian, as that of ImageMagick's
 /// MotionBlurImage.
 pub fn moved(x: &Plane, radius: f64, sigma: f64, angle: f64) -> Plane {
-    let width = 2 * radius.ceil() as i64 + 1;
+    let last = 2 * radius.ceil() as i64;
     let (sine, cosine) = angle.to_radians().sin_cos();
-    let weights = (0..width).map(|i| (-0.5 * (i as f64 / sigma).powi(2)).exp()).collect::<Vec<_>>();
-    let sum = weights.iter().sum::<f64>();
     let offset = |i: i64, along: f64| (i as f64 * along - 0.5).ceil() as i64;
-    let trail = (0..width).zip(&weights).map(|(i, weight)| (offset(i, sine), offset(i, cosine), weight / sum));
+    let trail = bell(0..=last, sigma).map(|(i, weight)| (offset(i, sine), offset(i, cosine), weight));
     x.filtered(&trail.collect::<Vec<_>>(), Border::Nearest)
 }
 

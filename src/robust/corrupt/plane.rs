@@ -1,5 +1,7 @@
 //! Images as numbers, and the filters that corruptions are made of.
 
+use std::ops::RangeInclusive;
+
 use crate::data::Dataset;
 use crate::error::Result;
 
@@ -10,6 +12,13 @@ pub struct Plane {
     pub width: usize,
     pub channels: usize,
     pub values: Vec<f64>,
+}
+
+/// The weights of a Gaussian of this deviation at these places, which sum up to 1.
+pub fn bell(places: RangeInclusive<i64>, sigma: f64) -> impl Iterator<Item = (i64, f64)> {
+    let weight = move |i: i64| (-0.5 * (i as f64 / sigma).powi(2)).exp();
+    let sum = places.clone().map(weight).sum::<f64>();
+    places.map(move |i| (i, weight(i) / sum))
 }
 
 /// What lies beyond the border.
@@ -118,10 +127,7 @@ impl Plane {
     /// Blurred by a Gaussian of this deviation in pixels, cut off at `truncate` deviations.
     pub fn gaussian(&self, sigma: f64, truncate: f64, border: Border) -> Self {
         let radius = (truncate * sigma + 0.5) as i64;
-        let taps = (-radius..=radius).map(|i| if i == 0 { 1.0 } else { (-0.5 * (i as f64 / sigma).powi(2)).exp() });
-        let (taps, reach) = (taps.collect::<Vec<_>>(), -radius..=radius);
-        let sum = taps.iter().sum::<f64>();
-        let down = reach.clone().zip(&taps).map(|(i, tap)| (i, 0, tap / sum)).collect::<Vec<_>>();
+        let down = bell(-radius..=radius, sigma).map(|(i, tap)| (i, 0, tap)).collect::<Vec<_>>();
         let across = down.iter().map(|&(i, _, tap)| (0, i, tap)).collect::<Vec<_>>();
         self.filtered(&down, border).filtered(&across, border)
     }
