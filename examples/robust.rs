@@ -1,8 +1,8 @@
-//! Noisy photographs of clothes, each denoised and classified at its own lambda, with nothing but the library.
+//! Noisy photographs of clothes, each repaired and classified at its own lambda, with nothing but the library.
 //!
 //!     cargo run --release --example robust [FOLDER [WEIGHTS]]
 //!
-//! Writes noisy.png (the input), denoised.png (what the network sees) and reconstruction.png (from its codes).
+//! Writes noisy.png (the input), repaired.png (without salt and pepper) and reconstruction.png (from its codes).
 
 use image::imageops::{FilterType, resize};
 use sdnet::data::{DataSource, Split, fill_batch, load};
@@ -11,7 +11,7 @@ use sdnet::layers::Pass;
 use sdnet::models::{Model, Network};
 use sdnet::robust::corrupt::{Corruption, Kind};
 use sdnet::robust::recalibrate::{RecalibrateConfig, recalibrate};
-use sdnet::robust::{Adapted, Classifier, LambdaRule, Prepared};
+use sdnet::robust::{Adapted, LambdaRule};
 use sdnet::tape::Tape;
 use sdnet::tensor::Tensor;
 
@@ -36,22 +36,22 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let tape = Tape::idle();
     let x = tape.constant(&Tensor::from_slice(&gpu, &[8, 28, 28, 1], &pixels)?);
     let rule = LambdaRule::label_free(recipe.model.lambda);
-    let Prepared { images: clipped, pass, lambdas } = rule.prepare(&network, &x, Pass::eval(&tape))?;
+    let ready = rule.prepare(&network, &x, Pass::eval(&tape))?;
 
     let trained = network.model().predict(x.value())?.to_vec()?;
-    let auto = network.scores(&pass, &clipped)?.value().to_vec()?;
+    let auto = ready.scores(&network)?.value().to_vec()?;
     let best = |s: &[f32]| (0..10).fold(0, |best, c| if s[c] > s[best] { c } else { best });
-    for (i, (label, lambda)) in labels.iter().zip(lambdas.ok_or("no lambda")?).enumerate() {
+    for (i, (label, lambda)) in labels.iter().zip(ready.lambdas.as_ref().ok_or("no lambda")?).enumerate() {
         let [truth, trained, auto] = [*label as usize, best(&trained[10 * i..][..10]), best(&auto[10 * i..][..10])]
             .map(|c| &test.class_names[c]);
         print!("{truth:11} {:8} {:4}: ", noises[i % 4].0, noises[i % 4].1);
         println!("as trained {trained:11} at lambda {lambda:.2} {auto}");
     }
     let csc = network.model().first_sparse_layer().ok_or("no sparse coding layer")?;
-    let codes = csc.forward(&pass, &clipped)?;
-    let left = csc.residual(&tape, &clipped, &codes)?;
-    let said = tape.clip_residual(&clipped, &left, 0.0)?;
-    for (name, shown) in [("noisy", &x), ("denoised", &clipped), ("reconstruction", &said)] {
+    let codes = csc.forward(&ready.passes[0], &ready.images)?;
+    let left = csc.residual(&tape, &ready.images, &codes)?;
+    let said = tape.add(&ready.images, &tape.scale(&left, -1.0)?)?;
+    for (name, shown) in [("noisy", &x), ("repaired", &ready.images), ("reconstruction", &said)] {
         let bytes = shown.value().to_vec()?.iter().map(|v| (255.0 * v * normalization.std[0]).round() as u8).collect();
         let column = image::GrayImage::from_raw(28, 8 * 28, bytes).ok_or("sizes do not match")?;
         resize(&column, 4 * 28, 32 * 28, FilterType::Nearest).save(format!("{folder}/{name}.png"))?;

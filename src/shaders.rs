@@ -45,8 +45,6 @@ kernels! {
     CEILING_COPY = "ceiling_copy" over EACH;
     CEILING_MULTIPLY_ADD = "ceiling_multiply_add" over EACH;
     CLIP_NORM = "clip_norm" over EACH;
-    CLIP_RESIDUAL = "clip_residual" over EACH;
-    CLIP_RESIDUAL_GRADIENT = "clip_residual_gradient" over EACH;
     COPY_CHANNELS = "copy_channels" over EACH;
     CROSS_ENTROPY = "cross_entropy" over EACH;
     CROSS_ENTROPY_MEAN = "cross_entropy_mean" over EACH_GROUP;
@@ -67,7 +65,6 @@ kernels! {
     NORMALIZE_ATOMS = "normalize_atoms" over EACH_GROUP;
     PAD = "pad" over EACH;
     PAD_ADJOINT = "pad_adjoint" over EACH;
-    RECONSTRUCTION_SCALE = "reconstruction_scale" over EACH_GROUP;
     RELU = "relu" over EACH;
     RELU_GRADIENT = "relu_gradient" over EACH;
     SCALE = "scale" over EACH;

@@ -114,7 +114,7 @@ fn robust_recognises_more_at_lambdas_of_its_own_and_writes_pictures() {
     let trained = right(&|line| Some(line.split("as trained ").nth(1)?.split(" at lambda").next()?.trim().to_owned()));
     let auto = right(&|line| Some(line.split(" at lambda ").nth(1)?.get(5..)?.trim().to_owned()));
     assert!(said.lines().count() == 8 && auto >= 5 && auto > trained, "{said}");
-    for name in ["noisy", "denoised", "reconstruction"] {
+    for name in ["noisy", "repaired", "reconstruction"] {
         let picture = image::open(folder.path().join(format!("{name}.png"))).unwrap();
         assert_eq!((picture.width(), picture.height()), (112, 896), "{name}");
     }

@@ -28,6 +28,8 @@ mod idx;
 mod layout;
 #[cfg(feature = "train")]
 mod mix;
+#[cfg(feature = "train")]
+mod noisy;
 mod normalization;
 #[cfg(feature = "files")]
 pub(crate) mod parallel;
@@ -55,6 +57,8 @@ pub(crate) use folder::TESTED_ON;
 pub use layout::Layout;
 #[cfg(feature = "train")]
 pub use mix::Mixing;
+#[cfg(feature = "train")]
+pub use noisy::add_noise;
 pub use normalization::Normalization;
 pub use picture::Picture;
 #[cfg(feature = "files")]

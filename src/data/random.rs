@@ -28,6 +28,9 @@ pub(crate) enum Purpose {
     /// The image that a descent starts from.
     #[cfg(feature = "train")]
     Start = 8,
+    /// The noise on a training image.
+    #[cfg(feature = "train")]
+    Noise = 9,
 }
 
 /// The stream of `purpose` for (`seed`, `part`, `index`), the part being an epoch, a kind of noise or a restart.

@@ -41,6 +41,7 @@ pub trait Hook {
 }
 
 /// One forward pass through layers: its tape, its mode, and the parameters it has used.
+#[derive(Clone)]
 pub struct Pass<'t> {
     tape: &'t Tape,
     training: bool,

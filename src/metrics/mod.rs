@@ -1,4 +1,4 @@
-//! How good class scores are: accuracy, loss, confusion, precision and recall of every class, calibration. In f64, on the
+//! How good class scores are: accuracy, loss, confusion, precision and recall of every class, calibration, and what chance makes of them. In f64, on the
 //! host, from labels and scores alone; nothing here knows networks or devices.
 //!
 //! What is not defined, such as the recall of a class without an image, is `None`: never 0, never not a number.
@@ -18,11 +18,13 @@
 //! ```
 
 mod calibration;
+mod chance;
 mod confusion;
 mod figures;
 mod judged;
 
 pub use calibration::{BINS, Bin, Calibration};
+pub use chance::{Difference, interval};
 pub use confusion::{ClassFigures, Confusion, Mistaken};
 pub use figures::Figures;
 pub use judged::{Judged, Judgement};

@@ -49,4 +49,12 @@ impl Tape {
         let sum = a.value().add(b.value())?;
         self.record(sum, &[a, b], |g| Ok(vec![Some(g.clone()), Some(g.clone())]))
     }
+
+    /// `factor * a`.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn scale(&self, a: &Var, factor: f32) -> Result<Var> {
+        self.record(scale(a.value(), factor)?, &[a], move |g| Ok(vec![Some(scale(g, factor)?)]))
+    }
 }

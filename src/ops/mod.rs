@@ -9,7 +9,6 @@ mod batch_norm;
 mod blur;
 mod ceiling;
 mod clip_norm;
-mod clip_residual;
 mod concatenate;
 mod convolution;
 mod cross_entropy;

@@ -18,7 +18,6 @@ pub mod batch_norm;
 pub mod blur;
 pub mod ceiling;
 pub mod clip_norm;
-pub mod clip_residual;
 pub mod copy_channels;
 pub mod correlation;
 pub mod cross_entropy;

@@ -7,13 +7,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::clip::clip;
-use super::{Adaptation, Classifier, Look};
+use super::{Classifier, CleanImages, Measure, impulses, noise};
 use crate::checkpoint::{self, Attachment, Attachments, Checkpoint, Recipe, at};
 use crate::error::{Error, Result};
 use crate::files::NamedTensors;
 use crate::gpu::Gpu;
-use crate::layers::{BatchNorm, Csc, Hook, Pass, batch_norms, sparse_layers};
+use crate::layers::{BatchNorm, Csc, Hook, Measures, Pass, batch_norms, sparse_layers};
 use crate::models::{Architecture, Model};
 use crate::named::named;
 use crate::ops::{RunningStatistics, interpolate};
@@ -42,11 +41,13 @@ pub enum Statistics {
     /// Those of training, as in the published code.
     Trained,
     /// Those for this lambda, learned from clean images.
-    #[default]
     Own,
+    /// Both, one after the other: the scores are the mean of those with either.
+    #[default]
+    Both,
 }
 
-named!(Statistics as "statistics" { Trained = "trained", Own = "own" });
+named!(Statistics as "statistics" { Trained = "trained", Own = "own", Both = "both" });
 
 /// Batch-norm statistics for other lambdas: those of training plus the change seen on clean images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,22 +58,8 @@ pub struct Recalibration {
     pub layers: Vec<String>,
     /// How many images they were estimated on.
     pub images: usize,
-    /// What the first layer leaves of these images at the lambda it was trained with.
-    pub clean: CleanResidual,
-}
-
-/// What a first sparse coding layer leaves of clean images: `|x - A z|^2 / |x|^2`, about `base + slope * active`, with
-/// `active` the share of codes that are not zero.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct CleanResidual {
-    /// Where no code is active.
-    pub base: f64,
-    /// By share of active codes.
-    pub slope: f64,
-    /// Standard deviation of what images have beyond that.
-    pub spread: f64,
-    /// What 99 of 100 pixels are nearer to than to their scaled reconstruction ([`Classifier::clip`]).
-    pub limit: f32,
+    /// What these images are like.
+    pub clean: CleanImages,
 }
 
 impl Recalibration {
@@ -117,7 +104,7 @@ pub struct Adapted<M> {
     layers: Vec<String>,
     layer_ids: Arc<HashSet<u64>>,
     statistics: Statistics,
-    clip_limit: Option<f32>,
+    repairs: bool,
     recalibration: Option<Recalibration>,
     tables: Option<Arc<DeviceTables>>,
 }
@@ -133,7 +120,7 @@ impl<M: Model> Adapted<M> {
             layers,
             layer_ids,
             statistics: Statistics::default(),
-            clip_limit: None,
+            repairs: true,
             recalibration: None,
             tables: None,
         }
@@ -220,14 +207,14 @@ impl<M: Model> Adapted<M> {
         self.statistics = statistics;
     }
 
-    /// How far pixels may be from what the first sparse coding layer makes of them where [`Classifier::clip`] is called.
-    pub fn clip_limit(&self) -> Option<f32> {
-        self.clip_limit
+    /// Whether [`Classifier::repair`] repairs anything, where it has been recalibrated.
+    pub fn repairs(&self) -> bool {
+        self.repairs
     }
 
-    /// Changes [`Adapted::clip_limit`].
-    pub fn set_clip_limit(&mut self, limit: Option<f32>) {
-        self.clip_limit = limit;
+    /// Changes [`Adapted::repairs`].
+    pub fn set_repairs(&mut self, repairs: bool) {
+        self.repairs = repairs;
     }
 
     /// The lambdas that there are statistics for beside those of the training.
@@ -235,7 +222,7 @@ impl<M: Model> Adapted<M> {
         self.recalibration.as_ref()
     }
 
-    /// Uses statistics that were estimated for the lambdas of `recalibration`, and its limit for clipping, wherever a rule
+    /// Uses statistics that were estimated for the lambdas of `recalibration`, and what it knows of clean images, wherever a rule
     /// chooses another lambda.
     ///
     /// # Errors
@@ -258,14 +245,13 @@ impl<M: Model> Adapted<M> {
         self.forget_recalibration();
         self.set_lambda_layers(&LambdaLayers::Named(recalibration.layers.clone()))?;
         self.tables = Some(tables);
-        self.set_clip_limit((recalibration.clean.limit > 0.0).then_some(recalibration.clean.limit));
         self.recalibration = Some(recalibration);
         Ok(())
     }
 
-    /// Uses the statistics of the training at every lambda, and no clipping, as the published code does.
+    /// Uses the statistics of the training at every lambda, and repairs nothing, as the published code does.
     pub fn forget_recalibration(&mut self) {
-        (self.recalibration, self.tables, self.clip_limit) = (None, None, None);
+        (self.recalibration, self.tables) = (None, None);
     }
 
     /// The statistics of every batch norm for each lambda, where it has been recalibrated.
@@ -305,7 +291,11 @@ impl<M: Model> Adapted<M> {
     /// [`Error::Weights`] names a tensor that is missing or has another shape; else as [`Adapted::set_recalibration`].
     fn attach(&mut self, path: &Path, attachments: &mut Attachments) -> Result<()> {
         let Some(mut found) = attachments.remove(RECALIBRATED) else { return Ok(()) };
-        let recalibration = found.description::<Recalibration>(path)?;
+        let recalibration = found.description::<Recalibration>(path).map_err(|_| Error::Weights {
+            path: path.into(),
+            name: RECALIBRATED.into(),
+            reason: "is damaged or from an earlier version: run `sdnet robust recalibrate` again".into(),
+        })?;
         let points = recalibration.lambdas.len();
         let mut take = |name: String, channels: usize| {
             let bad = |reason: String| {
@@ -333,6 +323,15 @@ impl<M: Model> Adapted<M> {
 }
 
 impl<M: Architecture> Adapted<M> {
+    /// Reads a model from a file as it was trained, whatever recalibration the file holds.
+    ///
+    /// # Errors
+    /// As [`checkpoint::load`].
+    pub fn load_as_trained(path: &Path, gpu: &Gpu, foreign: Option<&M::Config>) -> Result<(Self, Recipe<M::Config>)> {
+        let Checkpoint { model, recipe, .. } = checkpoint::load(path, gpu, foreign)?;
+        Ok((Self::new(model), recipe))
+    }
+
     /// Reads a model and its recalibration from a file; see [`checkpoint::load`].
     ///
     /// # Errors
@@ -363,34 +362,78 @@ impl<M: Model> Classifier for Adapted<M> {
         self.model.forward(pass, images)
     }
 
-    fn at<'t>(&self, pass: Pass<'t>, lambdas: &[f32]) -> Result<Pass<'t>> {
+    fn at<'t>(&self, pass: Pass<'t>, lambdas: &[f32]) -> Result<Vec<Pass<'t>>> {
         let lambda = Tensor::from_slice(self.gpu(), &[lambdas.len()], lambdas)?;
-        let tables = self.tables.clone().filter(|_| self.statistics == Statistics::Own);
-        Ok(pass.with_hook(Rc::new(AtLambda { lambda, layers: self.layer_ids.clone(), tables })))
+        let with = |tables: Option<&Arc<DeviceTables>>| {
+            let (lambda, layers) = (lambda.clone(), self.layer_ids.clone());
+            pass.clone().with_hook(Rc::new(AtLambda { lambda, layers, tables: tables.cloned() }))
+        };
+        let trained = self.trained_lambda();
+        Ok(match (self.statistics, &self.tables) {
+            (Statistics::Own, Some(own)) => vec![with(Some(own))],
+            // At the lambda of the training both are the same.
+            (Statistics::Both, Some(own)) if lambdas.iter().any(|lambda| Some(*lambda) != trained) => {
+                vec![with(Some(own)), with(None)]
+            }
+            _ => vec![with(None)],
+        })
     }
 
     fn sparse_layer(&self, index: usize) -> Option<&Csc> {
         sparse_layers(&self.model).get(index).map(|(_, csc)| *csc)
     }
 
-    fn clip(&self, tape: &Tape, images: &Var) -> Result<Var> {
+    fn repair(&self, tape: &Tape, images: &Var) -> Result<Var> {
         crate::models::check_images(images.value(), self.model.in_channels())?;
-        match (self.model.first_sparse_layer(), self.clip_limit) {
-            (Some(csc), Some(limit)) => clip(csc, tape, images, limit),
-            _ => Ok(images.clone()),
+        let Some(recalibration) = self.recalibration.as_ref().filter(|_| self.repairs) else {
+            return Ok(images.clone());
+        };
+        let (before, size) = (images.value().to_vec()?, size(images.value()));
+        let (mut after, mut any) = (before.clone(), false);
+        for image in after.chunks_exact_mut(size.iter().product()) {
+            any |= impulses::repair(image, size, &recalibration.clean);
+        }
+        if !any {
+            return Ok(images.clone());
+        }
+        let change = after.iter().zip(&before).map(|(after, before)| after - before).collect::<Vec<_>>();
+        tape.add(images, &tape.constant(&Tensor::from_slice(self.gpu(), images.value().shape(), &change)?))
+    }
+
+    fn measure(&self, images: &Tensor, measure: Measure) -> Result<Vec<f64>> {
+        crate::models::check_images(images, self.model.in_channels())?;
+        match measure {
+            Measure::Noise => {
+                let reason = "has not been recalibrated, so that nothing is known of clean images";
+                let recalibration = self.recalibration.as_ref();
+                let Recalibration { clean, .. } =
+                    recalibration.ok_or_else(|| Error::argument("model", self.model.name(), reason))?;
+                let (values, size) = (images.to_vec()?, size(images));
+                Ok(values.chunks_exact(size.iter().product()).map(|image| noise::noise(image, size, clean)).collect())
+            }
+            Measure::Residual => residual(first_layer(&self.model)?, images),
         }
     }
 
-    fn look(&self, images: &Tensor) -> Result<Vec<Look>> {
-        crate::models::check_images(images, self.model.in_channels())?;
-        Look::take(first_layer(&self.model)?, images)
-    }
-
-    fn adaptation(&self) -> Option<Adaptation> {
+    fn lambdas(&self) -> Option<(f32, f32)> {
         let recalibration = self.recalibration.as_ref()?;
-        let (first, last) = (recalibration.lambdas.first()?, recalibration.lambdas.last()?);
-        Some(Adaptation { range: (*first, *last), clean: recalibration.clean })
+        Some((*recalibration.lambdas.first()?, *recalibration.lambdas.last()?))
     }
+}
+
+/// Height, width and channels of images `[n, height, width, channels]`.
+fn size(images: &Tensor) -> [usize; 3] {
+    let shape = images.shape();
+    [shape[1], shape[2], shape[3]]
+}
+
+/// The root mean square of what a layer leaves of each image at its trained lambda.
+fn residual(layer: &Csc, images: &Tensor) -> Result<Vec<f64>> {
+    let tape = Tape::idle();
+    let codes = layer.codes_at(&tape, &tape.constant(images), 1.0)?;
+    let (measures, _) = Measures::take(layer, images, codes.value())?;
+    let of = |squares: f32| (f64::from(squares) / measures.signal_size as f64).sqrt();
+    Ok(measures.residual.to_vec()?.into_iter().map(of).collect())
 }
 
 /// # Errors

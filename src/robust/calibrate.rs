@@ -1,12 +1,12 @@
-//! The best lambda as a function of the residual: straight lines fitted to a sweep over known noise.
+//! The best lambda as a function of what is measured: straight lines fitted to a sweep over known noise.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::corrupt::Kind;
+use super::corrupt::{Corruption, Kind};
 use super::sweep::Level;
-use super::{Adaptation, LambdaRule, Line, Residual};
+use super::{LambdaRule, Line, Measure};
 use crate::checkpoint::Recipe;
 use crate::error::{Error, Result};
 
@@ -37,19 +37,19 @@ pub struct Point {
     pub noise: Option<Kind>,
     /// Its level; 0 for clean images.
     pub level: f32,
-    /// Mean residual over images.
-    pub residual: f64,
-    /// Standard deviation of the residual from image to image.
+    /// Mean of what was measured over images.
+    pub measured: f64,
+    /// Its standard deviation from image to image.
     pub deviation: f64,
     /// The best lambda.
     pub lambda: f32,
 }
 
-/// `lambda*(residual) = slope * residual + intercept` for each noise, and one for all of them.
+/// `lambda* = slope * measure + intercept` for each noise, and one for all of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
-    /// Which residual is used.
-    pub residual: Residual,
+    /// What is measured.
+    pub measure: Measure,
     /// Per noise, each including clean images.
     pub by_noise: BTreeMap<Kind, Fit>,
     /// For all of them.
@@ -59,16 +59,16 @@ pub struct Calibration {
 }
 
 impl Calibration {
-    /// Fits a sweep whose rules were these fixed lambdas, in this order.
+    /// Fits levels of a sweep, by corruption, whose runs were these fixed lambdas, in this order.
     ///
     /// The best lambda of a level is where its accuracy, smoothed over neighbours on the grid (weights 1, 2, 1),
     /// is highest: near the peak accuracy is flat, and a few images could decide.
     ///
     /// # Errors
-    /// [`Error::Argument`] if a noise has fewer than three levels, or residuals that are all the same; or if the
-    /// levels were not swept over these lambdas with looks.
-    pub fn fit(levels: &[Level], lambdas: &[f32], adaptation: &Adaptation, residual: Residual) -> Result<Self> {
-        let points = levels.iter().map(|level| point(level, lambdas, adaptation, residual));
+    /// [`Error::Argument`] if a noise has fewer than three levels, or if the levels were not swept over these lambdas while
+    /// measuring this.
+    pub fn fit(levels: &[(Option<Corruption>, Level)], lambdas: &[f32], measure: Measure) -> Result<Self> {
+        let points = levels.iter().map(|(corruption, level)| point(*corruption, level, lambdas));
         let points = points.collect::<Result<Vec<_>>>()?;
         let mut by_noise = BTreeMap::new();
         for noise in points.iter().filter_map(|p| p.noise) {
@@ -78,12 +78,12 @@ impl Calibration {
                 return Err(Error::argument("levels", own, reason));
             }
             let with_clean = points.iter().filter(|p| p.noise.is_none_or(|n| n == noise));
-            by_noise.insert(noise, line(noise.name(), with_clean)?);
+            by_noise.insert(noise, line(with_clean));
         }
         if by_noise.is_empty() {
             return Err(Error::argument("noise", "none", "a calibration needs at least one noise"));
         }
-        Ok(Self { residual, all: line("all", points.iter())?, by_noise, points })
+        Ok(Self { measure, all: line(points.iter()), by_noise, points })
     }
 
     /// The rule of one noise, or of all.
@@ -98,7 +98,7 @@ impl Calibration {
                 Error::argument("lambda", format!("auto-{noise}"), format!("the calibration has {known}"))
             })?,
         };
-        Ok(LambdaRule::Auto(self.residual, fit.line))
+        Ok(LambdaRule::Auto(self.measure, fit.line))
     }
 
     /// Stores it with a network.
@@ -127,18 +127,17 @@ impl Calibration {
     }
 }
 
-fn point(level: &Level, lambdas: &[f32], adaptation: &Adaptation, residual: Residual) -> Result<Point> {
-    if level.outcomes.len() != lambdas.len() || lambdas.is_empty() || level.looks.is_empty() {
-        let reason = format!("each of {} lambdas needs an outcome, and each image a look", lambdas.len());
+fn point(corruption: Option<Corruption>, level: &Level, lambdas: &[f32]) -> Result<Point> {
+    if level.outcomes.len() != lambdas.len() || lambdas.is_empty() || level.measured.is_empty() {
+        let reason = format!("each of {} lambdas needs an outcome, and each image a measurement", lambdas.len());
         return Err(Error::argument("lambdas", level.outcomes.len(), reason));
     }
-    let residuals = level.looks.iter().map(|look| residual.of(look, adaptation)).collect::<Vec<_>>();
-    let (mean, deviation) = moments(&residuals);
+    let (mean, deviation) = moments(&level.measured);
     let accuracies = level.outcomes.iter().map(|o| o.accuracy()).collect::<Vec<_>>();
     Ok(Point {
-        noise: level.corruption.map(|c| c.kind()),
-        level: level.corruption.map_or(0.0, |c| c.level()),
-        residual: mean,
+        noise: corruption.map(|c| c.kind()),
+        level: corruption.map_or(0.0, |c| c.level()),
+        measured: mean,
         deviation,
         lambda: lambdas[peak(&accuracies)],
     })
@@ -155,19 +154,15 @@ fn peak(values: &[f64]) -> usize {
     (1..values.len()).fold(0, |best, i| if smooth(i) > smooth(best) { i } else { best })
 }
 
-fn line<'a>(name: &str, points: impl Iterator<Item = &'a Point>) -> Result<Fit> {
-    let points = points.map(|p| (p.residual, f64::from(p.lambda))).collect::<Vec<_>>();
-    let (center, width) = moments(&points.iter().map(|p| p.0).collect::<Vec<_>>());
+/// Of points that all measure the same, the line is the mean of their best lambdas.
+fn line<'a>(points: impl Iterator<Item = &'a Point>) -> Fit {
+    let points = points.map(|p| (p.measured, f64::from(p.lambda))).collect::<Vec<_>>();
     let (_, height) = moments(&points.iter().map(|p| p.1).collect::<Vec<_>>());
-    if width <= 1e-9 * center.abs() {
-        let reason = format!("{name}: a line needs residuals that differ, not all {center:.4}");
-        return Err(Error::argument("levels", points.len(), reason));
-    }
     let count = points.len() as f64;
     let line = Line::through(&points);
     let left = line.squares(&points);
     let r2 = if height > 0.0 { 1.0 - left / (count * height * height) } else { 0.0 };
-    Ok(Fit { line, spread: (left / (count - 2.0)).sqrt(), r2, points: points.len() })
+    Fit { line, spread: (left / (count - 2.0)).sqrt(), r2, points: points.len() }
 }
 
 /// Mean and standard deviation.
@@ -180,38 +175,19 @@ fn moments(values: &[f64]) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::robust::CleanResidual;
-    use crate::robust::Look;
-    use crate::robust::corrupt::Corruption;
     use crate::robust::sweep::Outcome;
 
     const LAMBDAS: [f32; 5] = [0.1, 0.2, 0.3, 0.4, 0.5];
 
-    fn adaptation() -> Adaptation {
-        let clean = CleanResidual { base: 0.5, ..CleanResidual::default() };
-        Adaptation { range: (0.1, 0.5), clean }
-    }
-
     /// A level with this noise estimate in both of its images, whose accuracy peaks at this index.
-    fn level(corruption: Option<(Kind, f32)>, noise: f64, peak: usize) -> Level {
-        let look = Look {
-            signal: 200.0,
-            residual: 100.0 + 100.0 * noise * noise,
-            quiet: noise * noise,
-            active: 0.1,
-            size: 100,
-        };
+    fn level(corruption: Option<(Kind, f32)>, noise: f64, peak: usize) -> (Option<Corruption>, Level) {
         let right = |i: usize| 100 - 20 * i.abs_diff(peak);
         let outcome = |i: usize| Outcome { correct: (0..100).map(|n| n < right(i)).collect(), ..Outcome::default() };
-        Level {
-            corruption: corruption.map(|(noise, level)| Corruption::new(noise, level).unwrap()),
-            outcomes: (0..5).map(outcome).collect(),
-            baseline: None,
-            looks: vec![look; 2],
-        }
+        let level = Level { outcomes: (0..5).map(outcome).collect(), measured: vec![noise; 2] };
+        (corruption.map(|(noise, level)| Corruption::new(noise, level).unwrap()), level)
     }
 
-    fn levels() -> Vec<Level> {
+    fn levels() -> Vec<(Option<Corruption>, Level)> {
         let gaussian = |l: f32, noise, peak| level(Some((Kind::Gaussian, l)), noise, peak);
         let shot = |l: f32, noise, peak| level(Some((Kind::Shot, l)), noise, peak);
         vec![
@@ -227,7 +203,7 @@ mod tests {
 
     #[test]
     fn lines_are_found_by_noise_and_for_all() {
-        let calibration = Calibration::fit(&levels(), &LAMBDAS, &adaptation(), Residual::Excess).unwrap();
+        let calibration = Calibration::fit(&levels(), &LAMBDAS, Measure::Noise).unwrap();
         let gaussian = calibration.by_noise[&Kind::Gaussian];
         assert!((gaussian.line.slope - 1.0).abs() < 1e-6 && (gaussian.line.intercept - 0.1).abs() < 1e-6);
         assert!(gaussian.r2 > 0.999999 && gaussian.spread < 1e-6 && gaussian.points == 4);
@@ -236,29 +212,34 @@ mod tests {
         assert!(calibration.all.points == 7 && calibration.all.r2 < 0.95 && calibration.all.spread > 0.02);
         assert!((0.4..1.0).contains(&calibration.all.line.slope));
         assert!(calibration.points[0].noise.is_none() && calibration.points[6].level == 10.0);
-        assert_eq!(calibration.rule(None).unwrap(), LambdaRule::Auto(Residual::Excess, calibration.all.line));
-        assert_eq!(calibration.rule(Some(Kind::Shot)).unwrap(), LambdaRule::Auto(Residual::Excess, shot.line));
+        assert_eq!(calibration.rule(None).unwrap(), LambdaRule::Auto(Measure::Noise, calibration.all.line));
+        assert_eq!(calibration.rule(Some(Kind::Shot)).unwrap(), LambdaRule::Auto(Measure::Noise, shot.line));
         let message = calibration.rule(Some(Kind::Impulse)).unwrap_err().to_string();
         assert!(message.contains("auto-impulse") && message.contains("gaussian, shot"), "{message}");
     }
 
     #[test]
+    fn noise_that_cannot_be_measured_gets_one_lambda() {
+        let alike = [0, 2, 4].map(|peak| level(Some((Kind::Speckle, 0.1 + peak as f32 / 10.0)), 0.2, peak));
+        let fit = Calibration::fit(&alike, &LAMBDAS, Measure::Noise).unwrap().by_noise[&Kind::Speckle];
+        assert!(fit.line.slope == 0.0 && (fit.line.intercept - 0.3).abs() < 1e-7 && fit.r2.abs() < 1e-9);
+    }
+
+    #[test]
     fn too_few_points_are_refused() {
-        let fit = |levels: &[Level]| Calibration::fit(levels, &LAMBDAS, &adaptation(), Residual::Excess);
-        let refused = |levels: &[Level], words: &[&str]| {
+        let fit = |levels: &[(Option<Corruption>, Level)]| Calibration::fit(levels, &LAMBDAS, Measure::Noise);
+        let refused = |levels: &[(Option<Corruption>, Level)], words: &[&str]| {
             let message = fit(levels).unwrap_err().to_string();
             assert!(words.iter().all(|word| message.contains(word)), "{message}");
         };
         refused(&levels()[..3], &["levels = 2", "gaussian", "3 levels"]);
         refused(&levels()[..6], &["levels = 2", "shot"]);
         refused(&levels()[..1], &["noise"]);
-        let alike = [0.0, 0.1, 0.2].map(|l| level(Some((Kind::Speckle, l)), 0.2, 1));
-        refused(&alike, &["speckle", "differ"]);
         assert!(fit(&levels()[..4]).is_ok());
         let mut blind = levels();
-        blind[2].looks.clear();
-        refused(&blind, &["look"]);
-        blind[2].outcomes.pop();
+        blind[2].1.measured.clear();
+        refused(&blind, &["measurement"]);
+        blind[2].1.outcomes.pop();
         refused(&blind, &["5 lambdas"]);
     }
 
@@ -272,13 +253,13 @@ mod tests {
 
     #[test]
     fn a_recipe_keeps_it() {
-        let calibration = Calibration::fit(&levels(), &LAMBDAS, &adaptation(), Residual::Plain).unwrap();
+        let calibration = Calibration::fit(&levels(), &LAMBDAS, Measure::Residual).unwrap();
         let mut recipe = Recipe::default();
         assert_eq!(Calibration::of(&recipe).unwrap(), None);
         calibration.store(&mut recipe).unwrap();
         let recipe: Recipe = serde_json::from_str(&serde_json::to_string(&recipe).unwrap()).unwrap();
         let found = Calibration::of(&recipe).unwrap().unwrap();
-        assert_eq!((found.residual, found.points.len()), (Residual::Plain, 7));
+        assert_eq!((found.measure, found.points.len()), (Measure::Residual, 7));
         assert!(found.by_noise.keys().eq(calibration.by_noise.keys()));
         assert!((found.all.line.slope - calibration.all.line.slope).abs() < 1e-9);
         let mut damaged = recipe.clone();

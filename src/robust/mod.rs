@@ -3,11 +3,10 @@
 //! The lambda of a trained network's sparse coding layers is chosen for the noise at hand, without retraining, for
 //! each image separately:
 //!
-//! 1. [`recalibrate`](recalibrate::recalibrate) sees clean training images, but no noise or labels. It learns the
-//!    first layer's residual on clean images, and how every batch norm's statistics change with lambda.
-//! 2. Pixels that the first layer cannot explain are clipped ([`Classifier::clip`]).
-//! 3. A [`Look`] at the clipped image, by the first layer at its trained lambda, estimates its noise: from the residual
-//!    in excess of that of clean images, and where the image is quietest.
+//! 1. [`recalibrate`](recalibrate::recalibrate) sees clean training images, but no noise or labels. It learns what they are
+//!    like ([`CleanImages`]), and how every batch norm's statistics change with lambda.
+//! 2. Impulse noise is repaired where there is any ([`Classifier::repair`]).
+//! 3. The noise that is left is estimated from the quietest places of the image ([`Measure`]).
 //! 4. A [`LambdaRule`] turns this into a lambda: by a fit to best lambdas ([`Calibration`]), or a rule that needs no
 //!    noise to learn from ([`LambdaRule::label_free`]).
 //!
@@ -19,10 +18,13 @@ mod adapted;
 pub mod attack;
 #[cfg(feature = "train")]
 mod calibrate;
-mod clip;
+mod clean;
 #[cfg(feature = "train")]
 pub mod corrupt;
-mod look;
+#[cfg(feature = "train")]
+mod filter;
+mod impulses;
+mod noise;
 #[cfg(feature = "train")]
 pub mod recalibrate;
 mod rule;
@@ -30,12 +32,13 @@ mod rule;
 pub mod sweep;
 mod verdict;
 
-pub use adapted::{Adapted, CleanResidual, LambdaLayers, Recalibration, Statistics, Table, Tables};
+pub use adapted::{Adapted, LambdaLayers, Recalibration, Statistics, Table, Tables};
 #[cfg(feature = "train")]
 pub use calibrate::{Calibration, Fit, Point};
-pub use clip::clip;
-pub use look::Look;
-pub use rule::{LambdaRule, Line, Prepared, Residual};
+pub use clean::CleanImages;
+#[cfg(feature = "train")]
+pub use filter::Filter;
+pub use rule::{LambdaRule, Line, Measure, Prepared};
 pub use verdict::{Verdict, accuracy, verdicts};
 
 use crate::error::{Error, Result};
@@ -55,12 +58,13 @@ pub trait Classifier {
     /// [`Error::Shape`] for images that do not fit the model, [`Error::OutOfMemory`].
     fn scores(&self, pass: &Pass, images: &Var) -> Result<Var>;
 
-    /// The pass at these lambdas, one a sample, and with the batch-norm statistics that go with them; as it is by default.
+    /// The passes at these lambdas, one a sample, with the batch-norm statistics that go with them: one for each kind of
+    /// statistics, over which scores are averaged, and never none. The pass as it is by default.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
-    fn at<'t>(&self, pass: Pass<'t>, _lambdas: &[f32]) -> Result<Pass<'t>> {
-        Ok(pass)
+    fn at<'t>(&self, pass: Pass<'t>, _lambdas: &[f32]) -> Result<Vec<Pass<'t>>> {
+        Ok(vec![pass])
     }
 
     /// Its sparse coding layers, by number; none by default.
@@ -68,35 +72,29 @@ pub trait Classifier {
         None
     }
 
-    /// Images with outliers, such as salt and pepper, clipped to near the first layer's reconstruction; unchanged by
-    /// default.
+    /// Images without impulse noise, such as salt and pepper: values that stand alone among their neighbours, where an image has
+    /// more of them than clean images have, become the median of their neighbours. Unchanged by default.
+    ///
+    /// Gradients go through as if nothing had been done.
     ///
     /// # Errors
     /// As [`Classifier::scores`].
-    fn clip(&self, _tape: &Tape, images: &Var) -> Result<Var> {
+    fn repair(&self, _tape: &Tape, images: &Var) -> Result<Var> {
         Ok(images.clone())
     }
 
-    /// A look at each image by the first sparse coding layer at its trained lambda.
+    /// What lambda is chosen by, of each of the normalised images.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a model without sparse coding layers; and as [`Classifier::scores`].
-    fn look(&self, images: &Tensor) -> Result<Vec<Look>> {
-        let what = format!("a look at {} images", images.shape()[0]);
-        Err(Error::argument("model", what, "needs a network whose first layer is a sparse coding layer"))
+    /// [`Error::Argument`] for a model that cannot say, for want of a recalibration or a sparse coding layer; and as
+    /// [`Classifier::scores`].
+    fn measure(&self, images: &Tensor, measure: Measure) -> Result<Vec<f64>> {
+        let what = format!("the {measure} of {} images", images.shape()[0]);
+        Err(Error::argument("model", what, "needs a network with sparse coding layers"))
     }
 
-    /// What is known about it at lambdas other than those it was trained with.
-    fn adaptation(&self) -> Option<Adaptation> {
+    /// The smallest and the largest lambda that it was recalibrated for, if it was.
+    fn lambdas(&self) -> Option<(f32, f32)> {
         None
     }
-}
-
-/// What is known about a recalibrated model at other lambdas.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Adaptation {
-    /// The smallest and the largest lambda it was recalibrated for.
-    pub range: (f32, f32),
-    /// The residual of clean images.
-    pub clean: CleanResidual,
 }

@@ -1,4 +1,4 @@
-//! How a network sees clean images at other lambdas: batch-norm statistics, and the first layer's residual.
+//! What clean images are like, and how a network sees them at other lambdas: batch-norm statistics.
 //!
 //! Changing lambda changes the codes, and with them what every batch norm sees; the published code keeps statistics as
 //! trained. Here they are adjusted for each lambda of a grid, by how they change on clean training images. No noise is
@@ -8,21 +8,15 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::adapted::first_layer;
-use super::clip::{clip, clip_once};
-use super::look::clean_residual;
-use super::{Adapted, Classifier, CleanResidual, Look, Recalibration, Table, Tables};
+use super::{Adapted, Classifier, CleanImages, Recalibration, Table, Tables};
 use crate::data::{Augment, Dataset, Normalization, fill_batch};
 use crate::error::{Error, Result};
-use crate::layers::{BATCH_NORM_EPSILON, BatchNorm, Csc, Hook, Pass, batch_norms};
+use crate::layers::{BATCH_NORM_EPSILON, BatchNorm, Hook, Pass, batch_norms};
 use crate::models::Model;
 use crate::ops::RunningStatistics;
 use crate::tape::Tape;
 use crate::tensor::Tensor;
 use crate::train::check_fit;
-
-/// Fraction of the pixels of clean images that get clipped.
-const CLIPPED: f64 = 0.01;
 
 /// How to recalibrate.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +34,7 @@ pub struct RecalibrateConfig {
 }
 
 impl Default for RecalibrateConfig {
-    /// Lambda 0.1, 0.2 .. 1.4; 2,000 images as they are.
+    /// Lambda 0.1, 0.2 .. 1.0; 2,000 images as they are.
     fn default() -> Self {
         Self { lambdas: usual_lambdas(), images: 2000, batch: 100, augment: None, seed: 0 }
     }
@@ -55,16 +49,15 @@ impl RecalibrateConfig {
     }
 }
 
-/// The default grid of lambdas: 0.1, 0.2 .. 1.4.
+/// The default grid of lambdas: 0.1, 0.2 .. 1.0. What lies beyond costs clean images too much.
 pub fn usual_lambdas() -> Vec<f32> {
-    (1..=14).map(|i| i as f32 / 10.0).collect()
+    (1..=10).map(|i| i as f32 / 10.0).collect()
 }
 
 /// Finds a network's batch-norm statistics for each lambda of a grid in the layers that take one
-/// ([`Adapted::set_lambda_layers`]), and its first layer's residual on clean images at its own lambda; from then on the
-/// network uses them.
+/// ([`Adapted::set_lambda_layers`]), and what clean images are like ([`CleanImages`]); from then on the network uses them.
 ///
-/// The first look sees plain images, batch norms augmented ones as in training. What a batch norm sees is the mean over
+/// The latter is learned from plain images, statistics from augmented ones as in training. What a batch norm sees is the mean over
 /// batches of the batch's mean or unbiased variance, where every later batch norm gets its input normalised by the
 /// batch as in training: what running statistics tend to. Images of an incomplete batch are left out. The change
 /// from the trained lambda to another one is applied to the running statistics, so that they stay unchanged at
@@ -97,45 +90,23 @@ pub fn recalibrate<M: Model>(
         lambdas: config.lambdas.clone(),
         layers: network.lambda_layers().to_vec(),
         images: data.len() / batch * batch,
-        clean: CleanResidual::default(),
+        clean: CleanImages::default(),
     };
     recalibration.check()?;
     let gpu = network.gpu().clone();
-    let batches = |augment| {
-        let all = (0..data.len() as u32).collect::<Vec<_>>();
-        let one = |indices: &[u32]| {
-            let (pixels, _) = fill_batch(&data, indices, normalization, augment, config.seed, 0)?;
-            Tensor::from_slice(&gpu, &[batch, data.height, data.width, data.channels], &pixels)
-        };
-        all.chunks_exact(batch).map(one).collect::<Result<Vec<_>>>()
+    let all = (0..recalibration.images as u32).collect::<Vec<_>>();
+    let pixels = |indices: &[u32], augment| {
+        Ok::<_, Error>(fill_batch(&data, indices, normalization, augment, config.seed, 0)?.0)
     };
-    let plain = batches(None)?;
-    recalibration.clean = clean_looks(first_layer(network.model())?, &plain)?;
-    let as_in_training = if config.augment.is_some() { batches(config.augment)? } else { plain };
-    let tables = tables(network, &as_in_training, &config.lambdas, watch)?;
+    let size = [data.height, data.width, data.channels];
+    recalibration.clean = CleanImages::of(&pixels(&all, None)?, size);
+    let batches = all.chunks_exact(batch).map(|indices| {
+        Tensor::from_slice(&gpu, &[batch, size[0], size[1], size[2]], &pixels(indices, config.augment)?)
+    });
+    let batches = batches.collect::<Result<Vec<_>>>()?;
+    let tables = tables(network, &batches, &config.lambdas, watch)?;
     network.set_recalibration(recalibration.clone(), &tables)?;
     Ok(recalibration)
-}
-
-/// The first layer's residual on clean images, clipped as in inference.
-fn clean_looks(csc: &Csc, batches: &[Tensor]) -> Result<CleanResidual> {
-    let limit = clean_limit(csc, batches)?;
-    let (tape, mut looks) = (Tape::idle(), Vec::new());
-    for images in batches {
-        looks.extend(Look::take(csc, clip(csc, &tape, &tape.constant(images), limit)?.value())?);
-    }
-    Ok(CleanResidual { limit, ..clean_residual(&looks) })
-}
-
-/// The distance from the scaled reconstruction that all but [`CLIPPED`] of the pixels stay within.
-fn clean_limit(csc: &Csc, batches: &[Tensor]) -> Result<f32> {
-    let (tape, mut distances) = (Tape::idle(), Vec::new());
-    for images in batches {
-        let kept = clip_once(csc, &tape, &tape.constant(images), 0.0)?.value().to_vec()?;
-        distances.extend(images.to_vec()?.iter().zip(kept).map(|(x, kept)| (x - kept).abs()));
-    }
-    let place = ((1.0 - CLIPPED) * (distances.len() - 1) as f64) as usize;
-    Ok(*distances.select_nth_unstable_by(place, f32::total_cmp).1)
 }
 
 /// The statistics of every batch norm for every lambda.
@@ -200,8 +171,8 @@ fn seen<M: Model>(
         // With all of the way to the batch's statistics, those that are moved are the batch's.
         let pass = Pass::eval(&tape).with_batch_statistics(1.0);
         let watching = Rc::new(Scratch::default());
-        let pass = network.at(pass.with_hook(watching.clone()), &vec![lambda; images.shape()[0]])?;
-        network.model().forward(&pass, &tape.constant(images))?;
+        let passes = network.at(pass.with_hook(watching.clone()), &vec![lambda; images.shape()[0]])?;
+        network.model().forward(&passes[0], &tape.constant(images))?;
         for (sum, (name, bn)) in sums.iter_mut().zip(&norms) {
             let found = watching.of(name, bn)?;
             sum.mean = sum.mean.add(&found.mean)?;
@@ -219,7 +190,7 @@ fn seen<M: Model>(
 
 /// Has batch norms move statistics that are not the network's own.
 #[derive(Default)]
-struct Scratch(RefCell<HashMap<u64, RunningStatistics>>);
+pub(super) struct Scratch(RefCell<HashMap<u64, RunningStatistics>>);
 
 impl Scratch {
     fn of(&self, name: &str, bn: &BatchNorm) -> Result<RunningStatistics> {

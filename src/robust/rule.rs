@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Adaptation, Classifier, Look};
+use super::Classifier;
 use crate::checks::check_not_negative;
 use crate::error::{Error, Result};
 use crate::layers::Pass;
@@ -10,12 +10,11 @@ use crate::named::named;
 use crate::tape::{Tape, Var};
 use crate::tensor::Tensor;
 
-/// Factor of the noise ([`Look::noise`]) that the label-free rule adds to the trained lambda.
+/// Factor of the noise that the label-free rule adds to the trained lambda.
 ///
 /// Atoms have unit norm, so white noise of deviation sigma has that deviation in every value of `A^T x` too, and lambda is
-/// the threshold there. At the trained lambda the codes absorb part of the noise: about 0.3 sigma is left, so that this
-/// adds about 0.75 sigma. Chosen on two networks; see `docs/robustness.md`.
-const LAMBDA_BY_NOISE: f64 = 2.5;
+/// the threshold there. Chosen on training images of one data set; see `docs/robustness.md`.
+const LAMBDA_BY_NOISE: f64 = 4.0;
 
 /// How lambda is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -25,39 +24,31 @@ pub enum LambdaRule {
     Trained,
     /// This one, for every sample.
     Fixed(f32),
-    /// From each sample's residual in a first look, within the range that the model was recalibrated for.
-    Auto(Residual, Line),
+    /// From what is measured in each sample, within the range that the model was recalibrated for.
+    Auto(Measure, Line),
 }
 
-/// Which residual of a look a rule uses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What lambda is chosen by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Residual {
-    /// The estimate of noise: [`Look::noise`].
+pub enum Measure {
+    /// The standard deviation of the noise beyond that of clean images, estimated from pixels: the root of the tenth percentile,
+    /// over windows of 5 x 5 pixels, of the mean square of their second differences. In units of normalised pixels.
     #[default]
-    Excess,
-    /// The whole residual: [`Look::plain_residual`].
-    Plain,
+    Noise,
+    /// The root mean square of what the first layer leaves at its trained lambda, `sqrt(|x - A z|^2 / dim x)`, which is what the
+    /// paper goes by.
+    Residual,
 }
 
-named!(Residual as "residual" { Excess = "excess", Plain = "plain" });
+named!(Measure as "measure" { Noise = "noise", Residual = "residual" });
 
-impl Residual {
-    /// The residual of a look.
-    pub fn of(self, look: &Look, adaptation: &Adaptation) -> f64 {
-        match self {
-            Residual::Excess => look.noise(&adaptation.clean),
-            Residual::Plain => look.plain_residual(),
-        }
-    }
-}
-
-/// `lambda = slope * residual + intercept`.
+/// `lambda = slope * measure + intercept`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Line {
-    /// Per unit of residual.
+    /// Per unit of what is measured.
     pub slope: f64,
-    /// At a residual of zero.
+    /// Where that is zero.
     pub intercept: f64,
 }
 
@@ -85,109 +76,125 @@ impl Line {
 }
 
 impl LambdaRule {
-    /// The rule that needs neither labels nor noise: the trained lambda plus two and a half times the estimate
-    /// of the noise. It rests on clean images only, by [`super::recalibrate::recalibrate`].
+    /// The rule that needs neither labels nor noise: the trained lambda plus four times the estimate of the noise. It rests on
+    /// clean images only, by [`super::recalibrate::recalibrate`].
     pub fn label_free(trained: f32) -> Self {
-        Self::Auto(Residual::Excess, Line { slope: LAMBDA_BY_NOISE, intercept: trained.into() })
+        Self::Auto(Measure::Noise, Line { slope: LAMBDA_BY_NOISE, intercept: trained.into() })
     }
 
-    /// The normalised `images` as the model sees them: clipped ([`Classifier::clip`]), unless it runs as trained.
+    /// The normalised `images` as the model sees them: repaired ([`Classifier::repair`]), unless it runs as trained.
     ///
     /// # Errors
-    /// As [`Classifier::clip`].
-    pub fn clip(&self, model: &dyn Classifier, tape: &Tape, images: &Var) -> Result<Var> {
-        if self.clips() { model.clip(tape, images) } else { Ok(images.clone()) }
+    /// As [`Classifier::repair`].
+    pub fn repair(&self, model: &dyn Classifier, tape: &Tape, images: &Var) -> Result<Var> {
+        if self.repairs() { model.repair(tape, images) } else { Ok(images.clone()) }
     }
 
-    /// Whether outliers are clipped first: unless the model runs as trained.
-    pub(super) fn clips(&self) -> bool {
+    /// Whether impulse noise is repaired first: unless the model runs as trained.
+    pub(super) fn repairs(&self) -> bool {
         *self != Self::Trained
     }
 
     /// One lambda for each of the normalised `images`; `None` where each layer keeps its own.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a lambda that is negative or not finite, or for a residual rule if the model was not
-    /// recalibrated; those of [`Classifier::look`].
+    /// [`Error::Argument`] for a lambda that is negative or not finite, or where lambda is to be chosen for a model that was not
+    /// recalibrated; those of [`Classifier::measure`].
     pub fn choose(&self, model: &dyn Classifier, images: &Tensor) -> Result<Option<Vec<f32>>> {
         let tape = Tape::idle();
         Ok(self.prepare(model, &tape.constant(images), Pass::eval(&tape))?.lambdas)
     }
 
-    /// The normalised `images` as the model sees them ([`LambdaRule::clip`]), and the pass with the lambda of each
+    /// The normalised `images` as the model sees them ([`LambdaRule::repair`]), and the passes with the lambda of each
     /// and the matching statistics.
     ///
     /// # Errors
     /// As [`LambdaRule::choose`].
     pub fn prepare<'t>(&self, model: &dyn Classifier, images: &Var, pass: Pass<'t>) -> Result<Prepared<'t>> {
-        let images = self.clip(model, pass.tape(), images)?;
-        let looks = if self.needs_look() { model.look(images.value())? } else { Vec::new() };
-        let lambdas = self.decide(model, images.value().shape()[0], &looks)?;
-        let pass = Self::at(model, pass, lambdas.as_deref())?;
-        Ok(Prepared { images, pass, lambdas })
+        let images = self.repair(model, pass.tape(), images)?;
+        let measured = self.measured(model, images.value())?;
+        let lambdas = self.decide(model, images.value().shape()[0], &measured)?;
+        let passes = Self::at(model, pass, lambdas.as_deref())?;
+        Ok(Prepared { images, passes, lambdas })
     }
 
-    /// The pass at lambdas that were decided before, if any.
-    pub(super) fn at<'t>(model: &dyn Classifier, pass: Pass<'t>, lambdas: Option<&[f32]>) -> Result<Pass<'t>> {
+    /// The passes at lambdas that were decided before, if any.
+    pub(super) fn at<'t>(model: &dyn Classifier, pass: Pass<'t>, lambdas: Option<&[f32]>) -> Result<Vec<Pass<'t>>> {
         match lambdas {
             Some(lambdas) => model.at(pass, lambdas),
-            None => Ok(pass),
+            None => Ok(vec![pass]),
         }
     }
 
-    /// Whether choosing lambda needs a look.
-    pub(super) fn needs_look(&self) -> bool {
-        matches!(self, Self::Auto(..))
+    /// What must be measured to choose lambda.
+    pub(super) fn measure(&self) -> Option<Measure> {
+        if let Self::Auto(measure, _) = self { Some(*measure) } else { None }
     }
 
-    /// The lambda of each of `count` images, from looks that were taken before at clipped images; `None` where each layer
-    /// keeps its own.
-    pub(super) fn decide(&self, model: &dyn Classifier, count: usize, looks: &[Look]) -> Result<Option<Vec<f32>>> {
-        self.lambdas(count, looks, model.adaptation().as_ref())
+    /// That, of each of the repaired images; nothing where nothing must be.
+    pub(super) fn measured(&self, model: &dyn Classifier, images: &Tensor) -> Result<Vec<f64>> {
+        self.measure().map_or(Ok(Vec::new()), |measure| model.measure(images, measure))
+    }
+
+    /// The lambda of each of `count` images, from what was measured; `None` where each layer keeps its own.
+    pub(super) fn decide(&self, model: &dyn Classifier, count: usize, measured: &[f64]) -> Result<Option<Vec<f32>>> {
+        self.lambdas(count, measured, model.lambdas())
     }
 
     /// The lambda of each sample.
-    fn lambdas(&self, count: usize, looks: &[Look], adaptation: Option<&Adaptation>) -> Result<Option<Vec<f32>>> {
+    fn lambdas(&self, count: usize, measured: &[f64], range: Option<(f32, f32)>) -> Result<Option<Vec<f32>>> {
         match *self {
             Self::Trained => Ok(None),
             Self::Fixed(lambda) => check_not_negative("lambda", lambda).map(|()| Some(vec![lambda; count])),
-            Self::Auto(residual, line) => {
-                let reason = "needs to know what is left of clean images: recalibrate the network first";
-                let a = adaptation.ok_or_else(|| Error::argument("lambda", "auto", reason))?;
-                let (least, most) = a.range;
-                let lambda = |look| line.at(residual.of(look, a)) as f32;
-                Ok(Some(looks.iter().map(|look| lambda(look).clamp(least, most)).collect()))
+            Self::Auto(_, line) => {
+                let reason = "needs to know what clean images are like: recalibrate the network first";
+                let (least, most) = range.ok_or_else(|| Error::argument("lambda", "auto", reason))?;
+                Ok(Some(measured.iter().map(|value| (line.at(*value) as f32).clamp(least, most)).collect()))
             }
         }
     }
 }
 
-/// Images and a pass, ready for [`Classifier::scores`].
+/// Images and passes, ready for [`Prepared::scores`].
 #[derive(Debug)]
 pub struct Prepared<'t> {
     /// The images as the model gets to see them.
     pub images: Var,
-    /// The pass.
-    pub pass: Pass<'t>,
+    /// The passes whose scores are averaged ([`Classifier::at`]), at least one.
+    pub passes: Vec<Pass<'t>>,
     /// The lambda of each image; `None` where each layer keeps its own.
     pub lambdas: Option<Vec<f32>>,
+}
+
+impl Prepared<'_> {
+    /// The mean of the class scores over the passes, `[n, classes]`: as good as the geometric mean of the class probabilities.
+    ///
+    /// # Errors
+    /// As [`Classifier::scores`].
+    pub fn scores(&self, model: &dyn Classifier) -> Result<Var> {
+        mean_scores(model, &self.passes, &self.images)
+    }
+}
+
+/// The mean of the class scores over passes.
+pub(super) fn mean_scores(model: &dyn Classifier, passes: &[Pass], images: &Var) -> Result<Var> {
+    let Some((first, others)) = passes.split_first() else {
+        return Err(Error::argument("passes", 0, "at least one is needed"));
+    };
+    let scores = model.scores(first, images)?;
+    if others.is_empty() {
+        return Ok(scores);
+    }
+    let tape = first.tape();
+    let sum = others.iter().try_fold(scores, |sum, pass| tape.add(&sum, &model.scores(pass, images)?))?;
+    tape.scale(&sum, 1.0 / passes.len() as f32)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::robust::CleanResidual;
 
-    /// A model with trained lambda 0.1 that leaves a third of clean images.
-    fn adaptation() -> Adaptation {
-        let clean = CleanResidual { base: 1.0 / 3.0, ..CleanResidual::default() };
-        Adaptation { range: (0.1, 1.0), clean }
-    }
-
-    /// A look at noise of this deviation.
-    fn look(noise: f64) -> Look {
-        Look { signal: 300.0, residual: 100.0 + 100.0 * noise * noise, quiet: noise * noise, active: 0.2, size: 100 }
-    }
+    const RANGE: Option<(f32, f32)> = Some((0.1, 1.0));
 
     fn close(got: &[f32], want: &[f32]) -> bool {
         got.len() == want.len() && got.iter().zip(want).all(|(a, b)| (a - b).abs() < 1e-6)
@@ -205,19 +212,12 @@ mod tests {
     #[test]
     fn the_label_free_rule_adds_to_the_trained_lambda_within_the_range() {
         let rule = LambdaRule::label_free(0.1);
-        let looks = [look(0.0), look(0.1), look(0.2), look(5.0)];
-        let lambdas = rule.lambdas(4, &looks, Some(&adaptation())).unwrap().unwrap();
-        assert!(close(&lambdas, &[0.1, 0.35, 0.6, 1.0]), "{lambdas:?}");
-        let below = LambdaRule::Auto(Residual::Excess, Line { slope: 1.0, intercept: -3.0 });
-        assert_eq!(below.lambdas(4, &looks, Some(&adaptation())).unwrap().unwrap(), [0.1, 0.1, 0.1, 1.0]);
-        let message = rule.lambdas(4, &looks, None).unwrap_err().to_string();
+        let noise = [0.0, 0.05, 0.1, 5.0];
+        let lambdas = rule.lambdas(4, &noise, RANGE).unwrap().unwrap();
+        assert!(close(&lambdas, &[0.1, 0.3, 0.5, 1.0]), "{lambdas:?}");
+        let below = LambdaRule::Auto(Measure::Residual, Line { slope: 1.0, intercept: -3.0 });
+        assert_eq!(below.lambdas(4, &noise, RANGE).unwrap().unwrap(), [0.1, 0.1, 0.1, 1.0]);
+        let message = rule.lambdas(4, &noise, None).unwrap_err().to_string();
         assert!(message.contains("recalibrate"), "{message}");
-    }
-
-    #[test]
-    fn the_plain_residual_is_all_that_is_left() {
-        let rule = LambdaRule::Auto(Residual::Plain, Line { slope: 0.5, intercept: 0.1 });
-        let lambdas = rule.lambdas(1, &[look(0.0)], Some(&adaptation())).unwrap().unwrap();
-        assert!(close(&lambdas, &[0.6]), "{lambdas:?}");
     }
 }

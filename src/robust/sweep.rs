@@ -1,44 +1,63 @@
-//! Accuracy over lambda and noise: all rules tested on the same corrupted images.
+//! Accuracy over lambda, rules and filters: all tested on the same images.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use super::corrupt::Corruption;
-use super::{Classifier, LambdaRule, Look, verdicts};
+use super::recalibrate::Scratch;
+use super::rule::mean_scores;
+use super::{Classifier, CleanImages, Filter, LambdaRule, Measure, impulses, verdicts};
 use crate::checks::check_finite;
 use crate::data::{Dataset, Normalization};
 use crate::error::{Error, Result};
 use crate::gpu::Pending;
 use crate::layers::{Measuring, Pass};
 use crate::tape::{Tape, Var};
+use crate::tensor::Tensor;
 use crate::train::filled_batch;
 
 /// Maximum number of passes in flight before waiting for the first of them.
 const PASSES_IN_FLIGHT: usize = 16;
 
+/// One way to run a model.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Run {
+    /// What is done to images first.
+    pub filter: Option<Filter>,
+    /// Repair impulse noise beyond that of these clean images, whatever the model knows of any.
+    pub repair: Option<CleanImages>,
+    /// How lambda is then chosen.
+    pub rule: LambdaRule,
+    /// Whether batch norms use the statistics of the batch in place of their own (arXiv 2006.10963).
+    pub batch_statistics: bool,
+}
+
+impl From<LambdaRule> for Run {
+    fn from(rule: LambdaRule) -> Self {
+        Self { rule, ..Self::default() }
+    }
+}
+
 /// What is tested, and how.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SweepConfig {
-    /// The rules.
-    pub rules: Vec<LambdaRule>,
+    /// The ways to run the model.
+    pub runs: Vec<Run>,
     /// The sparse coding layer whose residual is used, counted from 0.
     pub layer: usize,
     /// Batch size.
     pub batch: usize,
-    /// Seed of the corruptions.
-    pub seed: u64,
-    /// Look at every image even where no rule needs it.
-    pub looks: bool,
+    /// What to measure in every image, even where no rule needs it.
+    pub measure: Option<Measure>,
 }
 
-/// The results for every image under one rule.
+/// The results for every image in one run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
     /// Whether its best class is correct.
     pub correct: Vec<bool>,
     /// Its lambda; empty if each layer keeps its own.
     pub lambda: Vec<f32>,
-    /// `|x - A z|^2`, of the clipped image if it was clipped; empty for models without sparse coding layers.
+    /// `|x - A z|^2`, of the repaired image if it was repaired; empty for models without sparse coding layers.
     pub residual: Vec<f32>,
     /// Fraction of nonzero codes; empty in the same case.
     pub active: Vec<f32>,
@@ -51,31 +70,25 @@ impl Outcome {
     }
 }
 
-/// One pass over the images, with the same corruption for all rules.
+/// One pass over the images.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Level {
-    /// The corruption; none for clean images.
-    pub corruption: Option<Corruption>,
-    /// Per rule.
+    /// By run.
     pub outcomes: Vec<Outcome>,
-    /// Results of another model on the same images.
-    pub baseline: Option<Outcome>,
-    /// The looks at the images, if taken.
-    pub looks: Vec<Look>,
+    /// What was to be measured ([`SweepConfig::measure`]), of each image.
+    pub measured: Vec<f64>,
 }
 
-/// Runs a model over corrupted images, once for each rule. Corrupted pixels, their upload, clipping and the first look are
-/// shared by the rules; `baseline` sees the same images. `watch` is called for each batch.
+/// Runs a model over images in every way asked for. Their upload, filtering and repair, and what is measured, are shared.
+/// `watch` is called for each batch.
 ///
 /// # Errors
 /// [`Error::Argument`] if there are no images, or if a rule fails; [`Error::Label`], [`Error::Shape`],
 /// [`Error::NotFinite`] for scores that are not finite, [`Error::OutOfMemory`].
 pub fn sweep(
     model: &dyn Classifier,
-    baseline: Option<&dyn Classifier>,
     data: &Dataset,
     normalization: &Normalization,
-    corruption: Option<Corruption>,
     config: &SweepConfig,
     watch: &mut dyn FnMut(),
 ) -> Result<Level> {
@@ -83,55 +96,106 @@ pub fn sweep(
         return Err(Error::argument("images", data.len().min(config.batch), "at least one image is needed"));
     }
     normalization.check(data.channels)?;
-    let noisy = corruption.map(|c| c.dataset(data, config.seed)).transpose()?;
-    let images = Images { data: noisy.as_ref().unwrap_or(data), normalization, batch: config.batch.min(data.len()) };
-    let (outcomes, looks) = run(model, &images, config, watch)?;
-    let as_trained = SweepConfig { rules: vec![LambdaRule::Trained], layer: 0, looks: false, ..*config };
-    let baseline = baseline.map(|other| run(other, &images, &as_trained, &mut || ()));
-    let baseline = baseline.transpose()?.and_then(|(outcomes, _)| outcomes.into_iter().next());
-    Ok(Level { corruption, outcomes, baseline, looks })
-}
-
-/// The data of a pass.
-struct Images<'a> {
-    data: &'a Dataset,
-    normalization: &'a Normalization,
-    batch: usize,
-}
-
-fn run(
-    model: &dyn Classifier,
-    images: &Images,
-    config: &SweepConfig,
-    watch: &mut dyn FnMut(),
-) -> Result<(Vec<Outcome>, Vec<Look>)> {
-    let (gpu, rules) = (model.gpu().clone(), &config.rules);
-    let order = (0..images.data.len() as u32).collect::<Vec<_>>();
-    let (mut outcomes, mut looks) = (vec![Outcome::default(); rules.len()], Vec::new());
+    let (gpu, batch) = (model.gpu().clone(), config.batch.min(data.len()));
+    let order = (0..data.len() as u32).collect::<Vec<_>>();
+    let (mut outcomes, mut measured) = (vec![Outcome::default(); config.runs.len()], Vec::new());
     let mut flight = VecDeque::new();
-    for indices in order.chunks(images.batch) {
-        let (x, labels) = filled_batch(&gpu, images.data, indices, images.normalization, images.batch)?;
-        let tape = Tape::idle();
-        let x = tape.constant(&x);
-        let clipped = if rules.iter().any(|rule| rule.clips()) { model.clip(&tape, &x)? } else { x.clone() };
-        let needed = config.looks || rules.iter().any(|rule| rule.needs_look());
-        let seen = if needed { model.look(clipped.value())? } else { Vec::new() };
-        for (index, rule) in rules.iter().enumerate() {
-            let x = if rule.clips() { &clipped } else { &x };
-            let lambdas = rule.decide(model, images.batch, &seen)?;
-            let reads = InFlight::new(model, lambdas, x, config.layer)?;
+    for indices in order.chunks(batch) {
+        let (x, labels) = filled_batch(&gpu, data, indices, normalization, batch)?;
+        let mut seen = Seen::new(model, x);
+        for (index, run) in config.runs.iter().enumerate() {
+            let lambdas = run.rule.decide(model, batch, &seen.measured(run, run.rule.measure())?)?;
+            let x = seen.images(Stage::of(run))?;
+            let reads = InFlight::new(model, lambdas, &x, run.batch_statistics, config.layer)?;
             flight.push_back((index, reads, labels.clone(), indices.len()));
             if flight.len() > PASSES_IN_FLIGHT {
                 land(&mut outcomes, flight.pop_front())?;
             }
         }
-        looks.extend(seen.into_iter().take(indices.len()));
+        measured.extend(seen.measured(&Run::default(), config.measure)?.into_iter().take(indices.len()));
         watch();
     }
     while !flight.is_empty() {
         land(&mut outcomes, flight.pop_front())?;
     }
-    Ok((outcomes, looks))
+    Ok(Level { outcomes, measured })
+}
+
+/// What has been done to images.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Stage {
+    filter: Option<Filter>,
+    clean: Option<CleanImages>,
+    /// Repaired by what the model knows of clean images.
+    repaired: bool,
+}
+
+impl Stage {
+    /// What is done before a run.
+    fn of(run: &Run) -> Self {
+        Self { filter: run.filter, clean: run.repair, repaired: run.rule.repairs() }
+    }
+}
+
+/// A batch of images, filtered, repaired and measured as often as it must be, but not more.
+struct Seen<'a> {
+    model: &'a dyn Classifier,
+    images: Vec<(Stage, Var)>,
+    measured: Vec<(Stage, Measure, Vec<f64>)>,
+}
+
+impl<'a> Seen<'a> {
+    fn new(model: &'a dyn Classifier, x: Tensor) -> Self {
+        let images = vec![(Stage::default(), Tape::idle().constant(&x))];
+        Self { model, images, measured: Vec::new() }
+    }
+
+    /// The images at a stage.
+    fn images(&mut self, stage: Stage) -> Result<Var> {
+        if let Some((_, known)) = self.images.iter().find(|(at, _)| *at == stage) {
+            return Ok(known.clone());
+        }
+        // The last thing to be done is done to the images before it.
+        let found = if stage.repaired {
+            self.model.repair(&Tape::idle(), &self.images(Stage { repaired: false, ..stage })?)?
+        } else if let Some(clean) = stage.clean {
+            let before = self.images(Stage { clean: None, ..stage })?;
+            each(before.value(), |image, size| {
+                impulses::repair(image, size, &clean);
+            })?
+        } else if let Some(filter) = stage.filter {
+            let before = self.images(Stage { filter: None, ..stage })?;
+            each(before.value(), |image, size| image.copy_from_slice(&filter.apply(image, size)))?
+        } else {
+            // The images as they came, which are there from the beginning.
+            return Ok(self.images[0].1.clone());
+        };
+        self.images.push((stage, found.clone()));
+        Ok(found)
+    }
+
+    /// What is measured in the images of a run, repaired; nothing where nothing is to be.
+    fn measured(&mut self, run: &Run, measure: Option<Measure>) -> Result<Vec<f64>> {
+        let (Some(measure), stage) = (measure, Stage { repaired: true, ..Stage::of(run) }) else {
+            return Ok(Vec::new());
+        };
+        if let Some((.., known)) = self.measured.iter().find(|(at, what, _)| (at, what) == (&stage, &measure)) {
+            return Ok(known.clone());
+        }
+        let found = self.model.measure(self.images(stage)?.value(), measure)?;
+        self.measured.push((stage, measure, found.clone()));
+        Ok(found)
+    }
+}
+
+/// Images, each changed on the host.
+fn each(images: &Tensor, change: impl Fn(&mut [f32], [usize; 3])) -> Result<Var> {
+    let &[_, height, width, channels] = images.shape() else {
+        return Err(Error::shape("sweep", "images [n, height, width, channels] are needed", &[images.shape()]));
+    };
+    let (size, mut values) = ([height, width, channels], images.to_vec()?);
+    values.chunks_exact_mut(size.iter().product()).for_each(|image| change(image, size));
+    Ok(Tape::idle().constant(&Tensor::from_slice(images.gpu(), images.shape(), &values)?))
 }
 
 /// The results of one pass in flight.
@@ -143,15 +207,19 @@ struct InFlight {
 }
 
 impl InFlight {
-    fn new(model: &dyn Classifier, lambdas: Option<Vec<f32>>, x: &Var, layer: usize) -> Result<Self> {
+    fn new(model: &dyn Classifier, lambdas: Option<Vec<f32>>, x: &Var, of_batch: bool, layer: usize) -> Result<Self> {
         let tape = Tape::idle();
         let layer = model.sparse_layer(layer);
         let measuring = layer.map(|layer| Rc::new(Measuring::one(layer)));
-        let mut pass = LambdaRule::at(model, Pass::eval(&tape), lambdas.as_deref())?;
+        let mut pass = Pass::eval(&tape);
+        if of_batch {
+            pass = pass.with_batch_statistics(1.0).with_hook(Rc::new(Scratch::default()));
+        }
         if let Some(measuring) = &measuring {
             pass = pass.with_hook(measuring.clone());
         }
-        let scores = model.scores(&pass, x)?.value().read()?;
+        let passes = LambdaRule::at(model, pass, lambdas.as_deref())?;
+        let scores = mean_scores(model, &passes, x)?.value().read()?;
         let measures = measuring.zip(layer).and_then(|(measuring, layer)| measuring.of(layer));
         Ok(Self {
             scores,
@@ -162,7 +230,7 @@ impl InFlight {
     }
 }
 
-/// Adds the first samples of a pass to the outcome of its rule.
+/// Adds the first samples of a pass to the outcome of its run.
 fn land(outcomes: &mut [Outcome], landed: Option<(usize, InFlight, Vec<u32>, usize)>) -> Result<()> {
     let Some((index, pass, labels, samples)) = landed else { return Ok(()) };
     let outcome = &mut outcomes[index];

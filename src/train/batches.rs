@@ -1,6 +1,6 @@
 //! The batches of an epoch, as a training step takes them.
 
-use crate::data::{Augment, Dataset, Mixing, Normalization, erase, fill_batch};
+use crate::data::{Augment, Dataset, Mixing, Normalization, add_noise, erase, fill_batch};
 use crate::error::Result;
 use crate::ops::Target;
 
@@ -9,6 +9,7 @@ pub(super) struct Preparation<'a> {
     pub(super) data: &'a Dataset,
     pub(super) normalization: Normalization,
     pub(super) augment: Option<Augment>,
+    pub(super) noise: f32,
     pub(super) erase: f32,
     pub(super) mixing: Mixing,
     pub(super) seed: u64,
@@ -23,7 +24,7 @@ pub(super) struct Batch {
 }
 
 impl Preparation<'_> {
-    /// Batch `number` of the epoch: its samples are changed one by one, then normalised, erased, and mixed with each other.
+    /// Batch `number` of the epoch: its samples are changed one by one, then normalised, made noisy, erased, and mixed with each other.
     ///
     /// # Errors
     /// Those of [`fill_batch`].
@@ -31,6 +32,9 @@ impl Preparation<'_> {
         let Self { data, ref normalization, augment, seed, epoch, .. } = *self;
         let image = [data.height, data.width, data.channels];
         let (mut pixels, labels) = fill_batch(data, indices, normalization, augment, seed, epoch)?;
+        if self.noise > 0.0 {
+            add_noise(&mut pixels, data.image_len(), indices, self.noise, normalization, seed, epoch);
+        }
         if self.erase > 0.0 {
             erase(&mut pixels, image, indices, self.erase, seed, epoch);
         }

@@ -70,6 +70,9 @@ pub struct TrainConfig {
     /// Alpha of CutMix ([`Mixing`]).
     #[serde(default)]
     pub cutmix: Option<f32>,
+    /// The deviation up to which normal noise is added to a sample ([`crate::data::add_noise`]).
+    #[serde(default)]
+    pub noise: f32,
     /// Probability that a rectangle of a sample is erased ([`crate::data::erase`]).
     #[serde(default)]
     pub erase: f32,
@@ -177,6 +180,7 @@ impl Default for TrainConfig {
             label_smoothing: 0.0,
             mixup: None,
             cutmix: None,
+            noise: 0.0,
             erase: 0.0,
             seed: 0,
             augment: None,
@@ -260,6 +264,9 @@ impl TrainConfig {
         if !(0.0..1.0).contains(&self.label_smoothing) {
             let reason = "must be at least 0 and less than 1, or nothing is left of the labels";
             return Err(Error::argument("label-smoothing", self.label_smoothing, reason));
+        }
+        if !(0.0..=1.0).contains(&self.noise) {
+            return Err(Error::argument("noise", self.noise, "is a standard deviation, from 0 to 1, where white is 1"));
         }
         if !(0.0..=1.0).contains(&self.erase) {
             return Err(Error::argument("erase", self.erase, "is a probability, from 0 to 1"));
@@ -370,6 +377,7 @@ mod tests {
             refused("mixup", TrainConfig { mixup: Some((wrong - 1.0) as f32), ..config() });
             refused("cutmix", TrainConfig { cutmix: Some((wrong - 1.0) as f32), ..config() });
             refused("clip-norm", TrainConfig { clip_norm: Some((wrong - 1.0) as f32), ..config() });
+            refused("noise", TrainConfig { noise: (wrong * 1.5) as f32, ..config() });
             refused("erase", TrainConfig { erase: (wrong * 1.5) as f32, ..config() });
         }
         refused("accumulate", TrainConfig { accumulate: 0, ..config() });
@@ -388,6 +396,7 @@ mod tests {
             "label_smoothing",
             "mixup",
             "cutmix",
+            "noise",
             "erase",
             "dictionary_loss",
             "orthogonal",

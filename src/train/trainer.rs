@@ -123,6 +123,7 @@ impl<M: Architecture> Trainer<M> {
             ("ema", old.ema == new.ema),
             ("seed", old.seed == new.seed),
             ("augment", old.augment == new.augment),
+            ("noise", old.noise == new.noise),
             ("erase", old.erase == new.erase),
             ("mixup", old.mixup == new.mixup),
             ("cutmix", old.cutmix == new.cutmix),
@@ -227,10 +228,10 @@ impl<M: Architecture> Trainer<M> {
         stop: &dyn Fn() -> bool,
         watch: &mut dyn FnMut(&mut Self, Event) -> Result<()>,
     ) -> Result<Option<Duration>> {
-        let TrainConfig { seed, augment, erase, shuffle, accumulate, .. } = self.config;
+        let TrainConfig { seed, augment, noise, erase, shuffle, accumulate, .. } = self.config;
         let (epoch, mixing) = (self.progress.epoch as u64, self.config.mixing()?);
         let normalization = self.normalization(train);
-        let preparation = Preparation { data: train, normalization, augment, erase, mixing, seed, epoch };
+        let preparation = Preparation { data: train, normalization, augment, noise, erase, mixing, seed, epoch };
         let order = epoch_order(train.len(), seed, epoch, shuffle);
         let plan = order.chunks(batch).enumerate().skip(self.progress.step_of_epoch * accumulate);
         let mut left = plan.len();

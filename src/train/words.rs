@@ -26,6 +26,7 @@ impl TrainConfig {
             some("label smoothing", self.label_smoothing),
             self.mixup.map(|alpha| format!("mixup {alpha}")),
             self.cutmix.map(|alpha| format!("CutMix {alpha}")),
+            some("noise of deviations up to", self.noise),
             some("random erasing", self.erase),
             some("dictionary loss", self.dictionary_loss),
             some("dictionaries drawn towards orthogonal ones", self.orthogonal)

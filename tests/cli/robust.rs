@@ -48,8 +48,10 @@ fn robust_commands_work_from_training_to_prediction() {
     let (own, trained) = (["--lambda", "0.7", "--statistics", "own"], ["--lambda", "0.7", "--no-recalibrate"]);
     assert_ne!(eval(&own)["loss"], eval(&trained)["loss"]);
     assert_eq!(eval(&own)["lambda"], 0.7_f32 as f64);
-    let clip = |limit| eval(&["--lambda", "0.7", "--clip", limit])["loss"].clone();
-    assert!(clip("0.1") != clip("off") && clip("1e9") == clip("off") && clip("clean") != clip("off"));
+    let loss = |flag: &str, value: &str| eval(&["--lambda", "0.7", flag, value])["loss"].clone();
+    let [trained, own, both] = ["trained", "own", "both"].map(|statistics| loss("--statistics", statistics));
+    assert!(trained != own && own != both && both == eval(&["--lambda", "0.7"])["loss"]);
+    assert!(loss("--impulses", "keep").is_number() && loss("--impulses", "repair") == both);
 
     // A file of images at once, and in batches of one: each image is treated on its own. Three are like the training
     // images; two also have negative values, of which non-negative codes leave more unexplained.
@@ -138,9 +140,7 @@ fn robust_commands_refuse_what_cannot_work() {
     sweep(&["--lambdas", "0.2,0.1"], &["lambdas"]);
     sweep(&["--lambdas", "nan"], &["lambdas"]);
     sweep(&["--layers", "layer7"], &["layer7", "layer0.0"]);
-    sweep(&["--clip", "-1"], &["clip", "-1"]);
-    sweep(&["--clip", "hard"], &["clip", "hard"]);
-    sweep(&["--clip", "0.5"], &["clip", "recalibrate"]);
+    sweep(&["--impulses", "keep"], &["impulses", "recalibrate"]);
     sweep(&["--images", "0"], &["images"]);
     sweep(&["--batch", "0"], &["images"]);
     sweep(&["--baseline", &at(folder.path(), "missing.safetensors")], &["missing.safetensors"]);

@@ -267,7 +267,7 @@ fn resuming_names_the_flag_that_differs_and_only_flags_that_were_given() {
 }
 
 /// Every method beyond plain descent.
-const METHODS: [&str; 24] = [
+const METHODS: [&str; 26] = [
     "--optimizer",
     "adamw",
     "--beta1",
@@ -290,6 +290,8 @@ const METHODS: [&str; 24] = [
     "1",
     "--erase",
     "0.5",
+    "--noise",
+    "0.1",
     "--batch",
     "8",
 ];
@@ -339,6 +341,7 @@ fn methods_that_do_not_fit_are_refused_by_name() {
     run(&["--ema", "1"], &["ema", "less than 1"]);
     run(&["--label-smoothing", "1"], &["label-smoothing", "less than 1"]);
     run(&["--accumulate", "0"], &["accumulate", "at least 1"]);
+    run(&["--noise", "1.5"], &["noise", "deviation"]);
     run(&["--erase", "1.5"], &["erase", "probability"]);
     run(&["--clip-norm", "0"], &["clip-norm", "positive"]);
     run(&["--mixup", "0"], &["mixup", "positive"]);

@@ -16,7 +16,7 @@ use sdnet::robust::attack::{
     Ascent, AttackConfig, AttackOutcome, Ball, Images, MaskCheck, Method, Norm, StepRule as Ascending, Target, judge,
     run,
 };
-use sdnet::robust::{Adaptation, Adapted, Classifier, CleanResidual, LambdaRule, Line, Look, Residual};
+use sdnet::robust::{Adapted, Classifier, LambdaRule, Line, Measure, Verdict};
 use sdnet::tape::{Tape, Var};
 use sdnet::tensor::{Tensor, nchw_to_nhwc};
 use serde::Deserialize;
@@ -159,6 +159,7 @@ const SMALL: AttackConfig = AttackConfig {
     restarts: 1,
     random_start: true,
     draws: 1,
+    targets: 2,
     queries: 10,
     seed: 5,
 };
@@ -232,12 +233,12 @@ fn equal_seeds_give_equal_attacks_in_batches_of_any_size() {
 }
 
 /// A network whose first look measures only brightness, and which counts its looks.
-struct Looking {
+struct Measuring {
     network: Adapted<Network>,
-    looks: Cell<usize>,
+    measured: Cell<usize>,
 }
 
-impl Classifier for Looking {
+impl Classifier for Measuring {
     fn gpu(&self) -> &Gpu {
         self.network.gpu()
     }
@@ -246,32 +247,29 @@ impl Classifier for Looking {
         self.network.scores(pass, images)
     }
 
-    fn at<'t>(&self, pass: Pass<'t>, lambdas: &[f32]) -> Result<Pass<'t>> {
+    fn at<'t>(&self, pass: Pass<'t>, lambdas: &[f32]) -> Result<Vec<Pass<'t>>> {
         self.network.at(pass, lambdas)
     }
 
-    fn look(&self, images: &Tensor) -> Result<Vec<Look>> {
-        self.looks.set(self.looks.get() + 1);
+    fn measure(&self, images: &Tensor, _measure: Measure) -> Result<Vec<f64>> {
+        self.measured.set(self.measured.get() + 1);
         let size = images.len() / images.shape()[0];
-        let look = |sample: &[f32]| {
-            let bright = sample.iter().sum::<f32>() / size as f32 > 0.7;
-            Look { signal: 1.0, residual: if bright { size as f64 } else { 0.0 }, quiet: 1.0, active: 0.5, size }
-        };
-        Ok(images.to_vec()?.chunks(size).map(look).collect())
+        let bright = |sample: &[f32]| f64::from(u8::from(sample.iter().sum::<f32>() / size as f32 > 0.7));
+        Ok(images.to_vec()?.chunks(size).map(bright).collect())
     }
 
-    fn adaptation(&self) -> Option<Adaptation> {
-        Some(Adaptation { range: (0.1, 1.0), clean: CleanResidual::default() })
+    fn lambdas(&self) -> Option<(f32, f32)> {
+        Some((0.1, 1.0))
     }
 }
 
 /// 0.1 for dark images, 0.2 for bright ones.
-const BY_BRIGHTNESS: LambdaRule = LambdaRule::Auto(Residual::Plain, Line { slope: 0.1, intercept: 0.1 });
+const BY_BRIGHTNESS: LambdaRule = LambdaRule::Auto(Measure::Residual, Line { slope: 0.1, intercept: 0.1 });
 
 #[test]
 fn a_lambda_that_depends_on_the_image_is_chosen_anew_at_every_step_and_for_every_draw() {
     let (network, normalization, images) = trained();
-    let model = Looking { network, looks: Cell::new(0) };
+    let model = Measuring { network, measured: Cell::new(0) };
     let scores = |rule| Target::new(&model, &normalization, rule).scores(&images, images.pixels()).unwrap();
     let [low, high, chosen] = [LambdaRule::Fixed(0.1), LambdaRule::Fixed(0.2), BY_BRIGHTNESS].map(scores);
     let (mut lows, mut highs) = (0, 0);
@@ -288,10 +286,40 @@ fn a_lambda_that_depends_on_the_image_is_chosen_anew_at_every_step_and_for_every
     assert!(gradient(BY_BRIGHTNESS, &dark) == gradient(LambdaRule::Fixed(0.1), images.pixels()));
     assert!(gradient(BY_BRIGHTNESS, images.pixels()) != gradient(LambdaRule::Fixed(0.1), images.pixels()));
 
-    model.looks.set(0);
+    model.measured.set(0);
     let config = AttackConfig { steps: 2, draws: 3, ..SMALL };
     run(&Target::new(&model, &normalization, BY_BRIGHTNESS), &images, &config, 12, &mut |_| {}).unwrap();
-    assert_eq!(model.looks.get(), 1 + 2 * 3 + 1, "the clean images, each draw of each step, and the end");
+    assert_eq!(model.measured.get(), 1 + 2 * 3 + 1, "the clean images, each draw of each step, and the end");
+}
+
+#[test]
+fn auto_pgd_and_the_ensemble_stay_in_the_ball_and_are_no_weaker_than_their_parts() {
+    let (network, normalization, images) = trained();
+    let small = AttackConfig { steps: 6, ..SMALL };
+    for norm in [Norm::Linf, Norm::L2] {
+        let ball = if norm == Norm::L2 { Ball { norm, epsilon: 0.5 } } else { small.ball };
+        let by = |method| attack(&network, &normalization, &images, AttackConfig { method, ball, ..small });
+        let standing = |outcome: &AttackOutcome| outcome.verdicts.iter().filter(|v| !v.fooled).count();
+        let clean = judge(&Target::new(&network, &normalization, LambdaRule::Trained), &images, images.pixels(), 12);
+        let clean = clean.unwrap().iter().filter(|v| !v.fooled).count();
+        let parts = [Method::Apgd, Method::ApgdDlr, Method::ApgdTargeted, Method::Random].map(by);
+        for outcome in &parts {
+            let changes = outcome.pixels.iter().zip(images.pixels()).map(|(a, b)| f64::from(a - b)).collect::<Vec<_>>();
+            let far = changes.chunks_exact(784).map(|change| match norm {
+                Norm::Linf => change.iter().fold(0.0, |most: f64, c| most.max(c.abs())),
+                Norm::L2 => change.iter().map(|c| c * c).sum::<f64>().sqrt(),
+            });
+            assert!(far.fold(0.0, f64::max) <= f64::from(ball.epsilon) * 1.0001);
+        }
+        let gradients = parts[..3].iter().map(standing).collect::<Vec<_>>();
+        assert!(gradients.iter().all(|left| *left < clean), "{gradients:?} of {clean}");
+        let both = by(Method::Ensemble);
+        let least = [&parts[0], &parts[2], &parts[3]].map(standing).into_iter().min().unwrap();
+        assert!(standing(&both) <= least, "{} and {least}", standing(&both));
+        let again = judge(&Target::new(&network, &normalization, LambdaRule::Trained), &images, &both.pixels, 12);
+        let fooled = |verdicts: &[Verdict]| verdicts.iter().map(|v| v.fooled).collect::<Vec<_>>();
+        assert_eq!(fooled(&again.unwrap()), fooled(&both.verdicts));
+    }
 }
 
 #[test]

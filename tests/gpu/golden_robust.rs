@@ -4,7 +4,7 @@ use sdnet::data::{Dataset, Normalization};
 use sdnet::layers::{Pass, batch_norms};
 use sdnet::models::Network;
 use sdnet::robust::recalibrate::{RecalibrateConfig, recalibrate};
-use sdnet::robust::sweep::{Outcome, SweepConfig, sweep};
+use sdnet::robust::sweep::{Outcome, Run, SweepConfig, sweep};
 use sdnet::robust::{Adapted, Classifier, LambdaRule, Statistics};
 use sdnet::tape::Tape;
 use sdnet::tensor::Tensor;
@@ -58,13 +58,13 @@ fn a_sweep_gives_the_golden_scores_residuals_and_accuracies() {
     let (network, normalization) = (network(&golden), normalization(&golden));
     let lambdas = numbers(&golden, "lambdas");
     let fixed = lambdas.iter().map(|l| LambdaRule::Fixed(*l));
-    let rules = std::iter::once(LambdaRule::Trained).chain(fixed).collect::<Vec<_>>();
+    let runs = std::iter::once(LambdaRule::Trained).chain(fixed).map(Run::from).collect::<Vec<_>>();
     // With five images per pass, the last pass has two.
-    let config = SweepConfig { rules, layer: 0, batch: 5, seed: 0, looks: false };
+    let config = SweepConfig { runs, layer: 0, batch: 5, measure: None };
     let mut accuracies = Vec::new();
     for kind in ["clean", "gaussian", "impulse"] {
         let data = images(&golden, kind);
-        let level = sweep(&network, None, &data, &normalization, None, &config, &mut || ()).unwrap();
+        let level = sweep(&network, &data, &normalization, &config, &mut || ()).unwrap();
         assert_eq!(level.outcomes[0].correct, level.outcomes[1].correct, "the trained lambda is 0.1");
         for (lambda, outcome) in lambdas.iter().zip(&level.outcomes[1..]) {
             check(&golden, &network, kind, *lambda, outcome);
@@ -80,8 +80,8 @@ fn check(golden: &Golden, network: &Adapted<Network>, kind: &str, lambda: f32, o
     let what = |name: &str| format!("{kind}.{lambda}.{name}");
     let x = tensor(golden, kind);
     let tape = Tape::idle();
-    let pass = network.at(Pass::eval(&tape), &vec![lambda; x.shape()[0]]).unwrap();
-    let logits = network.scores(&pass, &tape.constant(&x)).unwrap().value().to_vec().unwrap();
+    let passes = network.at(Pass::eval(&tape), &vec![lambda; x.shape()[0]]).unwrap();
+    let logits = network.scores(&passes[0], &tape.constant(&x)).unwrap().value().to_vec().unwrap();
     assert_close(&what("logits"), &logits, golden.values(&what("logits")), 1e-4);
     assert_close(&what("residual"), &outcome.residual, golden.values(&what("residual")), 1e-4);
     let codes = 8.0 * 28.0 * 28.0;
@@ -115,21 +115,18 @@ fn recalibration_gives_the_golden_statistics_and_scores_between_them() {
             assert_close(&format!("{name}.{what}"), got, &want, 1e-4);
         }
     }
-    let clean = [found.clean.base, found.clean.slope, found.clean.spread].map(|v| v as f32);
-    assert_close("what is left of clean images", &clean, golden.values("clean_residual"), 1e-3);
-
-    assert_close("the limit of clean pixels", &[found.clean.limit], golden.values("limit"), 1e-4);
-
-    let mut scores = |kind, lambda, statistics, clip| {
+    network.set_repairs(false);
+    let mut scores = |statistics| {
         network.set_statistics(statistics);
-        network.set_clip_limit(clip);
-        let (x, tape) = (tensor(&golden, kind), Tape::idle());
-        let rule = LambdaRule::Fixed(lambda);
+        let (x, tape) = (tensor(&golden, "gaussian"), Tape::idle());
+        let rule = LambdaRule::Fixed(golden.number("between"));
         let ready = rule.prepare(&network, &tape.constant(&x), Pass::eval(&tape)).unwrap();
-        network.scores(&ready.pass, &ready.images).unwrap().value().to_vec().unwrap()
+        ready.scores(&network).unwrap().value().to_vec().unwrap()
     };
-    let between = scores("gaussian", golden.number("between"), Statistics::Own, None);
-    assert_close("scores between two sets", &between, golden.values("gaussian.between.logits"), 1e-4);
-    let clipped = scores("impulse", 0.3, Statistics::Trained, Some(found.clean.limit));
-    assert_close("scores of clipped images", &clipped, golden.values("impulse.clipped.logits"), 1e-3);
+    let own = scores(Statistics::Own);
+    assert_close("scores between two sets", &own, golden.values("gaussian.between.logits"), 1e-4);
+    let (trained, both) = (scores(Statistics::Trained), scores(Statistics::Both));
+    let mean = own.iter().zip(&trained).map(|(a, b)| (a + b) / 2.0).collect::<Vec<_>>();
+    assert!(trained != own);
+    assert_close("the mean of both", &both, &mean, 1e-6);
 }

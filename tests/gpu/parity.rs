@@ -24,7 +24,7 @@ const CONVOLUTIONS: [(&str, OverShape); 5] = [
     ("weight_gradient", weight_gradient),
 ];
 
-const PLAIN: [(&str, Plain); 50] = [
+const PLAIN: [(&str, Plain); 47] = [
     ("fill", fill),
     ("add", add),
     ("add_bias", add_bias),
@@ -61,9 +61,6 @@ const PLAIN: [(&str, Plain); 50] = [
     ("blur", blur),
     ("blur_adjoint", blur_adjoint),
     ("copy_channels", copy_channels),
-    ("reconstruction_scale", clip_residual),
-    ("clip_residual", clip_residual),
-    ("clip_residual_gradient", clip_residual_gradient),
     ("cross_entropy", cross_entropy),
     ("cross_entropy_mean", cross_entropy_mean),
     ("unfold", unfold),
@@ -1001,11 +998,6 @@ fn batch_norm_gradient_sums(gpu: &Gpu) -> Vec<Row> {
     GRADIENT_MAPS.iter().flat_map(cases).flat_map(one).collect()
 }
 
-// Outliers.
-
-/// A signal and its residual, with about half of it reconstructed, for samples smaller and larger than a workgroup.
-const SIGNALS: [[usize; 4]; 3] = [[2, 3, 3, 1], [3, 7, 5, 3], [1, 20, 30, 2]];
-
 /// The norm that does not take the mean away: in evaluation, with statistics of all samples or of each, and in training, with its
 /// gradients.
 fn half_mean_square(gpu: &Gpu) -> Vec<Row> {
@@ -1136,46 +1128,6 @@ fn copy_channels(gpu: &Gpu) -> Vec<Row> {
         [forward, Row::exact(&got[0], of(0, c)), Row::exact(&got[1], of(c, d))]
     };
     [(1, 1, 1), (70, 5, 3), (9, 40, 24)].into_iter().flat_map(one).collect()
-}
-
-fn left_of(shape: &[usize; 4]) -> (Vec<f64>, Vec<f64>) {
-    let (x, off) = (filled(shape, 1), filled(shape, 2));
-    let left = zip(&x, &off, |x, off| f64::from((0.5 * x + 0.25 * off) as f32));
-    (x, left)
-}
-
-/// A limit of zero, for which the result is the reconstruction and so reveals the scale, and limits that clip some
-/// values.
-fn clip_residual(gpu: &Gpu) -> Vec<Row> {
-    let one = |(shape, limit): (&[usize; 4], f32)| {
-        let ((x, left), tape) = (left_of(shape), Tape::idle());
-        let [tx, tleft] = [&x, &left].map(|v| constant(&tape, gpu, shape, v));
-        let got = tape.clip_residual(&tx, &tleft, limit).unwrap();
-        let want = twin::clip_residual::clip_residual(&x, &left, shape[0], limit.into());
-        let clipped = want.iter().zip(&x).filter(|(a, b)| a != b).count();
-        assert!(clipped > 0 && (limit == 0.0 || clipped < x.len()), "{clipped} of {} are clipped", x.len());
-        // The scale is at most 2; it comes from sums over a sample whose square is half its size. Twice that for the
-        // product.
-        let size = x.len() / shape[0];
-        let magnitude = zip(&x, &left, |x, left| x.abs() + 8.0 * (x.abs() + left.abs()));
-        Row::within(got.value(), want, magnitude, size.div_ceil(64) + 8 + DIVISION)
-    };
-    SIGNALS.iter().flat_map(|s| [(s, 0.0), (s, 0.25)]).map(one).collect()
-}
-
-fn clip_residual_gradient(gpu: &Gpu) -> Vec<Row> {
-    let one = |shape: &[usize; 4]| {
-        let ((x, left), tape, g) = (left_of(shape), Tape::new(), filled(shape, 6));
-        let leaves = [&x, &left].map(|v| tape.leaf(&tensor(gpu, shape, v)));
-        let out = tape.clip_residual(&leaves[0], &leaves[1], 0.25).unwrap();
-        let got = gradients(tape, &out, &g, &leaves.each_ref());
-        let (gx, gr) = twin::clip_residual::clip_residual_gradient(&x, &left, &g, shape[0], 0.25);
-        assert!(has_both_sides(&gr), "all or nothing is clipped");
-        let magnitude = times(8.0, &abs(&g));
-        let terms = x.len() / shape[0] / 64 + 9 + DIVISION;
-        [Row::within(&got[0], gx, magnitude.clone(), terms), Row::within(&got[1], gr, magnitude, terms)]
-    };
-    SIGNALS.iter().flat_map(one).collect()
 }
 
 // The loss.

@@ -8,8 +8,8 @@ use sdnet::models::{Architecture, Kind, Model, ModelConfig, Network};
 use sdnet::reference::sequence::sequence;
 use sdnet::robust::corrupt::{self, Corruption};
 use sdnet::robust::recalibrate::{RecalibrateConfig, recalibrate};
-use sdnet::robust::sweep::{Level, SweepConfig, sweep};
-use sdnet::robust::{Adapted, Classifier, LambdaLayers, LambdaRule, Statistics, clip};
+use sdnet::robust::sweep::{Level, Run, SweepConfig, sweep};
+use sdnet::robust::{Adapted, Classifier, Filter, LambdaLayers, LambdaRule, Measure, Prepared, Statistics};
 use sdnet::tape::Tape;
 use sdnet::tensor::Tensor;
 use sdnet::train::{TrainConfig, Trainer};
@@ -77,7 +77,7 @@ fn one(images: &Tensor, index: usize) -> Tensor {
 fn scores(network: &Adapted<Network>, rule: &LambdaRule, images: &Tensor) -> (Vec<f32>, Vec<f32>) {
     let tape = Tape::idle();
     let ready = rule.prepare(network, &tape.constant(images), Pass::eval(&tape)).unwrap();
-    let scores = network.scores(&ready.pass, &ready.images).unwrap().value().to_vec().unwrap();
+    let scores = ready.scores(network).unwrap().value().to_vec().unwrap();
     (scores, ready.lambdas.unwrap_or_default())
 }
 
@@ -89,7 +89,7 @@ fn first_means(network: &Adapted<Network>) -> Vec<f32> {
 #[test]
 fn every_image_of_a_mixed_batch_is_served_as_if_it_were_alone() {
     let (mut network, images) = (recalibrated(Kind::Sdnet), mixed(5));
-    for statistics in [Statistics::Own, Statistics::Trained] {
+    for statistics in Statistics::ALL {
         network.set_statistics(statistics);
         let (together, lambdas) = scores(&network, &LambdaRule::label_free(0.1), &images);
         assert!(lambdas[4] > lambdas[0] + 0.3, "the case is degenerate: {lambdas:?}");
@@ -131,7 +131,7 @@ fn the_statistics_of_the_first_batch_norm_change_as_the_codes_do() {
         let mut seen = [vec![0.0; 4], vec![0.0; 4]];
         for images in values.chunks_exact(8 * 144) {
             let x = Tensor::from_slice(gpu(), &[8, 12, 12, 1], images).unwrap();
-            let pass = network.at(Pass::eval(&tape), &[lambda; 8]).unwrap();
+            let pass = network.at(Pass::eval(&tape), &[lambda; 8]).unwrap().remove(0);
             let csc = network.sparse_layer(0).unwrap();
             let codes = csc.forward(&pass, &tape.constant(&x)).unwrap().value().to_vec().unwrap();
             let [means, variances] = &mut seen;
@@ -193,7 +193,7 @@ fn recalibration_changes_no_weight_and_travels_with_the_file() {
 }
 
 #[test]
-fn batch_norms_see_images_as_training_does_and_the_first_look_as_they_are() {
+fn batch_norms_see_images_as_training_does_and_noise_is_measured_in_them_as_they_are() {
     let mut network = network(Kind::Sdnet);
     let mut at = |augment, seed| {
         let config = RecalibrateConfig { augment, seed, ..grid() };
@@ -233,14 +233,15 @@ fn lambda_goes_to_the_layers_that_are_chosen() {
 #[test]
 fn gradients_go_through_statistics_of_each_sample() {
     let (mut network, images) = (recalibrated(Kind::Sdnet), mixed(3));
-    // The gradient of clipping holds the scale of the reconstruction constant, which finite differences do not.
-    network.set_clip_limit(None);
+    // With both kinds of statistics. Repaired values do not follow the images, which finite differences would see.
+    network.set_repairs(false);
     let upstream = sequence(15, 8, 1.0).iter().map(|v| *v as f32).collect::<Vec<_>>();
     let tape = Tape::new();
     let leaf = tape.leaf(&images);
     let ready = LambdaRule::label_free(0.1).prepare(&network, &leaf, Pass::eval(&tape)).unwrap();
-    let lambdas = ready.lambdas.unwrap();
-    let output = network.scores(&ready.pass, &leaf).unwrap();
+    let lambdas = ready.lambdas.clone().unwrap();
+    let output = ready.scores(&network).unwrap();
+    assert_eq!(ready.passes.len(), 2);
     let upstream_tensor = Tensor::from_slice(gpu(), &[3, 5], &upstream).unwrap();
     let gradient =
         tape.backward_from(&output, &upstream_tensor).unwrap().of("images", &leaf).unwrap().to_vec().unwrap();
@@ -251,8 +252,9 @@ fn gradients_go_through_statistics_of_each_sample() {
     let value = |step: f32| {
         let moved = images.to_vec().unwrap().iter().zip(&direction).map(|(x, d)| x + step * d).collect::<Vec<_>>();
         let (x, tape) = (Tensor::from_slice(gpu(), images.shape(), &moved).unwrap(), Tape::idle());
-        let pass = network.at(Pass::eval(&tape), &lambdas).unwrap();
-        let scores = network.scores(&pass, &tape.constant(&x)).unwrap().value().to_vec().unwrap();
+        let (passes, images) = (network.at(Pass::eval(&tape), &lambdas).unwrap(), tape.constant(&x));
+        let ready = Prepared { images, passes, lambdas: None };
+        let scores = ready.scores(&network).unwrap().value().to_vec().unwrap();
         scores.iter().zip(&upstream).map(|(s, u)| f64::from(s * u)).sum::<f64>()
     };
     let difference = (value(5e-5) - value(-5e-5)) / 1e-4;
@@ -260,29 +262,49 @@ fn gradients_go_through_statistics_of_each_sample() {
 }
 
 #[test]
-fn clipping_takes_out_what_no_code_explains() {
+fn impulses_are_repaired_and_clean_images_stay_as_they_are() {
     let mut network = recalibrated(Kind::Sdnet);
     let clean = spots(6);
-    let salted = Corruption::new(corrupt::Kind::Impulse, 0.05).unwrap().dataset(&clean, 2).unwrap();
+    let salted = Corruption::new(corrupt::Kind::Impulse, 0.1).unwrap().dataset(&clean, 2).unwrap();
     let tensor = |data: &Dataset| {
         let values = data.images.iter().map(|p| f32::from(*p) / 255.0 / 0.25).collect::<Vec<_>>();
         Tensor::from_slice(gpu(), &[6, 12, 12, 1], &values).unwrap()
     };
-    let (x, noisy, tape) = (tensor(&clean), tensor(&salted), Tape::idle());
-    let clipped = |x: &Tensor| network.clip(&tape, &tape.constant(x)).unwrap().value().to_vec().unwrap();
+    let (x, noisy, tape) = (tensor(&clean), tensor(&salted), Tape::new());
+    let repaired = |x: &Tensor| network.repair(&tape, &tape.constant(x)).unwrap().value().to_vec().unwrap();
     let far = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
     let (x_values, noisy_values) = (x.to_vec().unwrap(), noisy.to_vec().unwrap());
-    let (of_clean, of_noisy) = (clipped(&x), clipped(&noisy));
-    let left = far(&of_noisy, &x_values) / far(&noisy_values, &x_values);
-    assert!(left < 0.7, "{left} of the noise is left");
-    let changed = of_clean.iter().zip(&x_values).filter(|(a, b)| a != b).count();
-    assert!(changed <= x_values.len() / 50, "{changed} values of clean images have changed");
-    assert!(clip(network.sparse_layer(0).unwrap(), &tape, &tape.constant(&x), -1.0).is_err());
+    assert_eq!(repaired(&x), x_values);
+    let left = far(&repaired(&noisy), &x_values) / far(&noisy_values, &x_values);
+    assert!(left < 0.5, "{left} of the noise is left");
+    // Gradients go through as if nothing had been done.
+    let leaf = tape.leaf(&noisy);
+    let after = network.repair(&tape, &leaf).unwrap();
+    let upstream = Tensor::full(gpu(), noisy.shape(), 0.5).unwrap();
+    let gradient = tape.backward_from(&after, &upstream).unwrap().of("images", &leaf).unwrap().to_vec().unwrap();
+    assert!(gradient.iter().all(|g| *g == 0.5));
     // Only where a rule chooses another lambda.
-    let free = |network: &Adapted<Network>| scores(network, &LambdaRule::Fixed(0.1), &noisy).0;
-    let with = free(&network);
-    network.set_clip_limit(None);
-    assert_ne!(with, free(&network));
+    let fixed = |network: &Adapted<Network>| scores(network, &LambdaRule::Fixed(0.1), &noisy).0;
+    let with = fixed(&network);
+    network.set_repairs(false);
+    assert_ne!(with, fixed(&network));
+}
+
+#[test]
+fn noise_and_residual_are_measured_in_each_image() {
+    let (network, images) = (recalibrated(Kind::Sdnet), mixed(5));
+    let noise = network.measure(&images, Measure::Noise).unwrap();
+    assert!(
+        noise[0] == 0.0 && noise[1..].iter().all(|n| *n > 0.0) && noise[3].min(noise[4]) > 2.0 * noise[2],
+        "{noise:?}"
+    );
+    let (tape, csc) = (Tape::idle(), network.sparse_layer(0).unwrap());
+    let x = tape.constant(&images);
+    let left = csc.residual(&tape, &x, &csc.codes_at(&tape, &x, 1.0).unwrap()).unwrap().value().to_vec().unwrap();
+    let root = |left: &[f32]| (left.iter().map(|v| f64::from(v * v)).sum::<f64>() / 144.0).sqrt() as f32;
+    let want = left.chunks_exact(144).map(root).collect::<Vec<_>>();
+    let got = network.measure(&images, Measure::Residual).unwrap().into_iter().map(|v| v as f32).collect::<Vec<_>>();
+    assert_close("residuals", &got, &want, 1e-5);
 }
 
 /// Whether the best class of each image is `index % 5`.
@@ -308,33 +330,77 @@ fn assert_outcomes(network: &Adapted<Network>, rules: &[LambdaRule], level: &Lev
 #[test]
 fn what_a_sweep_says_is_what_single_runs_say() {
     let (mut network, other) = (recalibrated(Kind::Sdnet), self::network(Kind::Resnet));
-    let limit = network.clip_limit();
     // Residuals must be those of the same images under all rules.
-    network.set_clip_limit(None);
+    network.set_repairs(false);
     let rules = vec![LambdaRule::Trained, LambdaRule::Fixed(0.6), LambdaRule::label_free(0.1)];
-    let config = SweepConfig { rules: rules.clone(), layer: 0, batch: 4, seed: 5, looks: false };
-    let (data, corruption) = (spots(10), Corruption::new(corrupt::Kind::Impulse, 0.2).unwrap());
-    let (baseline, mut batches) = (Some(&other as &dyn Classifier), 0);
-    let level =
-        sweep(&network, baseline, &data, &normalization(), Some(corruption), &config, &mut || batches += 1).unwrap();
-    assert_eq!((batches, level.looks.len(), level.outcomes.len()), (3, 10, 3));
-    let noisy = corruption.dataset(&data, 5).unwrap().images;
-    let values = noisy.iter().map(|p| f32::from(*p) / 255.0 / 0.25).collect::<Vec<_>>();
+    let runs = rules.iter().map(|rule| Run::from(*rule)).collect();
+    let config = SweepConfig { runs, layer: 0, batch: 4, measure: Some(Measure::Noise) };
+    let data = Corruption::new(corrupt::Kind::Impulse, 0.2).unwrap().dataset(&spots(10), 5).unwrap();
+    let mut batches = 0;
+    let level = sweep(&network, &data, &normalization(), &config, &mut || batches += 1).unwrap();
+    assert_eq!((batches, level.measured.len(), level.outcomes.len()), (3, 10, 3));
+    let values = data.images.iter().map(|p| f32::from(*p) / 255.0 / 0.25).collect::<Vec<_>>();
     let x = Tensor::from_slice(gpu(), &[10, 12, 12, 1], &values).unwrap();
     assert_outcomes(&network, &rules, &level, &x);
     assert!(level.outcomes[1].residual.iter().zip(&level.outcomes[0].residual).all(|(high, low)| high > low));
     assert!(level.outcomes[1].active.iter().zip(&level.outcomes[0].active).all(|(high, low)| high < low));
-    let baseline = level.baseline.as_ref().unwrap();
+    // A network without sparse coding layers has neither residuals nor codes.
+    let as_trained = SweepConfig { runs: vec![Run::default()], ..config.clone() };
+    let found =
+        sweep(&other, &data, &normalization(), &SweepConfig { measure: None, ..as_trained }, &mut || ()).unwrap();
     let tape = Tape::idle();
     let plain = other.model().forward(&Pass::eval(&tape), &tape.constant(&x)).unwrap().value().to_vec().unwrap();
-    assert_eq!((&baseline.correct, baseline.residual.len()), (&right(&plain), 0));
+    assert_eq!((&found.outcomes[0].correct, found.outcomes[0].residual.len()), (&right(&plain), 0));
 
-    // With outliers clipped, for all rules except `Trained`.
-    network.set_clip_limit(limit);
-    let clipped = sweep(&network, None, &data, &normalization(), Some(corruption), &config, &mut || ()).unwrap();
-    assert_outcomes(&network, &rules, &clipped, &x);
-    assert_eq!(clipped.outcomes[0], level.outcomes[0]);
-    assert!(clipped.outcomes[1].residual != level.outcomes[1].residual && clipped.looks != level.looks);
+    // With impulses repaired, for all rules except `Trained`.
+    network.set_repairs(true);
+    let repaired = sweep(&network, &data, &normalization(), &config, &mut || ()).unwrap();
+    assert_outcomes(&network, &rules, &repaired, &x);
+    assert_eq!(repaired.outcomes[0], level.outcomes[0]);
+    assert!(repaired.outcomes[1].residual != level.outcomes[1].residual);
+}
+
+#[test]
+fn a_sweep_runs_networks_behind_filters_and_with_the_statistics_of_the_batch() {
+    let (network, data) = (network(Kind::Resnet), spots(8));
+    let before = checkpoint::tensors(network.model()).unwrap();
+    let run = |filter, batch_statistics| {
+        let runs = vec![Run { filter, batch_statistics, ..Run::default() }];
+        let config = SweepConfig { runs, layer: 0, batch: 8, measure: None };
+        sweep(&network, &data, &normalization(), &config, &mut || ()).unwrap().outcomes.remove(0).correct
+    };
+    let values = data.images.iter().map(|p| f32::from(*p) / 255.0 / 0.25).collect::<Vec<_>>();
+    let scores_of = |values: &[f32], of_batch| {
+        let tape = Tape::idle();
+        let x = tape.constant(&Tensor::from_slice(gpu(), &[8, 12, 12, 1], values).unwrap());
+        let copy = Network::new(gpu(), &config(Kind::Resnet), 3).unwrap();
+        let pass = if of_batch { Pass::eval(&tape).with_batch_statistics(1.0) } else { Pass::eval(&tape) };
+        right(&copy.forward(&pass, &x).unwrap().value().to_vec().unwrap())
+    };
+    assert_eq!(run(None, true), scores_of(&values, true));
+    assert_eq!(run(None, false), scores_of(&values, false));
+    let medians = values.chunks_exact(144).flat_map(|image| {
+        let at = |y: isize, x: isize| {
+            let mirrored = |i: isize| {
+                if i < 0 {
+                    1
+                } else if i > 11 {
+                    10
+                } else {
+                    i as usize
+                }
+            };
+            image[mirrored(y) * 12 + mirrored(x)]
+        };
+        (0..144_isize).map(move |i| {
+            let mut nine = [0, 1, 2, 3, 4, 5, 6, 7, 8].map(|n| at(i / 12 + n / 3 - 1, i % 12 + n % 3 - 1));
+            nine.sort_by(f32::total_cmp);
+            nine[4]
+        })
+    });
+    assert_eq!(run(Some(Filter::Median), false), scores_of(&medians.collect::<Vec<_>>(), false));
+    assert_eq!(run(Some(Filter::NonLocalMeans), false).len(), 8);
+    assert_eq!(checkpoint::tensors(network.model()).unwrap(), before, "running statistics stay as they are");
 }
 
 #[test]
@@ -360,14 +426,19 @@ fn bad_arguments_are_refused() {
     assert!(message.contains("recalibrate"), "{message}");
     assert!(LambdaRule::Fixed(-1.0).choose(&network, &images).is_err());
     assert_eq!(LambdaRule::Fixed(0.3).choose(&network, &images).unwrap().unwrap(), [0.3; 2]);
-    let message = Classifier::look(&self::network(Kind::Resnet), &images).unwrap_err().to_string();
+    let message = self::network(Kind::Resnet).measure(&images, Measure::Residual).unwrap_err().to_string();
     assert!(message.contains("resnet18"), "{message}");
+    let message = network.measure(&images, Measure::Noise).unwrap_err().to_string();
+    assert!(message.contains("recalibrated"), "{message}");
     let wide = Tensor::full(gpu(), &[1, 12, 12, 3], 0.0).unwrap();
-    assert!(Classifier::look(&network, &wide).is_err());
+    assert!(
+        network.measure(&wide, Measure::Residual).is_err()
+            && network.repair(&Tape::idle(), &Tape::idle().constant(&wide)).is_err()
+    );
 
     let sweep_of = |data: &Dataset, rules: Vec<LambdaRule>, batch| {
-        let config = SweepConfig { rules, layer: 0, batch, seed: 0, looks: false };
-        sweep(&self::network(Kind::Sdnet), None, data, &normalization, None, &config, &mut || ()).map(drop)
+        let config = SweepConfig { runs: rules.into_iter().map(Run::from).collect(), layer: 0, batch, measure: None };
+        sweep(&self::network(Kind::Sdnet), data, &normalization, &config, &mut || ()).map(drop)
     };
     sweep_of(&data, vec![LambdaRule::Trained], 4).unwrap();
     assert!(sweep_of(&data, vec![LambdaRule::Trained], 0).is_err());

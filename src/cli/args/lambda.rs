@@ -9,6 +9,7 @@ use crate::checkpoint::Recipe;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{Model, Network};
+use crate::named::named;
 use crate::robust::corrupt::Kind;
 use crate::robust::{Adapted, Calibration, LambdaLayers, LambdaRule, Statistics};
 
@@ -16,7 +17,7 @@ use crate::robust::{Adapted, Calibration, LambdaLayers, LambdaRule, Statistics};
 #[derive(Debug, Args)]
 pub struct LambdaArgs {
     /// Weight of the l1 term, in place of the one that the network was trained with. Either a number, or a rule that
-    /// chooses one for each image by the noise that a first look finds in it: auto-free (needs no calibration), auto
+    /// chooses one for each image by the noise that is found in it: auto-free (needs no calibration), auto
     /// (calibrated on all noises by `sdnet robust calibrate`; the same as auto-free if the file has not been calibrated), or
     /// auto-NOISE (calibrated on one noise, such as auto-gaussian)
     #[arg(long, value_name = "NUMBER|auto")]
@@ -32,24 +33,41 @@ pub struct AdaptArgs {
     /// recalibrated for, or all]
     #[arg(long, value_name = "LAYER[,..]", value_delimiter = ',')]
     pub layers: Vec<String>,
-    /// Batch-norm statistics at another lambda, if the file has been recalibrated [default: own]
+    /// Batch-norm statistics at another lambda, if the file has been recalibrated [default: both]
     #[arg(long, value_parser = one_of::<Statistics>(shown_statistics()))]
     pub statistics: Option<Statistics>,
-    /// Clip pixels that are farther than this from what the first layer makes of them: clean (the distance within which 99
-    /// of 100 pixels of clean images lie), off, or a number in units of normalised pixels. Only for files that have been
-    /// recalibrated, and not where the network runs as it was trained [default: clean]
-    #[arg(long, value_name = "clean|off|NUMBER")]
-    pub clip: Option<String>,
-    /// Use the statistics of the training at every lambda and clip nothing, as the published code does
-    #[arg(long, conflicts_with_all = ["statistics", "clip"])]
+    /// What becomes of impulse noise (salt and pepper), if the file has been recalibrated [default: repair]
+    #[arg(long, value_parser = one_of::<Impulses>(shown_impulses()))]
+    pub impulses: Option<Impulses>,
+    /// Use the statistics of the training at every lambda and repair nothing, as the published code does
+    #[arg(long, conflicts_with_all = ["statistics", "impulses"])]
     pub no_recalibrate: bool,
 }
 
-fn shown_statistics() -> [PossibleValue; 2] {
+/// What becomes of impulse noise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Impulses {
+    Repair,
+    Keep,
+}
+
+named!(Impulses as "impulses" { Repair = "repair", Keep = "keep" });
+
+fn shown_impulses() -> [PossibleValue; 2] {
+    Impulses::ALL.map(|impulses| {
+        PossibleValue::new(impulses.name()).help(match impulses {
+            Impulses::Repair => "Where an image has more values that stand alone than clean images have, they become the median of their neighbours",
+            Impulses::Keep => "Images stay as they are",
+        })
+    })
+}
+
+fn shown_statistics() -> [PossibleValue; 3] {
     Statistics::ALL.map(|statistics| {
         PossibleValue::new(statistics.name()).help(match statistics {
             Statistics::Trained => "Those of the training",
             Statistics::Own => "Those of the training, adjusted by how they change on clean images at this lambda",
+            Statistics::Both => "The mean of the scores with either",
         })
     })
 }
@@ -75,7 +93,11 @@ impl AdaptArgs {
                 return Err(Error::argument("layers", self.layers.join(","), reason));
             }
         }
-        network.set_clip_limit(self.clip(&network)?);
+        if self.impulses.is_some() && network.recalibration().is_none() {
+            let reason = "the file has not been recalibrated: run `sdnet robust recalibrate` first";
+            return Err(Error::argument("impulses", self.impulses.map_or("", Impulses::name), reason));
+        }
+        network.set_repairs(!self.no_recalibrate && self.impulses != Some(Impulses::Keep));
         Ok((network, recipe))
     }
 
@@ -84,27 +106,10 @@ impl AdaptArgs {
         let given = [
             ("layers", !self.layers.is_empty()),
             ("statistics", self.statistics.is_some()),
-            ("clip", self.clip.is_some()),
+            ("impulses", self.impulses.is_some()),
             ("no-recalibrate", self.no_recalibrate),
         ];
         given.into_iter().find(|(_, given)| *given).map(|(name, _)| name)
-    }
-
-    /// What `--clip` means for this network.
-    fn clip(&self, network: &Adapted<Network>) -> Result<Option<f32>> {
-        let given = self.clip.as_deref().unwrap_or("clean");
-        match (given, given.parse::<f32>()) {
-            _ if self.no_recalibrate => Ok(None),
-            ("off", _) => Ok(None),
-            ("clean", _) => Ok(network.recalibration().map(|r| r.clean.limit)),
-            (_, Ok(limit)) if limit >= 0.0 && network.recalibration().is_none() => Err(Error::argument(
-                "clip",
-                limit,
-                "the file has not been recalibrated: run `sdnet robust recalibrate` first",
-            )),
-            (_, Ok(limit)) if limit.is_finite() && limit >= 0.0 => Ok(Some(limit)),
-            _ => Err(Error::argument("clip", given, "must be clean, off, or a number that is not negative")),
-        }
     }
 }
 
@@ -145,9 +150,8 @@ pub fn rule(text: &str, network: &Adapted<Network>, recipe: &Recipe) -> Result<L
             Err(Error::argument("lambda", text, reason))
         }
     }?;
-    let sparse_first = network.model().first_sparse_layer().is_some();
-    if matches!(rule, LambdaRule::Auto(..)) && sparse_first && network.recalibration().is_none() {
-        let reason = "needs to know what is left of clean images: run `sdnet robust recalibrate` first";
+    if matches!(rule, LambdaRule::Auto(..)) && network.recalibration().is_none() {
+        let reason = "needs to know what clean images are like: run `sdnet robust recalibrate` first";
         return Err(Error::argument("lambda", text, reason));
     }
     Ok(rule)

@@ -55,6 +55,21 @@ impl WeightsArgs {
     /// # Errors
     /// Those of [`Adapted::load`]; [`Error::Argument`] for an unknown network, or for iterations where the file has its own.
     pub fn load(&self, gpu: &Gpu) -> Result<(Adapted<Network>, Recipe)> {
+        self.load_by(|described| Adapted::load(&self.path, gpu, described))
+    }
+
+    /// The network as it was trained, whatever recalibration the file holds.
+    ///
+    /// # Errors
+    /// As [`WeightsArgs::load`].
+    pub fn load_as_trained(&self, gpu: &Gpu) -> Result<(Adapted<Network>, Recipe)> {
+        self.load_by(|described| Adapted::load_as_trained(&self.path, gpu, described))
+    }
+
+    fn load_by(
+        &self,
+        load: impl FnOnce(Option<&ModelConfig>) -> Result<(Adapted<Network>, Recipe)>,
+    ) -> Result<(Adapted<Network>, Recipe)> {
         let described = match (self.described()?, self.iterations) {
             (None, Some(iterations)) => {
                 let inferred = checkpoint::infer::<Network>(&self.path)?.ok_or_else(|| {
@@ -74,7 +89,7 @@ impl WeightsArgs {
             let reason = format!("{} says itself what network it holds; leave the flag out", self.path.display());
             return Err(Error::argument("model", model, reason));
         }
-        let (network, recipe) = Adapted::load(&self.path, gpu, described.as_ref())?;
+        let (network, recipe) = load(described.as_ref())?;
         if recipe.inferred {
             note(format_args!("note: {}", taken_for(&self.path, &recipe.model)));
         }

@@ -46,26 +46,29 @@ pub struct AttackArgs {
     /// Lambdas to judge at, besides that of --lambda and in the same form [default: 0.1,0.2,0.4,0.6,0.8,1,1.4]
     #[arg(long, value_name = "X[,X..]", value_delimiter = ',')]
     pub lambdas: Option<Vec<String>>,
-    /// PGD: number of steps [default: 10]
+    /// PGD and auto-PGD: number of steps [default: 10]
     #[arg(long, value_name = "N")]
     pub steps: Option<usize>,
     /// PGD: length of a step [default: 2.5 epsilon / steps]
     #[arg(long, value_name = "X", value_parser = fraction)]
     pub step_size: Option<f32>,
-    /// PGD: number of runs per image, of which the strongest result counts [default: 1]
+    /// PGD and auto-PGD: number of runs per image, of which the strongest result counts [default: 1]
     #[arg(long, value_name = "N")]
     pub restarts: Option<usize>,
     /// PGD: share of the velocity that a step keeps [default: 0]
     #[arg(long, value_name = "X")]
     pub momentum: Option<f32>,
-    /// PGD: start at the clean images instead of random points near them
+    /// PGD and auto-PGD: start at the clean images instead of random points near them
     #[arg(long)]
     pub no_random_start: bool,
-    /// FGSM and PGD: number of gradients to average per step. The first is taken at the lambda that is chosen for the image,
+    /// All attacks by gradients: number of gradients to average per step. The first is taken at the lambda that is chosen for the image,
     /// the others at lambdas that are chosen for the image with a little noise [default: 1]
     #[arg(long, value_name = "N")]
     pub draws: Option<usize>,
-    /// Random search: number of changes to try per image [default: three for each gradient that PGD takes]
+    /// Auto-PGD towards classes: how many of the most likely wrong classes to try, at most all [default: 9]
+    #[arg(long, value_name = "N")]
+    pub targets: Option<usize>,
+    /// Random search: number of changes to try per image [default: three for each gradient that the attack takes]
     #[arg(long, value_name = "N")]
     pub queries: Option<usize>,
     /// Skip the random search that checks an adaptive attack for masked gradients
@@ -91,11 +94,15 @@ pub struct AttackArgs {
     pub json: bool,
 }
 
-fn shown_methods() -> [PossibleValue; 3] {
+fn shown_methods() -> [PossibleValue; 7] {
     Method::ALL.map(|method| {
         PossibleValue::new(method.name()).help(match method {
             Method::Fgsm => "One step along the gradient",
             Method::Pgd => "Projected gradient ascent",
+            Method::Apgd => "Auto-PGD: projected gradient ascent that finds its step size",
+            Method::ApgdDlr => "Auto-PGD on the difference of logits ratio",
+            Method::ApgdTargeted => "Auto-PGD towards the most likely wrong classes, one after the other",
+            Method::Ensemble => "In the manner of AutoAttack: apgd, apgd-t and random, each on the images that have withstood those before",
             Method::Random => "Random search over square patches, without gradients",
         })
     })
@@ -136,14 +143,22 @@ impl AttackArgs {
 
     /// The first flag that the method does not use, and which methods do.
     fn foreign_flag(&self) -> Option<(&'static str, &'static str)> {
-        let (ascends, differentiates) = (self.attack == Method::Pgd, self.attack != Method::Random);
+        let climbs = !matches!(self.attack, Method::Fgsm | Method::Random);
+        let towards = matches!(self.attack, Method::ApgdTargeted | Method::Ensemble);
+        let (pgd, differentiates) = (self.attack == Method::Pgd, self.attack != Method::Random);
+        let all = "pgd, apgd, apgd-dlr, apgd-t or ensemble";
         let flags = [
-            ("steps", self.steps.is_some() && !ascends, "pgd"),
-            ("step-size", self.step_size.is_some() && !ascends, "pgd"),
-            ("restarts", self.restarts.is_some() && !ascends, "pgd"),
-            ("momentum", self.momentum.is_some() && !ascends, "pgd"),
-            ("no-random-start", self.no_random_start && !ascends, "pgd"),
-            ("draws", self.draws.is_some() && !differentiates, "fgsm or pgd"),
+            ("steps", self.steps.is_some() && !climbs, all),
+            ("step-size", self.step_size.is_some() && !pgd, "pgd"),
+            (
+                "restarts",
+                self.restarts.is_some() && (!climbs || self.attack == Method::ApgdTargeted),
+                "pgd, apgd, apgd-dlr or ensemble",
+            ),
+            ("momentum", self.momentum.is_some() && !pgd, "pgd"),
+            ("no-random-start", self.no_random_start && !climbs, all),
+            ("draws", self.draws.is_some() && !differentiates, "all methods but random"),
+            ("targets", self.targets.is_some() && !towards, "apgd-t or ensemble"),
         ];
         flags.into_iter().find(|(_, foreign, _)| *foreign).map(|(flag, _, methods)| (flag, methods))
     }
@@ -183,6 +198,7 @@ impl AttackArgs {
             restarts: self.restarts.unwrap_or(1),
             random_start: !self.no_random_start,
             draws: self.draws.unwrap_or(1),
+            targets: self.targets.unwrap_or(9),
             queries: 1,
             seed: self.seed,
         };

@@ -17,6 +17,10 @@ pub fn method_name(method: Method) -> &'static str {
     match method {
         Method::Fgsm => "FGSM",
         Method::Pgd => "PGD",
+        Method::Apgd => "auto-PGD",
+        Method::ApgdDlr => "auto-PGD on the difference of logits ratio",
+        Method::ApgdTargeted => "auto-PGD towards classes",
+        Method::Ensemble => "ensemble",
         Method::Random => "random search",
     }
 }

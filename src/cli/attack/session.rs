@@ -65,7 +65,7 @@ impl<'a> Session<'a> {
 
     /// Whether a random search checks each adaptive attack.
     fn checks(&self) -> bool {
-        !self.options.no_check && self.config.method != Method::Random
+        !self.options.no_check && !matches!(self.config.method, Method::Random | Method::Ensemble)
     }
 
     fn judge_clean(&mut self, networks: &Networks) -> Result<()> {

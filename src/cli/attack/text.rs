@@ -21,13 +21,25 @@ pub fn text(report: &Report) -> String {
 }
 
 fn attack(report: &Report) -> String {
-    let Report { steps, restarts, momentum, draws, seed, .. } = report;
+    let Report { steps, restarts, momentum, draws, targets, queries, seed, .. } = report;
     let start = if report.random_start { "random points" } else { "the clean images" };
     let more = match report.attack {
         Method::Fgsm => format!("one step, gradients a step {draws}"),
         Method::Pgd => format!(
             "{steps} steps from {start}, restarts {restarts}, momentum {momentum}, gradients a step {draws}, \
              seed {seed}"
+        ),
+        Method::Apgd | Method::ApgdDlr => {
+            format!("{steps} steps from {start}, restarts {restarts}, gradients a step {draws}, seed {seed}")
+        }
+        Method::ApgdTargeted => {
+            format!(
+                "{steps} steps from {start} towards each of {targets} classes, gradients a step {draws}, seed {seed}"
+            )
+        }
+        Method::Ensemble => format!(
+            "{steps} steps from {start}, restarts {restarts}, then towards each of {targets} classes, gradients a step {draws}; \
+             then {queries} queries; seed {seed}"
         ),
         Method::Random => format!("seed {seed}"),
     };

@@ -17,7 +17,7 @@ use crate::files::check_folder;
 use crate::gpu::Gpu;
 use crate::layers::Pass;
 use crate::metrics::Judged;
-use crate::robust::{Adapted, Classifier, LambdaRule};
+use crate::robust::{Adapted, LambdaRule};
 use crate::tape::Tape;
 use crate::train::{check_fit, evaluate_with};
 
@@ -134,8 +134,8 @@ fn evaluated(options: &EvalArgs, of: &Network, data: &Dataset) -> Result<Evaluat
     let judged = evaluate_with(gpu, data, &normalization, options.batch, &mut |images| {
         let tape = Tape::idle();
         let ready = rule.prepare(network, &tape.constant(images), Pass::eval(&tape))?;
-        lambdas.extend(ready.lambdas.unwrap_or_default());
-        Ok(network.scores(&ready.pass, &ready.images)?.value().clone())
+        lambdas.extend(ready.lambdas.iter().flatten());
+        Ok(ready.scores(network)?.value().clone())
     })?;
     let images_per_s = data.len() as f64 / start.elapsed().as_secs_f64();
     Ok(Evaluated { judged, lambda: mean(&lambdas[..lambdas.len().min(data.len())]), images_per_s })

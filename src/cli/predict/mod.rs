@@ -205,8 +205,7 @@ fn scores(network: &Adapted<Network>, rule: &LambdaRule, read: &Batch, batch: us
     let filled = [&pixels[..], &pixels[..height * width * channels].repeat(missing)].concat();
     let x = Tensor::from_slice(network.gpu(), &[batch, height, width, channels], &filled)?;
     let tape = Tape::idle();
-    let ready = rule.prepare(network, &tape.constant(&x), Pass::eval(&tape))?;
-    network.scores(&ready.pass, &ready.images)?.value().read()
+    rule.prepare(network, &tape.constant(&x), Pass::eval(&tape))?.scores(network)?.value().read()
 }
 
 /// Waits for the scores of the first batch in flight, and hands them to the output.

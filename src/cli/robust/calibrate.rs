@@ -12,7 +12,7 @@ use crate::cli::console::bar;
 use crate::data::Split;
 use crate::error::{Error, Result};
 use crate::robust::sweep::{SweepConfig, sweep};
-use crate::robust::{Calibration, Classifier, Fit, LambdaRule, Point, Residual};
+use crate::robust::{Calibration, Fit, LambdaRule, Measure, Point};
 
 #[derive(Debug, Args)]
 pub struct CalibrateArgs {
@@ -24,9 +24,9 @@ pub struct CalibrateArgs {
     grid: GridArgs,
     #[command(flatten)]
     adapt: AdaptArgs,
-    /// What to count as the residual, by which lambda is chosen
-    #[arg(long, value_parser = one_of::<Residual>(shown_residuals()), default_value_t = Residual::Excess)]
-    residual: Residual,
+    /// What lambda is chosen by
+    #[arg(long, value_parser = one_of::<Measure>(shown_measures()), default_value_t = Measure::Noise)]
+    measure: Measure,
     /// Number of training images to calibrate on, spread evenly over the data set; test images are not used
     #[arg(long, default_value_t = 1000)]
     images: usize,
@@ -38,11 +38,11 @@ pub struct CalibrateArgs {
     out: Option<PathBuf>,
 }
 
-fn shown_residuals() -> [PossibleValue; 2] {
-    Residual::ALL.map(|residual| {
-        PossibleValue::new(residual.name()).help(match residual {
-            Residual::Excess => "What noise leaves where the image is quiet",
-            Residual::Plain => "Everything that the first layer does not explain",
+fn shown_measures() -> [PossibleValue; 2] {
+    Measure::ALL.map(|measure| {
+        PossibleValue::new(measure.name()).help(match measure {
+            Measure::Noise => "The noise where the image is quiet, estimated from its pixels",
+            Measure::Residual => "What the first layer does not explain, as in the paper",
         })
     })
 }
@@ -53,37 +53,39 @@ pub fn run(options: &CalibrateArgs) -> Result<()> {
     let out = input.weights.output(options.out.as_deref())?;
     let gpu = input.adapter.open()?;
     let (network, mut recipe) = options.adapt.load(&input.weights, &gpu)?;
-    let adaptation = network.adaptation().ok_or_else(|| {
+    if network.recalibration().is_none() {
         let reason = "has not been recalibrated: run `sdnet robust recalibrate` first";
-        Error::argument("weights", input.weights.path.display(), reason)
-    })?;
+        return Err(Error::argument("weights", input.weights.path.display(), reason));
+    }
     let data = input.data.load_for(Split::Train, &recipe)?.subset(options.images);
     let normalization = input.data.normalization(&data, recipe.normalization.clone())?;
-    let rules = lambdas.iter().map(|l| LambdaRule::Fixed(*l)).collect();
-    let config = SweepConfig { rules, layer: 0, batch: options.batch, seed: options.noise.seed(), looks: true };
+    let runs = lambdas.iter().map(|l| LambdaRule::Fixed(*l).into()).collect();
+    let config = SweepConfig { runs, layer: 0, batch: options.batch, measure: Some(options.measure) };
     let bar = bar(corruptions.len() * data.len().div_ceil(options.batch.max(1)));
-    let levels = corruptions
-        .iter()
-        .map(|corruption| sweep(&network, None, &data, &normalization, *corruption, &config, &mut || bar.inc(1)));
+    let levels = corruptions.iter().map(|corruption| {
+        let noisy = corruption.map(|c| c.dataset(&data, options.noise.seed())).transpose()?;
+        let images = noisy.as_ref().unwrap_or(&data);
+        Ok((*corruption, sweep(&network, images, &normalization, &config, &mut || bar.inc(1))?))
+    });
     let levels = levels.collect::<Result<Vec<_>>>()?;
     bar.finish_and_clear();
-    let calibration = Calibration::fit(&levels, &lambdas, &adaptation, options.residual)?;
-    print(&calibration)?;
+    let calibration = Calibration::fit(&levels, &lambdas, options.measure)?;
+    print(&calibration, options.measure)?;
     calibration.store(&mut recipe)?;
     network.save(out, &recipe)?;
     say!("fitted on {} training images of {}; written to {}", data.len(), data.name, out.display())
 }
 
-fn print(calibration: &Calibration) -> Result<()> {
-    say!("noise        level  residual (from image to image)  best lambda")?;
-    for Point { noise, level, residual, deviation, lambda } in &calibration.points {
+fn print(calibration: &Calibration, measure: Measure) -> Result<()> {
+    say!("noise        level  {measure:8} (from image to image)  best lambda")?;
+    for Point { noise, level, measured, deviation, lambda } in &calibration.points {
         let name = noise.map_or("none", |n| n.name());
-        say!("{name:10} {level:7}  {residual:8.4} ({deviation:.4})               {lambda:6}")?;
+        say!("{name:10} {level:7}  {measured:8.4} ({deviation:.4})               {lambda:6}")?;
     }
     let line = |name: &str, Fit { line, spread, r2, points }: &Fit| {
         let (slope, intercept) = (line.slope, line.intercept);
         say!(
-            "{name:10} lambda = {slope:.3} residual {intercept:+.3}, give or take {spread:.3}, R2 {r2:.3}, {points} points"
+            "{name:10} lambda = {slope:.3} {measure} {intercept:+.3}, give or take {spread:.3}, R2 {r2:.3}, {points} points"
         )
     };
     calibration.by_noise.iter().try_for_each(|(noise, fit)| line(noise.name(), fit))?;

@@ -8,7 +8,7 @@ use crate::robust::recalibrate::usual_lambdas;
 /// The lambdas to try.
 #[derive(Debug, Args)]
 pub struct GridArgs {
-    /// Lambdas to try, in ascending order [default: 0.1, 0.2 .. 1.4]
+    /// Lambdas to try, in ascending order [default: 0.1, 0.2 .. 1.0]
     #[arg(long, value_name = "X[,..]", value_delimiter = ',')]
     lambdas: Vec<f32>,
 }

@@ -19,7 +19,7 @@ pub enum RobustCommand {
     Sweep(SweepArgs),
     /// Find batch-norm statistics for other lambdas on clean training images, and store them in the weights file
     Recalibrate(RecalibrateArgs),
-    /// Fit the best lambda to the residual on noisy training images, and store the fit in the weights file
+    /// Fit the best lambda to what is measured in noisy training images, and store the fit in the weights file
     Calibrate(CalibrateArgs),
 }
 

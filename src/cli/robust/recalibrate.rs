@@ -46,7 +46,7 @@ pub fn run(options: &RecalibrateArgs) -> Result<()> {
     let (lambdas, input) = (options.grid.lambdas()?, &options.input);
     let out = input.weights.output(options.out.as_deref())?;
     let gpu = input.adapter.open()?;
-    let (mut network, mut recipe) = input.weights.load(&gpu)?;
+    let (mut network, mut recipe) = input.weights.load_as_trained(&gpu)?;
     network.set_lambda_layers(&layers(&options.layers).unwrap_or_default())?;
     let data = input.data.load_for(Split::Train, &recipe)?;
     let normalization = input.data.normalization(&data, recipe.normalization.clone())?;
@@ -75,12 +75,9 @@ pub fn run(options: &RecalibrateArgs) -> Result<()> {
         if augment.is_some() { "cropped and flipped" } else { "as they are" },
     )?;
     say!(
-        "left of a clean image: |x - A z|^2 = ({:.4} {:+.4} active) |x|^2, give or take {:.4}; 99 of 100 pixels within {:.3}; \
-         written to {}",
-        found.clean.base,
-        found.clean.slope,
-        found.clean.spread,
-        found.clean.limit,
+        "clean images: noise below {:.4}, values isolated by less than {:.3}; written to {}",
+        found.clean.noise,
+        found.clean.isolated[0],
         out.display(),
     )
 }

@@ -41,6 +41,9 @@ pub struct MethodArgs {
     /// labels by area
     #[arg(long, value_name = "ALPHA")]
     pub cutmix: Option<f32>,
+    /// Add normal noise to training images, of a standard deviation uniform between 0 and this (white is 1) [default: 0]
+    #[arg(long, value_name = "SIGMA", value_parser = not_negative)]
+    pub noise: Option<f32>,
     /// Probability of erasing a rectangle of 2 to 33 % of a training image, to the mean of the normalisation [default: 0]
     #[arg(long, value_name = "P", value_parser = not_negative)]
     pub erase: Option<f32>,
@@ -70,7 +73,7 @@ impl MethodArgs {
     }
 
     /// Those that cannot change in the course of a training.
-    pub fn fixed(&self, recorded: &TrainConfig) -> [Fixed; 6] {
+    pub fn fixed(&self, recorded: &TrainConfig) -> [Fixed; 7] {
         let text = |value: Option<f32>| value.map(|value| value.to_string());
         let or_none = |value: Option<String>| value.unwrap_or_else(|| "none".into());
         [
@@ -79,6 +82,7 @@ impl MethodArgs {
             ("ema", self.ema.map(|x| x.to_string()), or_none(recorded.ema.map(|x| x.to_string()))),
             ("mixup", text(self.mixup), or_none(text(recorded.mixup))),
             ("cutmix", text(self.cutmix), or_none(text(recorded.cutmix))),
+            ("noise", text(self.noise), recorded.noise.to_string()),
             ("erase", text(self.erase), recorded.erase.to_string()),
         ]
     }
@@ -95,6 +99,7 @@ impl MethodArgs {
             label_smoothing: self.label_smoothing.unwrap_or(config.label_smoothing),
             mixup: self.mixup.or(config.mixup),
             cutmix: self.cutmix.or(config.cutmix),
+            noise: self.noise.unwrap_or(config.noise),
             erase: self.erase.unwrap_or(config.erase),
             ..config
         }

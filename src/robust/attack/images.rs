@@ -76,6 +76,18 @@ impl Images {
         Ok(Self { ids: self.ids.clone(), ..Self::new(self.shape, pixels, self.labels.clone())? })
     }
 
+    /// Some of the samples, by number, at least one.
+    pub(super) fn only(&self, chosen: &[usize]) -> Self {
+        let [_, height, width, channels] = self.shape;
+        let image = |i: &usize| &self.pixels[i * self.image_len()..][..self.image_len()];
+        Self {
+            shape: [chosen.len(), height, width, channels],
+            pixels: chosen.iter().flat_map(image).copied().collect(),
+            labels: chosen.iter().map(|i| self.labels[*i]).collect(),
+            ids: chosen.iter().map(|i| self.ids[*i]).collect(),
+        }
+    }
+
     /// Batches of one size, and how many samples of each count: the last is padded with its first image, so that
     /// kernels are compiled for one shape.
     pub(super) fn batches(&self, size: usize) -> Result<Vec<(Self, usize)>> {
@@ -85,16 +97,8 @@ impl Images {
         let size = size.min(self.len());
         let batch = |first: usize| {
             let count = size.min(self.len() - first);
-            let chosen = || (first..first + count).chain(std::iter::repeat_n(first, size - count));
-            let image = |i: usize| &self.pixels[i * self.image_len()..][..self.image_len()];
-            let [_, height, width, channels] = self.shape;
-            let part = Self {
-                shape: [size, height, width, channels],
-                pixels: chosen().flat_map(image).copied().collect(),
-                labels: chosen().map(|i| self.labels[i]).collect(),
-                ids: chosen().map(|i| self.ids[i]).collect(),
-            };
-            (part, count)
+            let chosen = (first..first + count).chain(std::iter::repeat_n(first, size - count));
+            (self.only(&chosen.collect::<Vec<_>>()), count)
         };
         Ok((0..self.len()).step_by(size).map(batch).collect())
     }

@@ -37,9 +37,11 @@
 //! ```
 
 mod ascent;
+mod auto_ascent;
 mod ball;
 mod check;
 mod images;
+mod objective;
 mod search;
 mod target;
 mod worst;
@@ -58,6 +60,8 @@ use crate::data::random::{Purpose, stream};
 use crate::error::{Error, Result};
 use crate::named::named;
 use crate::robust::{Verdict, accuracy, verdicts};
+use auto_ascent::AutoAscent;
+use objective::Objective;
 use worst::Worst;
 
 /// The method of an attack.
@@ -70,12 +74,26 @@ pub enum Method {
     /// (arXiv 1710.06081).
     #[default]
     Pgd,
+    /// Auto-PGD on the cross-entropy (arXiv 2003.01690): PGD that finds its step size on its own.
+    Apgd,
+    /// The same on the difference of logits ratio, which does not depend on the scale of the scores.
+    #[serde(rename = "apgd-dlr")]
+    ApgdDlr,
+    /// The same towards the most likely wrong classes, one after the other.
+    #[serde(rename = "apgd-t")]
+    ApgdTargeted,
+    /// In the manner of AutoAttack (arXiv 2003.01690), without its third attack (FAB): [`Method::Apgd`],
+    /// [`Method::ApgdTargeted`] and [`Method::Random`], each on the images that have withstood those before.
+    Ensemble,
     /// Random search over square patches, in the manner of arXiv 1912.00049; uses scores alone, never
     /// gradients.
     Random,
 }
 
-named!(Method as "attack" { Fgsm = "fgsm", Pgd = "pgd", Random = "random" });
+named!(Method as "attack" {
+    Fgsm = "fgsm", Pgd = "pgd", Apgd = "apgd", ApgdDlr = "apgd-dlr", ApgdTargeted = "apgd-t", Ensemble = "ensemble",
+    Random = "random",
+});
 
 /// An attack.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -84,19 +102,21 @@ pub struct AttackConfig {
     pub method: Method,
     /// The allowed images.
     pub ball: Ball,
-    /// PGD: steps per restart.
+    /// PGD and auto-PGD: steps per restart.
     pub steps: usize,
     /// PGD: length of a step in the ball's norm; 2.5 epsilon / steps if `None`.
     pub step_size: Option<f32>,
     /// PGD: fraction of the velocity kept.
     pub momentum: f32,
-    /// PGD: number of restarts.
+    /// PGD and auto-PGD: number of restarts; towards classes, one for each class.
     pub restarts: usize,
-    /// PGD: starts at a random point of the ball, not at the clean image.
+    /// PGD and auto-PGD: starts at a random point of the ball, not at the clean image.
     pub random_start: bool,
-    /// PGD and FGSM: gradients averaged per step. The first is taken at the lambda chosen for the image as it is,
+    /// Attacks by gradients: gradients averaged per step. The first is taken at the lambda chosen for the image as it is,
     /// the others at those chosen for the image with noise of up to one step (expectation over the choice).
     pub draws: usize,
+    /// Auto-PGD towards classes: how many of the most likely wrong classes, at most all.
+    pub targets: usize,
     /// Random search: number of queries.
     pub queries: usize,
     /// Seed of random starts, noise and random search. A sample's draws do not depend on its batch.
@@ -114,6 +134,7 @@ impl Default for AttackConfig {
             restarts: 1,
             random_start: true,
             draws: 1,
+            targets: 9,
             queries: 100,
             seed: 0,
         }
@@ -125,8 +146,13 @@ impl AttackConfig {
     /// [`Error::Argument`] names the value that is outside its range.
     pub fn check(&self) -> Result<()> {
         self.ball.check()?;
-        let counts =
-            [("steps", self.steps), ("restarts", self.restarts), ("draws", self.draws), ("queries", self.queries)];
+        let counts = [
+            ("steps", self.steps),
+            ("restarts", self.restarts),
+            ("draws", self.draws),
+            ("targets", self.targets),
+            ("queries", self.queries),
+        ];
         if let Some((name, value)) = counts.into_iter().find(|(_, value)| *value == 0) {
             return Err(Error::argument(name, value, "at least one is needed"));
         }
@@ -141,8 +167,13 @@ impl AttackConfig {
 
     /// Forward passes that cost as much as the gradients: a backward pass counts as two.
     pub fn cost_in_queries(&self) -> usize {
-        let AttackConfig { steps, restarts, draws, .. } = self.plan();
-        3 * steps * restarts * draws
+        let AttackConfig { steps, restarts, draws, targets, .. } = self.plan();
+        let runs = match self.method {
+            Method::ApgdTargeted => targets,
+            Method::Ensemble => restarts + targets,
+            _ => restarts,
+        };
+        3 * steps * runs * draws
     }
 
     /// The attack with the values that its method implies.
@@ -155,7 +186,7 @@ impl AttackConfig {
             Method::Pgd => {
                 Self { step_size: self.step_size.or(Some(2.5 * epsilon / self.steps.max(1) as f32)), ..self }
             }
-            Method::Random => self,
+            Method::Apgd | Method::ApgdDlr | Method::ApgdTargeted | Method::Ensemble | Method::Random => self,
         }
     }
 }
@@ -189,16 +220,46 @@ pub fn run(
     watch: &mut dyn FnMut(usize),
 ) -> Result<AttackOutcome> {
     config.check()?;
+    if config.method == Method::Ensemble {
+        return ensemble(target, images, config, batch, watch);
+    }
     let mut outcome = AttackOutcome::default();
     for (part, count) in images.batches(batch)? {
         let worst = match config.method {
             Method::Random => search::search(target, &part, config)?,
-            Method::Fgsm | Method::Pgd => climb(target, &part, &config.plan())?,
+            Method::Apgd | Method::ApgdDlr | Method::ApgdTargeted => climb_alone(target, &part, config)?,
+            _ => climb(target, &part, &config.plan())?,
         };
         outcome.pixels.extend(&worst.pixels[..count * part.image_len()]);
         outcome.verdicts.extend(&worst.verdicts[..count]);
         watch(count);
     }
+    Ok(outcome)
+}
+
+/// Attacks one after the other, each on the images that the target still gets right.
+fn ensemble(
+    target: &Target,
+    images: &Images,
+    config: &AttackConfig,
+    batch: usize,
+    watch: &mut dyn FnMut(usize),
+) -> Result<AttackOutcome> {
+    let verdicts = judge(target, images, &images.pixels, batch)?;
+    let (mut outcome, len) = (AttackOutcome { pixels: images.pixels.clone(), verdicts }, images.image_len());
+    for method in [Method::Apgd, Method::ApgdTargeted, Method::Random] {
+        let standing = (0..images.len()).filter(|i| !outcome.verdicts[*i].fooled).collect::<Vec<_>>();
+        if standing.is_empty() {
+            break;
+        }
+        let found = run(target, &images.only(&standing), &AttackConfig { method, ..*config }, batch, &mut |_| {})?;
+        for (found, i) in found.pixels.chunks_exact(len).zip(found.verdicts).zip(standing) {
+            let (pixels, verdict) = found;
+            outcome.pixels[i * len..][..len].copy_from_slice(pixels);
+            outcome.verdicts[i] = verdict;
+        }
+    }
+    watch(images.len());
     Ok(outcome)
 }
 
@@ -216,6 +277,36 @@ pub fn judge(target: &Target, images: &Images, pixels: &[f32], batch: usize) -> 
     Ok(all)
 }
 
+/// Auto-PGD, once for each restart or class.
+fn climb_alone<'a>(target: &Target, images: &'a Images, config: &AttackConfig) -> Result<Worst<'a>> {
+    let scores = target.scores(images, &images.pixels)?;
+    let mut worst = Worst::new(images, &scores)?;
+    let others = (scores.len() / images.len()).saturating_sub(1);
+    let objectives = match config.method {
+        Method::ApgdTargeted => {
+            let of = |rank| Objective::Towards(objective::targets(&scores, &images.labels, rank));
+            (0..config.targets.min(others)).map(of).collect()
+        }
+        Method::ApgdDlr => vec![Objective::Ratio; config.restarts],
+        _ => vec![Objective::CrossEntropy; config.restarts],
+    };
+    for (restart, objective) in objectives.iter().enumerate() {
+        let mut streams = streams(images, config.seed, restart);
+        let mut start = images.pixels.clone();
+        if config.random_start {
+            add_noise(&mut start, config.ball, &mut streams);
+        }
+        let mut ascent = AutoAscent::new(images, start, config.ball, config.steps);
+        for _ in 0..config.steps {
+            let found = gradient(target, images, ascent.pixels(), objective, config, &mut streams)?;
+            worst.offer(ascent.pixels(), &found.scores)?;
+            ascent.step(&found.values, &found.gradient);
+        }
+        worst.offer(ascent.pixels(), &target.scores(images, ascent.pixels())?)?;
+    }
+    Ok(worst)
+}
+
 /// Gradient ascent: FGSM and PGD.
 fn climb<'a>(target: &Target, images: &'a Images, config: &AttackConfig) -> Result<Worst<'a>> {
     let rule = StepRule { ball: config.ball, size: config.step_size.unwrap_or_default(), momentum: config.momentum };
@@ -228,7 +319,7 @@ fn climb<'a>(target: &Target, images: &'a Images, config: &AttackConfig) -> Resu
         }
         let mut ascent = Ascent::new(images, start, rule)?;
         for _ in 0..config.steps {
-            let found = gradient(target, images, &ascent, config, &mut streams)?;
+            let found = gradient(target, images, ascent.pixels(), &Objective::CrossEntropy, config, &mut streams)?;
             worst.offer(ascent.pixels(), &found.scores)?;
             ascent.step(&found.gradient)?;
         }
@@ -237,23 +328,24 @@ fn climb<'a>(target: &Target, images: &'a Images, config: &AttackConfig) -> Resu
     Ok(worst)
 }
 
-/// The gradient of each sample's cross-entropy at the images' own lambda, averaged with those at the lambdas of
-/// nearby images; the scores are those at the images' own lambda.
+/// The gradient of each sample's objective at the images' own lambda, averaged with those at the lambdas of
+/// nearby images; scores and objectives are those at the images' own lambda.
 fn gradient(
     target: &Target,
     images: &Images,
-    ascent: &Ascent,
+    at: &[f32],
+    objective: &Objective,
     config: &AttackConfig,
     streams: &mut [ChaCha8Rng],
 ) -> Result<Found> {
-    let at = ascent.pixels();
-    let mut found = target.gradient(images, at, at)?;
-    let nearby = Ball { epsilon: config.step_size.unwrap_or_default(), ..config.ball };
+    let mut found = target.ascent(images, at, at, objective)?;
+    // Where steps find their own size, nearby is a quarter of the ball.
+    let nearby = Ball { epsilon: config.step_size.unwrap_or(config.ball.epsilon / 4.0), ..config.ball };
     for _ in 1..config.draws {
         let mut seen = at.to_vec();
         add_noise(&mut seen, nearby, streams);
         seen.iter_mut().for_each(|p| *p = p.clamp(0.0, 1.0));
-        let drawn = target.gradient(images, at, &seen)?;
+        let drawn = target.ascent(images, at, &seen, objective)?;
         found.gradient.iter_mut().zip(drawn.gradient).for_each(|(sum, g)| *sum += g);
     }
     found.gradient.iter_mut().for_each(|g| *g /= config.draws as f32);

@@ -1,11 +1,13 @@
 //! The target of an attack.
 
 use super::Images;
+use super::objective::Objective;
 use crate::checks::check_finite;
 use crate::data::Normalization;
 use crate::error::Result;
 use crate::layers::Pass;
-use crate::robust::{Classifier, LambdaRule};
+use crate::robust::rule::mean_scores;
+use crate::robust::{Classifier, LambdaRule, verdicts};
 use crate::tape::Tape;
 use crate::tensor::Tensor;
 
@@ -21,7 +23,9 @@ pub struct Target<'a> {
 pub struct Found {
     /// Class scores `[n, classes]`.
     pub scores: Vec<f32>,
-    /// The gradient of each sample's cross-entropy with respect to its own pixels.
+    /// What is ascended, of each sample.
+    pub values: Vec<f64>,
+    /// Its gradient with respect to the sample's own pixels.
     pub gradient: Vec<f32>,
 }
 
@@ -38,40 +42,45 @@ impl<'a> Target<'a> {
     pub fn scores(&self, images: &Images, pixels: &[f32]) -> Result<Vec<f32>> {
         let x = self.normalised(images, pixels)?;
         let tape = Tape::idle();
-        let ready = self.rule.prepare(self.model, &tape.constant(&x), Pass::eval(&tape))?;
-        finite(self.model.scores(&ready.pass, &ready.images)?.value())
+        finite(self.rule.prepare(self.model, &tape.constant(&x), Pass::eval(&tape))?.scores(self.model)?.value())
     }
 
-    /// Scores and gradients at `pixels`, with the lambda and statistics chosen for the pixels `seen`, which are held
-    /// constant: the choice by a first look is not differentiated.
+    /// Scores, and the gradients of the cross-entropy, at `pixels`, with the lambda and statistics chosen for the pixels `seen`, which are held
+    /// constant: neither the choice of lambda nor the repair of impulse noise is differentiated.
     ///
     /// # Errors
     /// Those of the model and of the rule; [`crate::error::Error::Label`]; [`crate::error::Error::NoGradient`] where
     /// the scores do not depend on the images; [`crate::error::Error::NotFinite`].
     pub fn gradient(&self, images: &Images, pixels: &[f32], seen: &[f32]) -> Result<Found> {
+        self.ascent(images, pixels, seen, &Objective::CrossEntropy)
+    }
+
+    /// [`Target::gradient`] of any objective.
+    pub(super) fn ascent(&self, images: &Images, pixels: &[f32], seen: &[f32], objective: &Objective) -> Result<Found> {
         let tape = Tape::new();
         let x = tape.leaf(&self.normalised(images, pixels)?);
-        let clipped = self.rule.clip(self.model, &tape, &x)?;
-        let looks = if !self.rule.needs_look() {
-            Vec::new()
-        } else if seen == pixels {
-            self.model.look(clipped.value())?
+        let repaired = self.rule.repair(self.model, &tape, &x)?;
+        let measured = if seen == pixels {
+            self.rule.measured(self.model, repaired.value())?
         } else {
             let idle = Tape::idle();
             let seen = idle.constant(&self.normalised(images, seen)?);
-            self.model.look(self.rule.clip(self.model, &idle, &seen)?.value())?
+            self.rule.measured(self.model, self.rule.repair(self.model, &idle, &seen)?.value())?
         };
-        let lambdas = self.rule.decide(self.model, images.len(), &looks)?;
-        let pass = LambdaRule::at(self.model, Pass::eval(&tape).frozen(), lambdas.as_deref())?;
-        let logits = self.model.scores(&pass, &clipped)?;
-        let loss = tape.cross_entropy(&logits, &images.labels)?.loss;
+        let lambdas = self.rule.decide(self.model, images.len(), &measured)?;
+        let passes = LambdaRule::at(self.model, Pass::eval(&tape).frozen(), lambdas.as_deref())?;
+        let logits = mean_scores(self.model, &passes, &repaired)?;
         let scores = finite(logits.value())?;
-        let mut gradient = tape.backward(&loss)?.of("images", &x)?.to_vec()?;
+        // What labels are out of range is said here.
+        verdicts(&scores, &images.labels)?;
+        let (values, upstream) = objective.of(&scores, &images.labels)?;
+        let upstream = Tensor::from_slice(self.model.gpu(), logits.value().shape(), &upstream)?;
+        let mut gradient = tape.backward_from(&logits, &upstream)?.of("images", &x)?.to_vec()?;
         check_finite("the gradient of the images", &gradient, "the weights are far outside of what training gives")?;
-        // The loss is a mean over the samples, and x = (pixel - mean) / std.
+        // x = (pixel - mean) / std.
         let std = &self.normalization.std;
-        gradient.iter_mut().enumerate().for_each(|(i, g)| *g *= images.len() as f32 / std[i % std.len()]);
-        Ok(Found { scores, gradient })
+        gradient.iter_mut().enumerate().for_each(|(i, g)| *g /= std[i % std.len()]);
+        Ok(Found { scores, values, gradient })
     }
 
     fn normalised(&self, images: &Images, pixels: &[f32]) -> Result<Tensor> {

@@ -20,9 +20,13 @@ pub struct SweepArgs {
     pub grid: GridArgs,
     #[command(flatten)]
     pub adapt: AdaptArgs,
-    /// Weights file of another network to compare with; it runs as it was trained
+    /// Weights file of another network to compare with; it runs as it was trained. Several files: give the flag several times
     #[arg(long, value_name = "FILE")]
-    pub baseline: Option<PathBuf>,
+    pub baseline: Vec<PathBuf>,
+    /// Also compare with what people do without robust inference: a median filter, non-local means, and batch-norm statistics of
+    /// the test batch; for the network itself and for every --baseline, which is also tested behind the same repair of impulse noise
+    #[arg(long)]
+    pub baselines: bool,
     /// Number of test images to use, spread evenly over the data set, or over each severity of corrupted images [default: all]
     #[arg(long, value_name = "N")]
     pub images: Option<usize>,

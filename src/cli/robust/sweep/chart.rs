@@ -8,7 +8,7 @@ use crate::robust::corrupt::Kind;
 /// of the baseline at a level is a dashed line of the same colour.
 pub fn accuracy_over_lambda(of: &NoiseLevels, swept: &Swept) -> Chart {
     let levels = swept.clean_levels().chain(of.levels.iter().copied());
-    let baseline = if swept.baseline.is_some() { " (dashed: the baseline)" } else { "" };
+    let baseline = if swept.baseline().is_some() { " (dashed: the baseline)" } else { "" };
     // The names of files say themselves what they are.
     let noise = if of.kind.parse::<Kind>().is_ok_and(Kind::is_noise) { " noise" } else { "" };
     Chart {
@@ -29,7 +29,7 @@ fn curve(swept: &Swept, level: usize) -> ChartCurve {
         name: damage.map_or("clean".into(), |d| d.level.to_string()),
         points: points.collect(),
         grey: damage.is_none(),
-        level: swept.baseline.as_ref().map(|column| percent(column, level)),
+        level: swept.baseline().map(|column| percent(column, level)),
     }
 }
 
@@ -39,7 +39,7 @@ fn percent(column: &Column, level: usize) -> f64 {
 
 /// The lower end of the axis: a multiple of ten, below every accuracy at these levels but for that of the trained lambda.
 fn bottom(of: &NoiseLevels, swept: &Swept) -> f64 {
-    let columns = swept.fixed.iter().map(|fixed| &fixed.column).chain(&swept.chosen).chain(&swept.baseline);
+    let columns = swept.fixed.iter().map(|fixed| &fixed.column).chain(&swept.chosen).chain(swept.baseline());
     let lowest = columns.flat_map(|column| of.levels.iter().map(|level| percent(column, *level))).fold(100.0, f64::min);
     ((lowest - 2.0) / 10.0).floor().max(0.0) * 10.0
 }

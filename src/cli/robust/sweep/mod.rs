@@ -9,6 +9,8 @@ mod table;
 
 pub use args::SweepArgs;
 
+use std::path::Path;
+
 use crate::cli::args::check_classes;
 use crate::cli::console::bar;
 use crate::data::{Dataset, Normalization};
@@ -17,8 +19,8 @@ use crate::files::check_folder;
 use crate::gpu::Gpu;
 use crate::layers::sparse_layers;
 use crate::models::{Model, Network};
+use crate::robust::Adapted;
 use crate::robust::sweep::{SweepConfig, sweep};
-use crate::robust::{Adapted, Classifier};
 use levels::{Images, Levels};
 use swept::Swept;
 
@@ -38,23 +40,26 @@ pub fn run(options: &SweepArgs) -> Result<()> {
     }
     let first = levels.get(0)?;
     let normalization = input.data.normalization(&first.data, recipe.normalization.clone())?;
-    let baseline = baseline(options, &gpu, &network, &normalization, &first.data)?;
+    let others = options.baseline.iter().map(|path| baseline(path, &gpu, &network, &normalization, &first.data));
+    let others = others.collect::<Result<Vec<_>>>()?;
     drop(first);
-    let mut swept = Swept::new(&network, &recipe, &lambdas)?;
-    let config = SweepConfig {
-        rules: swept.rules(),
-        layer: swept_layer(&network)?,
-        batch: options.batch,
-        seed: options.noise.seed(),
-        looks: false,
-    };
+    let mut swept = Swept::new(&network, &recipe, &lambdas, others.len(), options.baselines)?;
+    let layer = swept_layer(&network)?;
+    let config = |runs, layer| SweepConfig { runs, layer, batch: options.batch, measure: None };
     announce(&network, &levels, &lambdas)?;
     let bar = bar(levels.len() * levels.images().div_ceil(options.batch));
     for at in 0..levels.len() {
         let Images { data, corruption, damage } = levels.get(at)?;
         bar.set_prefix(damage.as_ref().map_or("clean".into(), |d| format!("{} {}", d.kind, d.level)));
-        let other = baseline.as_ref().map(|b| b as &dyn Classifier);
-        swept.add(damage, sweep(&network, other, &data, &normalization, corruption, &config, &mut || bar.inc(1))?);
+        let noisy = corruption.map(|c| c.dataset(&data, options.noise.seed())).transpose()?;
+        let images = noisy.as_ref().unwrap_or(&data);
+        let own = sweep(&network, images, &normalization, &config(swept.runs(), layer), &mut || bar.inc(1))?;
+        let levels = others.iter().zip(&swept.baselines).map(|(other, columns)| {
+            let runs = columns.iter().map(|column| column.run).collect();
+            sweep(other, images, &normalization, &config(runs, 0), &mut || ())
+        });
+        let levels = levels.collect::<Result<Vec<_>>>()?;
+        swept.add(damage, own, levels);
     }
     bar.finish_and_clear();
     output::write_all(options, &levels, &swept)
@@ -69,15 +74,14 @@ fn swept_layer(network: &Adapted<Network>) -> Result<usize> {
     })
 }
 
-/// Loads the network to compare with, which must take the same images.
+/// Loads a network to compare with, which must take the same images.
 fn baseline(
-    options: &SweepArgs,
+    path: &Path,
     gpu: &Gpu,
     network: &Adapted<Network>,
     normalization: &Normalization,
     data: &Dataset,
-) -> Result<Option<Adapted<Network>>> {
-    let Some(path) = &options.baseline else { return Ok(None) };
+) -> Result<Adapted<Network>> {
     let (other, recipe) = Adapted::<Network>::load(path, gpu, None)?;
     let takes = |of: &Adapted<Network>| (of.model().in_channels(), of.model().classes());
     if takes(&other) != takes(network) || recipe.normalization.as_ref().is_some_and(|n| n != normalization) {
@@ -85,7 +89,7 @@ fn baseline(
         return Err(Error::argument("baseline", path.display(), reason));
     }
     check_classes("baseline", path, &recipe, data)?;
-    Ok(Some(other))
+    Ok(other)
 }
 
 fn announce(network: &Adapted<Network>, levels: &Levels, lambdas: &[f32]) -> Result<()> {
@@ -93,9 +97,9 @@ fn announce(network: &Adapted<Network>, levels: &Levels, lambdas: &[f32]) -> Res
         Some(_) => network.statistics().name(),
         None => "trained (the file has not been recalibrated)",
     };
-    let clip = network.clip_limit().map_or("nowhere".into(), |limit| format!("at {limit:.3}"));
+    let impulses = if network.recalibration().is_some() && network.repairs() { "repaired" } else { "kept" };
     say!(
-        "{} at {} lambdas in {}, {} levels of {} images of {}, statistics {statistics}, clipped {clip}",
+        "{} at {} lambdas in {}, {} levels of {} images of {}, statistics {statistics}, impulses {impulses}",
         network.model().name(),
         lambdas.len(),
         network.lambda_layers().join(", "),

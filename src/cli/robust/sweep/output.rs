@@ -19,7 +19,7 @@ pub fn write_all(options: &SweepArgs, levels: &Levels, swept: &Swept) -> Result<
     create_dir(out)?;
     let (rows, lambdas) = (table::rows(swept), swept.fixed.iter().map(|fixed| fixed.lambda).collect::<Vec<_>>());
     let figures = serde_json::json!({
-        "weights": options.input.weights.path, "baseline": options.baseline, "data": levels.name(), "images": levels.images(),
+        "weights": options.input.weights.path, "baselines": options.baseline, "data": levels.name(), "images": levels.images(),
         "seed": options.noise.seed(), "trained_lambda": swept.trained_lambda, "lambdas": lambdas, "rows": rows,
     });
     write_bytes(&out.join(FILES[0]), to_json(&figures)?.as_bytes())?;

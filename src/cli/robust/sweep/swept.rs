@@ -2,28 +2,34 @@
 
 use crate::checkpoint::Recipe;
 use crate::error::Result;
+use crate::metrics::Difference;
 use crate::models::Network;
 use crate::robust::corrupt::Corruption;
-use crate::robust::sweep::{Level, Outcome};
-use crate::robust::{Adapted, Calibration, LambdaRule};
+use crate::robust::sweep::{Level, Outcome, Run};
+use crate::robust::{Adapted, Calibration, Filter, LambdaRule};
 
-/// One way to choose lambda, and what became of the images with it.
+/// One way to run a network, and what became of the images.
 pub struct Column {
-    /// What figures call it: `trained`, a number, `auto` and so on, or `baseline`.
+    /// What figures call it: `trained`, a number, `auto` and so on, `median` for images behind a filter, or `baseline`.
     pub name: String,
-    pub rule: LambdaRule,
+    pub run: Run,
     /// One for each of [`Swept::levels`].
     pub outcomes: Vec<Outcome>,
 }
 
 impl Column {
-    fn new(name: impl Into<String>, rule: LambdaRule) -> Self {
-        Self { name: name.into(), rule, outcomes: Vec::new() }
+    fn new(name: impl Into<String>, run: impl Into<Run>) -> Self {
+        Self { name: name.into(), run: run.into(), outcomes: Vec::new() }
     }
 
     /// Share of the images of a level whose best class is right.
     pub fn accuracy(&self, level: usize) -> f64 {
         self.outcomes[level].accuracy()
+    }
+
+    /// How this differs from another column at a level, image by image.
+    pub fn against(&self, other: &Column, level: usize) -> Difference {
+        Difference::between(&self.outcomes[level].correct, &other.outcomes[level].correct)
     }
 }
 
@@ -59,55 +65,85 @@ pub struct Swept {
     pub fixed: Vec<FixedColumn>,
     /// Lambda chosen for each image.
     pub chosen: Vec<Column>,
-    /// Another network as it was trained, if there is one to compare with.
-    pub baseline: Option<Column>,
+    /// The network with what people do without robust inference, and together with it.
+    pub usual: Vec<Column>,
+    /// Other networks to compare with: each as it was trained, and then with what people do, and behind the same repair of impulse
+    /// noise.
+    pub baselines: Vec<Vec<Column>>,
 }
 
 impl Swept {
-    /// The columns for this network, without any level yet.
+    /// The columns for this network and so many others, without any level yet; with those of what people do, if wanted.
     ///
     /// # Errors
     /// Those of [`Calibration::of`] and [`Adapted::check_one_lambda`].
-    pub fn new(network: &Adapted<Network>, recipe: &Recipe, lambdas: &[f32]) -> Result<Self> {
+    pub fn new(
+        network: &Adapted<Network>,
+        recipe: &Recipe,
+        lambdas: &[f32],
+        baselines: usize,
+        usual: bool,
+    ) -> Result<Self> {
         network.check_one_lambda()?;
         let fixed = |lambda: &f32| FixedColumn {
             lambda: *lambda,
             column: Column::new(lambda.to_string(), LambdaRule::Fixed(*lambda)),
+        };
+        let chosen = chosen(network, recipe)?;
+        let mut own = if usual { self::usual("", LambdaRule::Trained) } else { Vec::new() };
+        if let Some(free) = chosen.first().filter(|_| usual) {
+            own.extend(filtered(&format!("{}+", free.name), free.run.rule));
+        }
+        let baseline = |place: usize| {
+            let name = if place == 0 { "baseline".to_owned() } else { format!("baseline-{}", place + 1) };
+            let repair = network.recalibration().map(|r| Run { repair: Some(r.clean), ..Run::default() });
+            let mut columns = vec![Column::new(name.clone(), LambdaRule::Trained)];
+            if usual {
+                columns.extend(self::usual(&format!("{name}+"), LambdaRule::Trained));
+                columns.extend(repair.map(|run| Column::new(format!("{name}+repair"), run)));
+            }
+            columns
         };
         Ok(Self {
             levels: Vec::new(),
             trained_lambda: network.trained_lambda().unwrap_or(recipe.model.lambda),
             trained: Column::new("trained", LambdaRule::Trained),
             fixed: lambdas.iter().map(fixed).collect(),
-            chosen: chosen(network, recipe)?,
-            baseline: None,
+            chosen,
+            usual: own,
+            baselines: (0..baselines).map(baseline).collect(),
         })
     }
 
     /// The columns of the network itself, in the order of the figures.
     pub fn own_columns(&self) -> impl Iterator<Item = &Column> {
-        std::iter::once(&self.trained).chain(self.fixed.iter().map(|fixed| &fixed.column)).chain(&self.chosen)
+        let fixed = self.fixed.iter().map(|fixed| &fixed.column);
+        std::iter::once(&self.trained).chain(fixed).chain(&self.chosen).chain(&self.usual)
     }
 
-    /// All columns, the baseline last.
+    /// All columns, those of other networks last.
     pub fn columns(&self) -> impl Iterator<Item = &Column> {
-        self.own_columns().chain(&self.baseline)
+        self.own_columns().chain(self.baselines.iter().flatten())
     }
 
-    /// The rules to sweep over: those of [`Swept::own_columns`].
-    pub fn rules(&self) -> Vec<LambdaRule> {
-        self.own_columns().map(|column| column.rule).collect()
+    /// The first of the other networks, as it was trained.
+    pub fn baseline(&self) -> Option<&Column> {
+        self.baselines.first()?.first()
     }
 
-    /// Adds a level that was swept over [`Swept::rules`].
-    pub fn add(&mut self, damage: Option<Damage>, level: Level) {
+    /// How the network itself is run: [`Swept::own_columns`].
+    pub fn runs(&self) -> Vec<Run> {
+        self.own_columns().map(|column| column.run).collect()
+    }
+
+    /// Adds a level that was swept over [`Swept::runs`], and the same images in the runs of every other network.
+    pub fn add(&mut self, damage: Option<Damage>, own: Level, others: Vec<Level>) {
         self.levels.push(damage);
         let fixed = self.fixed.iter_mut().map(|fixed| &mut fixed.column);
-        let columns = std::iter::once(&mut self.trained).chain(fixed).chain(&mut self.chosen);
-        columns.zip(level.outcomes).for_each(|(column, outcome)| column.outcomes.push(outcome));
-        if let Some(outcome) = level.baseline {
-            let baseline = self.baseline.get_or_insert_with(|| Column::new("baseline", LambdaRule::Trained));
-            baseline.outcomes.push(outcome);
+        let columns = std::iter::once(&mut self.trained).chain(fixed).chain(&mut self.chosen).chain(&mut self.usual);
+        columns.zip(own.outcomes).for_each(|(column, outcome)| column.outcomes.push(outcome));
+        for (columns, level) in self.baselines.iter_mut().zip(others) {
+            columns.iter_mut().zip(level.outcomes).for_each(|(column, outcome)| column.outcomes.push(outcome));
         }
     }
 
@@ -153,6 +189,21 @@ fn chosen(network: &Adapted<Network>, recipe: &Recipe) -> Result<Vec<Column>> {
         }
     }
     Ok(columns)
+}
+
+/// What people do to a network that runs by this rule: filters, and batch-norm statistics of the batch.
+fn usual(prefix: &str, rule: LambdaRule) -> Vec<Column> {
+    let batch_statistics = Run { batch_statistics: true, ..Run::from(rule) };
+    let mut columns = filtered(prefix, rule);
+    columns.push(Column::new(format!("{prefix}batch-statistics"), batch_statistics));
+    columns
+}
+
+/// A rule behind every filter.
+fn filtered(prefix: &str, rule: LambdaRule) -> Vec<Column> {
+    let column =
+        |filter: Filter| Column::new(format!("{prefix}{filter}"), Run { filter: Some(filter), ..Run::from(rule) });
+    Filter::ALL.map(column).into()
 }
 
 /// A kind of noise or corruption, and the numbers of its levels.

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::swept::{Column, Swept};
+use crate::metrics::{Difference, interval};
 
 /// One column at one level.
 #[derive(Debug, Serialize)]
@@ -14,6 +15,13 @@ pub struct Row {
     rule: String,
     images: usize,
     accuracy: f64,
+    /// The ends of the 95 % interval of the accuracy.
+    low: f64,
+    high: f64,
+    /// Images that only this is right on, and only the network as it was trained, and McNemar's p.
+    gained: usize,
+    lost: usize,
+    p: f64,
     /// Mean over images, as are all that follow.
     lambda: f64,
     /// `|x - A z|^2`
@@ -29,12 +37,20 @@ impl Row {
         let residual = mean(&outcome.residual);
         let square = |r: &f32| ((f64::from(*r) - residual).powi(2)) as f32;
         let squares = outcome.residual.iter().map(square).collect::<Vec<_>>();
+        let right = outcome.correct.iter().filter(|right| **right).count();
+        let [low, high] = interval(right, outcome.correct.len());
+        let Difference { first: gained, second: lost, p } = column.against(&swept.trained, level);
         Self {
             noise: damage.map_or("none".into(), |d| d.kind.clone()),
             level: damage.map_or(0.0, |d| d.level),
             rule: column.name.clone(),
             images: outcome.correct.len(),
             accuracy: outcome.accuracy(),
+            low,
+            high,
+            gained,
+            lost,
+            p,
             lambda: if outcome.lambda.is_empty() { swept.trained_lambda.into() } else { mean(&outcome.lambda) },
             residual,
             residual_deviation: mean(&squares).sqrt(),
@@ -56,20 +72,26 @@ fn mean(values: &[f32]) -> f64 {
 
 /// The rows with a line of names before them.
 pub fn csv(rows: &[Row]) -> String {
-    let mut text = "noise,level,rule,images,accuracy,lambda,residual,residual_deviation,active\n".to_owned();
-    for Row { noise, level, rule, images, accuracy, lambda, residual, residual_deviation, active } in rows {
-        let figures = format!("{accuracy:.4},{lambda:.4},{residual:.4},{residual_deviation:.4},{active:.4}");
+    let mut text =
+        "noise,level,rule,images,accuracy,low,high,gained,lost,p,lambda,residual,residual_deviation,active\n"
+            .to_owned();
+    for row in rows {
+        let Row { noise, level, rule, images, accuracy, low, high, gained, lost, p, lambda, .. } = row;
+        let Row { residual, residual_deviation, active, .. } = row;
+        let figures = format!(
+            "{accuracy:.4},{low:.4},{high:.4},{gained},{lost},{p:.6},{lambda:.4},{residual:.4},{residual_deviation:.4},{active:.4}"
+        );
         // Writing to a string does not fail.
         let _ = writeln!(text, "{noise},{level},{rule},{images},{figures}");
     }
     text
 }
 
-/// Accuracy in percent as trained, at the best fixed lambda, with a chosen lambda, and of the baseline; noise by noise,
-/// each with its mean over the levels.
+/// Accuracy in percent as trained, at the best fixed lambda, with a chosen lambda, with what people do, and of other networks; noise
+/// by noise, each with its mean over the levels.
 pub fn markdown(swept: &Swept) -> String {
     let head = ["noise, level".to_owned(), format!("as trained ({})", swept.trained_lambda), "best lambda".to_owned()];
-    let others = swept.chosen.iter().chain(&swept.baseline).map(|column| column.name.clone());
+    let others = others(swept).map(|column| column.name.clone());
     let head = head.into_iter().chain(others).collect::<Vec<_>>();
     let mut text = line(&head) + &line(&vec!["---".to_owned(); head.len()]);
     text.extend(swept.clean_levels().take(1).map(|level| level_line("clean".into(), &cells(swept, level))));
@@ -84,6 +106,11 @@ pub fn markdown(swept: &Swept) -> String {
     text
 }
 
+/// All columns but those of one lambda for every image.
+fn others(swept: &Swept) -> impl Iterator<Item = &Column> {
+    swept.chosen.iter().chain(&swept.usual).chain(swept.baselines.iter().flatten())
+}
+
 /// An accuracy in the table.
 struct Cell {
     accuracy: f64,
@@ -95,7 +122,7 @@ struct Cell {
 fn cells(swept: &Swept, level: usize) -> Vec<Cell> {
     let cell = |column: &Column| Cell { accuracy: column.accuracy(level), at: None };
     let best = swept.best(level).map(|fixed| Cell { at: Some(fixed.lambda), ..cell(&fixed.column) });
-    let others = swept.chosen.iter().chain(&swept.baseline).map(cell);
+    let others = others(swept).map(cell);
     std::iter::once(cell(&swept.trained)).chain(best).chain(others).collect()
 }
 
@@ -117,11 +144,12 @@ fn line(cells: &[String]) -> String {
     format!("| {} |\n", cells.join(" | "))
 }
 
-/// What choosing lambda costs on clean images, if there were any, and gains on noisy ones, in percentage points against the
-/// trained lambda: one line for each rule.
+/// What every column but those of one lambda costs on clean images, if there were any, and gains on noisy ones, in percentage points
+/// against the network as it was trained, and how often that is more than chance; and the mean corruption error by that of the first
+/// other network. One line for each.
 pub fn gains(swept: &Swept) -> String {
     let mut text = String::new();
-    for column in &swept.chosen {
+    for column in others(swept) {
         let mean = |noisy: bool| {
             let levels = (0..swept.levels.len()).filter(|level| swept.levels[*level].is_some() == noisy);
             let gains = levels.map(|level| 100.0 * (column.accuracy(level) - swept.trained.accuracy(level)));
@@ -129,8 +157,44 @@ pub fn gains(swept: &Swept) -> String {
             gains.iter().sum::<f64>() / gains.len() as f64
         };
         let clean = swept.clean_levels().next().map_or(String::new(), |_| format!("clean {:+.1}, ", mean(false)));
+        let [better, worse] = beyond_chance(swept, column);
+        let error =
+            corruption_error(swept, column).map_or(String::new(), |e| format!("; mean corruption error {e:.1} %"));
         // Writing to a string does not fail.
-        let _ = writeln!(text, "{}: {clean}noisy {:+.1} points on average", column.name, mean(true));
+        let _ = writeln!(
+            text,
+            "{}: {clean}noisy {:+.1} points on average; better than as trained at {better} levels, worse at {worse} (p < {P}){error}",
+            column.name,
+            mean(true)
+        );
     }
     text
+}
+
+/// What is rarer than this by chance counts.
+const P: f64 = 0.05;
+
+/// At how many levels of noise a column is better and worse than the network as it was trained, beyond chance.
+fn beyond_chance(swept: &Swept, column: &Column) -> [usize; 2] {
+    let levels = (0..swept.levels.len()).filter(|level| swept.levels[*level].is_some());
+    let sure = levels.map(|level| column.against(&swept.trained, level)).filter(|difference| difference.p < P);
+    sure.fold(
+        [0, 0],
+        |[better, worse], Difference { first, second, .. }| {
+            if first > second { [better + 1, worse] } else { [better, worse + 1] }
+        },
+    )
+}
+
+/// The mean corruption error (arXiv 1903.12261): for each kind of corruption the errors, summed over its levels, by those of the first
+/// other network; the mean over kinds, in percent. Nothing without another network, or where that makes no errors.
+fn corruption_error(swept: &Swept, column: &Column) -> Option<f64> {
+    let baseline = swept.baseline()?;
+    let kinds = swept.noises();
+    let ratio = |levels: &[usize]| {
+        let errors = |of: &Column| levels.iter().map(|level| 1.0 - of.accuracy(*level)).sum::<f64>();
+        errors(column) / errors(baseline)
+    };
+    let mean = 100.0 * kinds.iter().map(|of| ratio(&of.levels)).sum::<f64>() / kinds.len() as f64;
+    mean.is_finite().then_some(mean)
 }
