@@ -3,8 +3,8 @@
 sheared, scaled, moved and warped at random. Every fifth family of fonts is kept for the test images alone.
 Needs numpy, Pillow and fonts, for example those of Debian's packages fonts-dejavu, fonts-urw-base35, fonts-liberation,
 fonts-freefont-ttf, fonts-lato, fonts-linuxlibertine, fonts-junicode, fonts-quicksand and fonts-comic-neue.
-Usage: make-glyphs.py TARGET [TRAINING_IMAGES [TEST_IMAGES [SEED [FONTS]]]]
 The files are read with --data TARGET. The same fonts and seed give the same files."""
+import argparse
 import os
 import sys
 
@@ -75,23 +75,44 @@ def part(fonts, count, rng):
     return np.stack(images)[order], labels[order].astype(np.uint8)
 
 
+def count(text):
+    """A number of images: at least one of each letter."""
+    number = int(text)
+    if number < len(LETTERS):
+        raise argparse.ArgumentTypeError(f"{number}: at least {len(LETTERS)} images are needed, one of each letter")
+    return number
+
+
+def seed(text):
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{number}: a seed is not negative")
+    return number
+
+
 def main():
-    defaults = [None, "6000", "2000", "0", "/usr/share/fonts"]
-    target, training, test, seed, folder = sys.argv[1:] + defaults[len(sys.argv) - 1:]
-    if target is None:
-        sys.exit(__doc__)
-    fonts = families(folder)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("target", help="folder to write")
+    parser.add_argument("training", nargs="?", type=count, default=6000, help="training images [6000]")
+    parser.add_argument("test", nargs="?", type=count, default=2000, help="test images [2000]")
+    parser.add_argument("seed", nargs="?", type=seed, default=0, help="seed [0]")
+    parser.add_argument("fonts", nargs="?", default="/usr/share/fonts", help="folder of fonts [/usr/share/fonts]")
+    given = parser.parse_args()
+    if os.path.exists(given.target) and not os.path.isdir(given.target):
+        parser.error(f"{given.target} is no folder")
+    fonts = families(given.fonts)
     if len(fonts) < FEWEST:
-        sys.exit(f"{folder} has {len(fonts)} families of fonts with the letters {LETTERS}; {FEWEST} are needed. "
+        sys.exit(f"{given.fonts} has {len(fonts)} families of fonts with the letters {LETTERS}; {FEWEST} are needed. "
                  "Install some, for example Debian's fonts-dejavu, fonts-urw-base35, fonts-lato, fonts-junicode.")
-    os.makedirs(target, exist_ok=True)
+    os.makedirs(given.target, exist_ok=True)
     kept = set(sorted(fonts)[::5])
-    for number, (name, count, families_of) in enumerate((("train", int(training), set(fonts) - kept), ("test", int(test), kept))):
-        rng = np.random.default_rng([int(seed), number])
-        images, labels = part({f: fonts[f] for f in families_of}, count, rng)
-        np.save(os.path.join(target, f"x_{name}.npy"), images)
-        np.save(os.path.join(target, f"y_{name}.npy"), labels)
-        print(f"{name}: {count} images of {len(families_of)} families of fonts")
+    parts = (("train", given.training, set(fonts) - kept), ("test", given.test, kept))
+    for number, (name, images, chosen) in enumerate(parts):
+        rng = np.random.default_rng([given.seed, number])
+        pixels, labels = part({family: fonts[family] for family in chosen}, images, rng)
+        np.save(os.path.join(given.target, f"x_{name}.npy"), pixels)
+        np.save(os.path.join(given.target, f"y_{name}.npy"), labels)
+        print(f"{name}: {images} images of {len(chosen)} families of fonts")
 
 
 main()

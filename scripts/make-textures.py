@@ -2,8 +2,8 @@
 """Makes a data set of crops of ten photographs that scikit-image and scikit-learn bring along: 32 x 32 RGB pixels, the
 class is the photograph. Photographs are halved and cut into tiles; every third tile is kept for the test images alone.
 Needs numpy, Pillow, scikit-image and scikit-learn.
-Usage: make-textures.py TARGET [TRAINING_IMAGES [TEST_IMAGES [SEED]]]
 The files are read with --data TARGET. The same versions of the packages and seed give the same files."""
+import argparse
 import os
 import sys
 
@@ -52,20 +52,39 @@ def crop(tiles, rng):
     sys.exit("a photograph is too plain")
 
 
+def count(text):
+    """A number of images: at least one of each photograph."""
+    number, least = int(text), len(OF_SKIMAGE) + len(OF_SKLEARN)
+    if number < least:
+        raise argparse.ArgumentTypeError(f"{number}: at least {least} images are needed, one of each photograph")
+    return number
+
+
+def seed(text):
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{number}: a seed is not negative")
+    return number
+
+
 def main():
-    defaults = [None, "6000", "2000", "0"]
-    target, training, test, seed = sys.argv[1:] + defaults[len(sys.argv) - 1:]
-    if target is None:
-        sys.exit(__doc__)
-    os.makedirs(target, exist_ok=True)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("target", help="folder to write")
+    parser.add_argument("training", nargs="?", type=count, default=6000, help="training images [6000]")
+    parser.add_argument("test", nargs="?", type=count, default=2000, help="test images [2000]")
+    parser.add_argument("seed", nargs="?", type=seed, default=0, help="seed [0]")
+    given = parser.parse_args()
+    if os.path.exists(given.target) and not os.path.isdir(given.target):
+        parser.error(f"{given.target} is no folder")
     cut = [tiles(picture) for picture in photographs()]
-    for number, (name, count) in enumerate((("train", int(training)), ("test", int(test)))):
-        rng = np.random.default_rng([int(seed), number])
-        labels = rng.permutation(np.arange(count) % len(cut)).astype(np.uint8)
-        images = np.stack([crop(cut[label][number], rng) for label in labels])
-        np.save(os.path.join(target, f"x_{name}.npy"), images)
-        np.save(os.path.join(target, f"y_{name}.npy"), labels)
-        print(f"{name}: {count} images of {len(cut)} photographs")
+    os.makedirs(given.target, exist_ok=True)
+    for number, (name, images) in enumerate((("train", given.training), ("test", given.test))):
+        rng = np.random.default_rng([given.seed, number])
+        labels = rng.permutation(np.arange(images) % len(cut)).astype(np.uint8)
+        pixels = np.stack([crop(cut[label][number], rng) for label in labels])
+        np.save(os.path.join(given.target, f"x_{name}.npy"), pixels)
+        np.save(os.path.join(given.target, f"y_{name}.npy"), labels)
+        print(f"{name}: {images} images of {len(cut)} photographs")
 
 
 main()

@@ -71,8 +71,21 @@ impl Recalibration {
             let reason = "a grid is one or more finite numbers that are not negative, each greater than the one before";
             return Err(Error::argument("lambdas", format!("{:?}", self.lambdas), reason));
         }
-        Ok(())
+        self.clean.check()
     }
+}
+
+/// What tells a recalibration of an earlier version: it knew what the first layer leaves of clean images.
+#[derive(Deserialize)]
+struct Earlier {
+    #[serde(rename = "clean")]
+    _clean: EarlierClean,
+}
+
+#[derive(Deserialize)]
+struct EarlierClean {
+    #[serde(rename = "base")]
+    _base: f64,
 }
 
 /// The statistics of one batch norm for each lambda of a grid, `[lambdas, channels]` each.
@@ -105,6 +118,8 @@ pub struct Adapted<M> {
     layer_ids: Arc<HashSet<u64>>,
     statistics: Statistics,
     repairs: bool,
+    /// Whether the file was recalibrated by an earlier version, of which nothing can be used.
+    outdated: bool,
     recalibration: Option<Recalibration>,
     tables: Option<Arc<DeviceTables>>,
 }
@@ -121,6 +136,7 @@ impl<M: Model> Adapted<M> {
             layer_ids,
             statistics: Statistics::default(),
             repairs: true,
+            outdated: false,
             recalibration: None,
             tables: None,
         }
@@ -237,12 +253,17 @@ impl<M: Model> Adapted<M> {
             let Table { mean, variance } = tables.get(&name).ok_or_else(|| {
                 Error::shape("recalibration", format!("{name} has no table of statistics"), &[&shape])
             })?;
+            if !mean.iter().all(|v| v.is_finite()) || !variance.iter().all(|v| v.is_finite() && *v >= 0.0) {
+                let reason = format!("the statistics of {name} are no numbers that can be: recalibrate again");
+                return Err(Error::argument("recalibration", self.model.name(), reason));
+            }
             let [mean, variance] = [mean, variance].map(|values| Tensor::from_slice(gpu, &shape, values));
             Ok((bn.weight.id(), RunningStatistics { mean: mean?, variance: variance? }))
         };
         let by_norm = batch_norms(&self.model).into_iter().map(of).collect::<Result<_>>()?;
         let tables = Arc::new(DeviceTables { grid, by_norm });
         self.forget_recalibration();
+        self.outdated = false;
         self.set_lambda_layers(&LambdaLayers::Named(recalibration.layers.clone()))?;
         self.tables = Some(tables);
         self.recalibration = Some(recalibration);
@@ -252,6 +273,16 @@ impl<M: Model> Adapted<M> {
     /// Uses the statistics of the training at every lambda, and repairs nothing, as the published code does.
     pub fn forget_recalibration(&mut self) {
         (self.recalibration, self.tables) = (None, None);
+    }
+
+    /// # Errors
+    /// [`Error::Argument`] where something is wanted of a recalibration of an earlier version.
+    fn check_up_to_date(&self, wanted: bool) -> Result<()> {
+        if wanted && self.outdated {
+            let reason = "was recalibrated by an earlier version: run `sdnet robust recalibrate` again";
+            return Err(Error::argument("model", self.model.name(), reason));
+        }
+        Ok(())
     }
 
     /// The statistics of every batch norm for each lambda, where it has been recalibrated.
@@ -291,11 +322,11 @@ impl<M: Model> Adapted<M> {
     /// [`Error::Weights`] names a tensor that is missing or has another shape; else as [`Adapted::set_recalibration`].
     fn attach(&mut self, path: &Path, attachments: &mut Attachments) -> Result<()> {
         let Some(mut found) = attachments.remove(RECALIBRATED) else { return Ok(()) };
-        let recalibration = found.description::<Recalibration>(path).map_err(|_| Error::Weights {
-            path: path.into(),
-            name: RECALIBRATED.into(),
-            reason: "is damaged or from an earlier version: run `sdnet robust recalibrate` again".into(),
-        })?;
+        if found.description::<Earlier>(path).is_ok() {
+            self.outdated = true;
+            return Ok(());
+        }
+        let recalibration = found.description::<Recalibration>(path)?;
         let points = recalibration.lambdas.len();
         let mut take = |name: String, channels: usize| {
             let bad = |reason: String| {
@@ -363,6 +394,7 @@ impl<M: Model> Classifier for Adapted<M> {
     }
 
     fn at<'t>(&self, pass: Pass<'t>, lambdas: &[f32]) -> Result<Vec<Pass<'t>>> {
+        self.check_up_to_date(self.statistics != Statistics::Trained)?;
         let lambda = Tensor::from_slice(self.gpu(), &[lambdas.len()], lambdas)?;
         let with = |tables: Option<&Arc<DeviceTables>>| {
             let (lambda, layers) = (lambda.clone(), self.layer_ids.clone());
@@ -385,6 +417,7 @@ impl<M: Model> Classifier for Adapted<M> {
 
     fn repair(&self, tape: &Tape, images: &Var) -> Result<Var> {
         crate::models::check_images(images.value(), self.model.in_channels())?;
+        self.check_up_to_date(self.repairs)?;
         let Some(recalibration) = self.recalibration.as_ref().filter(|_| self.repairs) else {
             return Ok(images.clone());
         };
@@ -404,6 +437,7 @@ impl<M: Model> Classifier for Adapted<M> {
         crate::models::check_images(images, self.model.in_channels())?;
         match measure {
             Measure::Noise => {
+                self.check_up_to_date(true)?;
                 let reason = "has not been recalibrated, so that nothing is known of clean images";
                 let recalibration = self.recalibration.as_ref();
                 let Recalibration { clean, .. } =

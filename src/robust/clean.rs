@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, Result};
+
 #[cfg(feature = "train")]
 use super::impulses::{FEW, NEAREST, Plane};
 #[cfg(feature = "train")]
@@ -16,6 +18,21 @@ pub struct CleanImages {
     pub isolated: [f32; 2],
     /// The isolation that all values in the dark but two stay below, in 997 of 1,000 clean images.
     pub alone: f32,
+}
+
+impl CleanImages {
+    /// # Errors
+    /// [`Error::Argument`] for a value that is negative or not finite.
+    pub(super) fn check(&self) -> Result<()> {
+        let values = [self.noise, self.isolated[0].into(), self.isolated[1].into(), self.alone.into()];
+        match values.into_iter().find(|value| !value.is_finite() || *value < 0.0) {
+            Some(value) => {
+                let reason = "is nothing that clean images can have: recalibrate again";
+                Err(Error::argument("recalibration", value, reason))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 /// The share of values that are less isolated than what counts as isolated.

@@ -29,6 +29,8 @@ mod noise;
 pub mod recalibrate;
 mod rule;
 #[cfg(feature = "train")]
+mod stages;
+#[cfg(feature = "train")]
 pub mod sweep;
 mod verdict;
 

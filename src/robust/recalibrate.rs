@@ -69,7 +69,8 @@ pub fn usual_lambdas() -> Vec<f32> {
 /// `watch` is called for each pass: one per batch for each lambda of the grid and for the trained one.
 ///
 /// # Errors
-/// [`Error::Argument`] for a grid that is not ascending, or without images or sparse coding layers;
+/// [`Error::Argument`] for a grid that is not ascending or does not span the trained lambda, or without images or sparse coding
+/// layers;
 /// [`Error::Shape`] if the data do not fit the network, [`Error::OutOfMemory`].
 pub fn recalibrate<M: Model>(
     network: &mut Adapted<M>,
@@ -93,6 +94,11 @@ pub fn recalibrate<M: Model>(
         clean: CleanImages::default(),
     };
     recalibration.check()?;
+    let (first, last) = (config.lambdas[0], config.lambdas[config.lambdas.len() - 1]);
+    if let Some(trained) = network.trained_lambda().filter(|trained| !(first..=last).contains(trained)) {
+        let reason = format!("must begin at or below the lambda of the training, {trained}, and end at or above it");
+        return Err(Error::argument("lambdas", format!("{:?}", config.lambdas), reason));
+    }
     let gpu = network.gpu().clone();
     let all = (0..recalibration.images as u32).collect::<Vec<_>>();
     let pixels = |indices: &[u32], augment| {

@@ -90,6 +90,62 @@ fn robust_commands_work_from_training_to_prediction() {
     assert!((1..=5).all(|severity| csv.contains(&format!("\nfog,{severity},trained,16,"))), "{csv}");
     let svg = std::fs::read_to_string(Path::new(&out).join("fog.svg")).unwrap();
     assert!(svg.contains("fog") && !svg.contains("fog noise"));
+    // What people do otherwise; and nothing of the sweep before stays in the folder.
+    let flags =
+        ["--noise", "impulse", "--levels", "0.1", "--baselines", "--baseline", &resnet, "--lambdas", "0.1", "--out", &out];
+    let said = succeeds(&with(&[&["robust", "sweep", "--images", "16", "--batch", "8"][..], &flags].concat(), &files));
+    for column in ["median", "non-local-means", "batch-statistics", "auto-free+median", "baseline+repair"] {
+        assert!(said.contains(&format!(" {column} |")) && said.contains(&format!("\n{column}: clean ")), "{column}: {said}");
+    }
+    assert!(said.contains("% of that of the first baseline"), "{said}");
+    assert!(Path::new(&out).join("impulse.svg").exists() && !Path::new(&out).join("fog.svg").exists());
+    let csv = std::fs::read_to_string(Path::new(&out).join("sweep.csv")).unwrap();
+    let row = csv.lines().find(|line| line.starts_with("impulse,0.1,baseline,16,")).unwrap();
+    assert!(row.ends_with(",,,"), "a ResNet has neither lambda nor codes: {row}");
+    let json = figures(&std::fs::read_to_string(Path::new(&out).join("sweep.json")).unwrap());
+    assert!(json["statistics"] == "both" && json["impulses"] == "repaired" && json["batch"] == 8, "{json}");
+    assert!(json["rows"].as_array().unwrap().iter().all(|row| row["low"].as_f64() < row["accuracy"].as_f64()
+        || row["accuracy"] == 0.0));
+}
+
+/// A weights file with another recalibration in its metadata.
+fn with_recalibration(folder: &Path, weights: &str, change: impl Fn(&mut serde_json::Value)) -> String {
+    let mut file = read_safetensors(Path::new(weights)).unwrap();
+    let mut recalibrated: serde_json::Value = serde_json::from_str(&file.metadata["recalibrated"]).unwrap();
+    change(&mut recalibrated);
+    file.metadata.insert("recalibrated".into(), recalibrated.to_string());
+    let path = at(folder, "changed.safetensors");
+    sdnet::files::write_safetensors(Path::new(&path), &file).unwrap();
+    path
+}
+
+#[test]
+fn recalibrations_that_cannot_be_used_are_refused_where_they_are_needed() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = tiny_data(folder.path());
+    let weights = tiny_network(folder.path(), &data, "sdnet18");
+    let recalibrate = ["robust", "recalibrate", "--images", "20", "--batch", "20", "--data", &data, "--weights"];
+    refuses(&[&recalibrate[..], &[&weights, "--lambdas", "0.3,0.5"]].concat(), &["lambdas", "0.1", "training"]);
+    refuses(&[&recalibrate[..], &[&weights, "--batch", "0"]].concat(), &["batch"]);
+    succeeds(&[&recalibrate[..], &[&weights, "--lambdas", "0.1,0.5"]].concat());
+    let eval = |weights: &str, more: &[&str]| [&["eval", "--weights", weights, "--data", &data], more].concat().join("\n");
+    let run = |command: String| sdnet(&command.split('\n').collect::<Vec<_>>());
+    // Of an earlier version: as good as none, but never mistaken for one.
+    let old = with_recalibration(folder.path(), &weights, |r| {
+        r["clean"] = serde_json::json!({"base": 0.3, "slope": 0.0, "spread": 0.0, "limit": 1.0});
+    });
+    assert!(run(eval(&old, &[])).status.success());
+    assert!(run(eval(&old, &["--lambda", "0.4", "--no-recalibrate"])).status.success());
+    for lambda in ["0.4", "auto-free"] {
+        let said = text(&run(eval(&old, &["--lambda", lambda])).stderr).to_owned();
+        assert!(said.contains("recalibrate"), "{said}");
+    }
+    succeeds(&[&recalibrate[..], &[&old, "--lambdas", "0.1,0.5"]].concat());
+    assert!(run(eval(&old, &["--lambda", "auto-free"])).status.success());
+    // Damaged.
+    let damaged = with_recalibration(folder.path(), &weights, |r| r["clean"]["noise"] = (-5.0).into());
+    let said = text(&run(eval(&damaged, &[])).stderr).to_owned();
+    assert!(said.contains("recalibrat") && said.contains("-5"), "{said}");
 }
 
 /// The files of a sweep over clean images and two kinds of noise at five levels (eleven levels in all): as trained,
@@ -140,7 +196,7 @@ fn robust_commands_refuse_what_cannot_work() {
     sweep(&["--lambdas", "0.2,0.1"], &["lambdas"]);
     sweep(&["--lambdas", "nan"], &["lambdas"]);
     sweep(&["--layers", "layer7"], &["layer7", "layer0.0"]);
-    sweep(&["--impulses", "keep"], &["impulses", "recalibrate"]);
+    sweep(&["--impulses", "repair"], &["impulses", "recalibrate"]);
     sweep(&["--images", "0"], &["images"]);
     sweep(&["--batch", "0"], &["images"]);
     sweep(&["--baseline", &at(folder.path(), "missing.safetensors")], &["missing.safetensors"]);

@@ -80,6 +80,9 @@ impl AdaptArgs {
     /// recalibrated for.
     pub fn load(&self, weights: &WeightsArgs, gpu: &Gpu) -> Result<(Adapted<Network>, Recipe)> {
         let (mut network, recipe) = weights.load(gpu)?;
+        if let Some(flag) = self.first_given().filter(|_| network.trained_lambda().is_none()) {
+            return Err(no_lambda(&network, flag, ""));
+        }
         network.set_statistics(if self.no_recalibrate {
             Statistics::Trained
         } else {
@@ -93,9 +96,9 @@ impl AdaptArgs {
                 return Err(Error::argument("layers", self.layers.join(","), reason));
             }
         }
-        if self.impulses.is_some() && network.recalibration().is_none() {
+        if self.impulses == Some(Impulses::Repair) && network.recalibration().is_none() {
             let reason = "the file has not been recalibrated: run `sdnet robust recalibrate` first";
-            return Err(Error::argument("impulses", self.impulses.map_or("", Impulses::name), reason));
+            return Err(Error::argument("impulses", Impulses::Repair.name(), reason));
         }
         network.set_repairs(!self.no_recalibrate && self.impulses != Some(Impulses::Keep));
         Ok((network, recipe))

@@ -21,5 +21,5 @@ pub use layers::{LayerArgs, coding, coding_flags, first_difference};
 pub use model::ModelArgs;
 pub use normalization::NormalizationArgs;
 pub use one_image::OneImage;
-pub use values::{float, fraction, not_negative, one_of, text};
+pub use values::{check_batch, float, fraction, not_negative, one_of, text};
 pub use weights::{WeightsArgs, stem, structure};

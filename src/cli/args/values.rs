@@ -59,3 +59,8 @@ pub fn shown(value: &Value) -> String {
         value => text(value).unwrap_or_default(),
     }
 }
+/// # Errors
+/// [`Error::Argument`] for a batch without an image.
+pub fn check_batch(batch: usize) -> crate::error::Result<()> {
+    if batch == 0 { Err(Error::argument("batch", 0, "at least one image a pass is needed")) } else { Ok(()) }
+}

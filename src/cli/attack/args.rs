@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
-use crate::cli::args::{InputArgs, LambdaArgs, fraction, one_of};
+use crate::cli::args::{InputArgs, LambdaArgs, check_batch, fraction, one_of};
 use crate::error::{Error, Result};
 use crate::robust::attack::{AttackConfig, Ball, Method, Norm};
 
@@ -100,8 +100,8 @@ fn shown_methods() -> [PossibleValue; 7] {
             Method::Fgsm => "One step along the gradient",
             Method::Pgd => "Projected gradient ascent",
             Method::Apgd => "Auto-PGD: projected gradient ascent that finds its step size",
-            Method::ApgdDlr => "Auto-PGD on the difference of logits ratio",
-            Method::ApgdTargeted => "Auto-PGD towards the most likely wrong classes, one after the other",
+            Method::ApgdDlr => "Auto-PGD on the difference of logits ratio (three classes or more)",
+            Method::ApgdTargeted => "Auto-PGD towards the most likely wrong classes, one after the other (four classes or more)",
             Method::Ensemble => "In the manner of AutoAttack: apgd, apgd-t and random, each on the images that have withstood those before",
             Method::Random => "Random search over square patches, without gradients",
         })
@@ -124,7 +124,11 @@ impl AttackArgs {
     /// [`Error::Argument`] for a source that the mode does not use or lacks, or if there is nothing to attack.
     pub fn check(&self) -> Result<()> {
         if let Some((flag, methods)) = self.foreign_flag() {
-            return Err(Error::argument(flag, "", format!("is for --attack {methods}, not {}", self.attack)));
+            return Err(Error::argument(
+                flag,
+                "",
+                format!("is for {methods}, and has no effect with --attack {}", self.attack),
+            ));
         }
         match (self.mode, &self.source) {
             (AttackMode::TransferModel, None) => Err(Error::argument(
@@ -136,9 +140,14 @@ impl AttackArgs {
                 Err(Error::argument("source", path.display(), "is for --mode transfer-model"))
             }
             _ if self.samples == 0 => Err(Error::argument("samples", 0, "at least one image is needed")),
-            _ if self.batch == 0 => Err(Error::argument("batch", 0, "at least one image a pass is needed")),
-            _ => Ok(()),
+            _ => check_batch(self.batch),
         }
+    }
+
+    /// Whether there is a random search, as the attack or as its check.
+    fn searches(&self) -> bool {
+        let checked = self.mode == AttackMode::Adaptive && !self.no_check;
+        checked || matches!(self.attack, Method::Random | Method::Ensemble)
     }
 
     /// The first flag that the method does not use, and which methods do.
@@ -159,6 +168,12 @@ impl AttackArgs {
             ("no-random-start", self.no_random_start && !climbs, all),
             ("draws", self.draws.is_some() && !differentiates, "all methods but random"),
             ("targets", self.targets.is_some() && !towards, "apgd-t or ensemble"),
+            (
+                "queries",
+                self.queries.is_some() && !self.searches(),
+                "random or ensemble, or a check of --mode adaptive",
+            ),
+            ("no-check", self.no_check && self.attack == Method::Ensemble, "attacks that a random search can check"),
         ];
         flags.into_iter().find(|(_, foreign, _)| *foreign).map(|(flag, _, methods)| (flag, methods))
     }

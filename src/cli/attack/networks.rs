@@ -7,9 +7,9 @@ use super::lambdas::Lambda;
 use crate::checkpoint::Recipe;
 use crate::cli::args::check_classes;
 use crate::data::{Dataset, Normalization};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::models::Network;
+use crate::models::{Model, Network};
 use crate::robust::attack::Target;
 use crate::robust::{Adapted, LambdaRule};
 use crate::train::check_fit;
@@ -61,14 +61,16 @@ impl Networks {
             let load = |path: &PathBuf| {
                 let (network, recipe) = Adapted::load(path, gpu, None)?;
                 check_classes(role, path, &recipe, data)?;
+                let [own, others] = [&target.0, &network].map(|network| network.model().classes());
+                if own != others {
+                    let reason = format!("has {others} classes, the network that is attacked has {own}");
+                    return Err(Error::argument(role, path.display(), reason));
+                }
                 Victim::new(&format!("{role} "), (network, recipe), options, data)
             };
             path.as_ref().map(load).transpose()
         };
-        Ok(Self {
-            target: Victim::new("", target, options, data)?,
-            source: beside("source", &options.source)?,
-            baseline: beside("baseline", &options.baseline)?,
-        })
+        let (source, baseline) = (beside("source", &options.source)?, beside("baseline", &options.baseline)?);
+        Ok(Self { target: Victim::new("", target, options, data)?, source, baseline })
     }
 }

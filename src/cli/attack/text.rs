@@ -34,11 +34,11 @@ fn attack(report: &Report) -> String {
         }
         Method::ApgdTargeted => {
             format!(
-                "{steps} steps from {start} towards each of {targets} classes, gradients a step {draws}, seed {seed}"
+                "{steps} steps from {start} towards up to {targets} classes each, gradients a step {draws}, seed {seed}"
             )
         }
         Method::Ensemble => format!(
-            "{steps} steps from {start}, restarts {restarts}, then towards each of {targets} classes, gradients a step {draws}; \
+            "{steps} steps from {start}, restarts {restarts}, then towards up to {targets} classes each, gradients a step {draws}; \
              then {queries} queries; seed {seed}"
         ),
         Method::Random => format!("seed {seed}"),

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use clap::Args;
 
-use super::args::{CorruptedArgs, InputArgs, LambdaArgs};
+use super::args::{CorruptedArgs, InputArgs, LambdaArgs, check_batch};
 use super::report::{REPORT_FILES, Tested, write_all};
 use super::train::TRAINING;
 use crate::checkpoint::Recipe;
@@ -58,9 +58,7 @@ struct Evaluated {
 }
 
 pub fn run(options: &EvalArgs) -> Result<()> {
-    if options.batch == 0 {
-        return Err(Error::argument("batch", 0, "at least one image a pass is needed"));
-    }
+    check_batch(options.batch)?;
     let input = &options.input;
     if let Some(folder) = &options.report {
         if folder.join(TRAINING).exists() {

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{Setting, Shown};
+use crate::cli::console::counted;
 use crate::interpret::{Interpretation, Similar, euclidean, nearest};
 use crate::models::Stage;
 
@@ -116,8 +117,14 @@ impl Report {
         let _ = write!(
             text,
             "\nmaps of {height}x{width}x{channels} behind {}: {} boundaries in {} directions, {:.1} steps of search each\n\
-             {} chosen, {} kept, which leave {} image(s) of other classes inside, as all do together\n",
-            self.stage, self.boundaries, self.directions, self.steps, self.chosen, self.kept, self.delta,
+             {} chosen, {} kept, which leave {} of other classes inside, as all do together\n",
+            self.stage,
+            self.boundaries,
+            self.directions,
+            self.steps,
+            self.chosen,
+            self.kept,
+            counted(self.delta, "image"),
         );
         if self.lost > 0 {
             let _ = writeln!(text, "{} searches led to no boundary and are left out", self.lost);

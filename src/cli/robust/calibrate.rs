@@ -7,7 +7,7 @@ use clap::builder::PossibleValue;
 
 use super::grid::GridArgs;
 use super::noise::NoiseArgs;
-use crate::cli::args::{AdaptArgs, InputArgs, one_of};
+use crate::cli::args::{AdaptArgs, InputArgs, check_batch, no_lambda, one_of};
 use crate::cli::console::bar;
 use crate::data::Split;
 use crate::error::{Error, Result};
@@ -50,9 +50,13 @@ fn shown_measures() -> [PossibleValue; 2] {
 pub fn run(options: &CalibrateArgs) -> Result<()> {
     let (corruptions, lambdas) = (options.noise.corruptions()?, options.grid.lambdas()?);
     let input = &options.input;
+    check_batch(options.batch)?;
     let out = input.weights.output(options.out.as_deref())?;
     let gpu = input.adapter.open()?;
     let (network, mut recipe) = options.adapt.load(&input.weights, &gpu)?;
+    if network.trained_lambda().is_none() {
+        return Err(no_lambda(&network, "weights", &input.weights.path.display().to_string()));
+    }
     if network.recalibration().is_none() {
         let reason = "has not been recalibrated: run `sdnet robust recalibrate` first";
         return Err(Error::argument("weights", input.weights.path.display(), reason));

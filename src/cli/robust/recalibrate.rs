@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::grid::GridArgs;
-use crate::cli::args::{InputArgs, layers};
-use crate::cli::console::bar;
+use crate::cli::args::{InputArgs, check_batch, layers};
+use crate::cli::console::{bar, counted, note};
 use crate::data::{Augment, Split};
 use crate::error::Result;
 use crate::layers::batch_norms;
@@ -42,8 +42,12 @@ pub struct RecalibrateArgs {
     out: Option<PathBuf>,
 }
 
+/// Fewer images than this do not have one in a hundred.
+const FEW: usize = 100;
+
 pub fn run(options: &RecalibrateArgs) -> Result<()> {
     let (lambdas, input) = (options.grid.lambdas()?, &options.input);
+    check_batch(options.batch)?;
     let out = input.weights.output(options.out.as_deref())?;
     let gpu = input.adapter.open()?;
     let (mut network, mut recipe) = input.weights.load_as_trained(&gpu)?;
@@ -63,7 +67,15 @@ pub fn run(options: &RecalibrateArgs) -> Result<()> {
     bar.finish_and_clear();
     recipe.normalization = Some(normalization);
     // The best lambdas depend on the statistics: a fit from before no longer holds.
+    if Calibration::of(&recipe).is_ok_and(|fit| fit.is_some()) {
+        note(format_args!(
+            "note: the fits of `sdnet robust calibrate` no longer hold and are removed: calibrate again"
+        ));
+    }
     Calibration::forget(&mut recipe);
+    if found.images < FEW {
+        note(format_args!("note: {} are few to say what is rare in clean images", counted(found.images, "image")));
+    }
     network.save(out, &recipe)?;
     say!(
         "statistics of {} batch norms at lambda {:?} in {}, on {} clean training images of {}, {}",
@@ -75,7 +87,7 @@ pub fn run(options: &RecalibrateArgs) -> Result<()> {
         if augment.is_some() { "cropped and flipped" } else { "as they are" },
     )?;
     say!(
-        "clean images: noise below {:.4}, values isolated by less than {:.3}; written to {}",
+        "clean images, in units of normalised pixels: noise below {:.4}, values isolated by less than {:.3}; written to {}",
         found.clean.noise,
         found.clean.isolated[0],
         out.display(),

@@ -30,8 +30,9 @@ impl Objective {
             Self::Towards(_) => 4,
         };
         if classes < needed {
-            let reason = format!("its loss compares the scores of {needed} classes");
-            return Err(Error::argument("attack", format!("{classes} classes"), reason));
+            let reason =
+                format!("this attack compares the scores of {needed} classes: apgd and pgd need no more than two");
+            return Err(Error::argument("classes", classes, reason));
         }
         let (mut values, mut gradient) = (Vec::new(), Vec::new());
         for (sample, (row, label)) in scores.chunks_exact(classes).zip(labels).enumerate() {
@@ -133,6 +134,6 @@ mod tests {
     fn too_few_classes_are_refused() {
         assert!(Objective::Ratio.of(&[1.0, 2.0], &[0]).is_err());
         let message = Objective::Towards(vec![1]).of(&[1.0, 2.0, 3.0], &[0]).unwrap_err().to_string();
-        assert!(message.contains("3 classes") && message.contains("of 4 classes"), "{message}");
+        assert!(message.contains("classes = 3") && message.contains("of 4 classes"), "{message}");
     }
 }

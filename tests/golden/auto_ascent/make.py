@@ -65,7 +65,7 @@ def main():
         clean, a, b, c = (rng.uniform(low, high, 6) for low, high in ((0.1, 0.9), (-1, 1), (2, 9), (0.2, 0.8)))
         b[:2] = 0
         found = climbed(clean, a, b, c, norm)
-        assert found["size"] < 2 * EPSILON / 3
+        assert found.pop("size") < 2 * EPSILON / 3
         cases.append({"norm": norm, "clean": clean.tolist(), "a": a.tolist(), "b": b.tolist(), "c": c.tolist(), **found})
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "values.json"), "w") as file:
         json.dump({"steps": STEPS, "epsilon": EPSILON, "cases": cases}, file)

@@ -11,8 +11,8 @@ pub use args::SweepArgs;
 
 use std::path::Path;
 
-use crate::cli::args::check_classes;
-use crate::cli::console::bar;
+use crate::cli::args::{check_batch, check_classes};
+use crate::cli::console::{bar, counted};
 use crate::data::{Dataset, Normalization};
 use crate::error::{Error, Result};
 use crate::files::check_folder;
@@ -26,17 +26,18 @@ use swept::Swept;
 
 pub fn run(options: &SweepArgs) -> Result<()> {
     let lambdas = options.grid.lambdas()?;
+    check_batch(options.batch)?;
     check_folder(&options.out, &output::FILES)?;
     let input = &options.input;
     let gpu = input.adapter.open()?;
     let (network, recipe) = options.adapt.load(&input.weights, &gpu)?;
     let levels = Levels::of(options, &recipe)?;
-    if levels.images() == 0 || options.batch == 0 {
-        return Err(Error::argument(
-            "images",
-            levels.images().min(options.batch),
-            "at least one image a pass is needed",
-        ));
+    if levels.images() == 0 {
+        return Err(Error::argument("images", 0, "at least one image is needed"));
+    }
+    if options.baselines && options.batch.min(levels.images()) < 2 {
+        let reason = "the statistics of a batch, one of the --baselines, need two images a pass or more";
+        return Err(Error::argument("batch", options.batch, reason));
     }
     let first = levels.get(0)?;
     let normalization = input.data.normalization(&first.data, recipe.normalization.clone())?;
@@ -46,7 +47,8 @@ pub fn run(options: &SweepArgs) -> Result<()> {
     let mut swept = Swept::new(&network, &recipe, &lambdas, others.len(), options.baselines)?;
     let layer = swept_layer(&network)?;
     let config = |runs, layer| SweepConfig { runs, layer, batch: options.batch, measure: None };
-    announce(&network, &levels, &lambdas)?;
+    let setting = Setting::new(&network, &levels, &lambdas);
+    say!("{setting}")?;
     let bar = bar(levels.len() * levels.images().div_ceil(options.batch));
     for at in 0..levels.len() {
         let Images { data, corruption, damage } = levels.get(at)?;
@@ -62,7 +64,7 @@ pub fn run(options: &SweepArgs) -> Result<()> {
         swept.add(damage, own, levels);
     }
     bar.finish_and_clear();
-    output::write_all(options, &levels, &swept)
+    output::write_all(options, &levels, &setting, &swept)
 }
 
 /// The place, among all sparse coding layers, of the first that takes another lambda.
@@ -92,19 +94,37 @@ fn baseline(
     Ok(other)
 }
 
-fn announce(network: &Adapted<Network>, levels: &Levels, lambdas: &[f32]) -> Result<()> {
-    let statistics = match network.recalibration() {
-        Some(_) => network.statistics().name(),
-        None => "trained (the file has not been recalibrated)",
-    };
-    let impulses = if network.recalibration().is_some() && network.repairs() { "repaired" } else { "kept" };
-    say!(
-        "{} at {} lambdas in {}, {} levels of {} images of {}, statistics {statistics}, impulses {impulses}",
-        network.model().name(),
-        lambdas.len(),
-        network.lambda_layers().join(", "),
-        levels.len(),
-        levels.images(),
-        levels.name(),
-    )
+/// How a network is swept, as it is said and written.
+struct Setting {
+    text: String,
+    statistics: String,
+    impulses: &'static str,
+    layers: Vec<String>,
+}
+
+impl Setting {
+    fn new(network: &Adapted<Network>, levels: &Levels, lambdas: &[f32]) -> Self {
+        let statistics = match network.recalibration() {
+            Some(_) => network.statistics().name(),
+            None => "trained (the file has not been recalibrated)",
+        };
+        let impulses = if network.recalibration().is_some() && network.repairs() { "repaired" } else { "kept" };
+        let layers = network.lambda_layers().to_vec();
+        let text = format!(
+            "{} at {} in {}, {} of {} of {}, statistics {statistics}, impulses {impulses}",
+            network.model().name(),
+            counted(lambdas.len(), "lambda"),
+            layers.join(", "),
+            counted(levels.len(), "level"),
+            counted(levels.images(), "image"),
+            levels.name(),
+        );
+        Self { text, statistics: statistics.into(), impulses, layers }
+    }
+}
+
+impl std::fmt::Display for Setting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
 }

@@ -1,30 +1,35 @@
 //! The files that a sweep writes.
 
+use std::path::Path;
+
 use super::args::SweepArgs;
 use super::levels::Levels;
 use super::swept::Swept;
-use super::{chart, table};
+use super::{Setting, chart, table};
 use crate::cli::console::to_json;
 use crate::cli::pictures::{chart_svg, write_svg};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::files::{NamedTensors, TensorFile, create_dir, write_bytes, write_safetensors};
+use crate::robust::corrupt::Kind;
 use crate::robust::sweep::Outcome;
 
 /// The tables, beside which there is a picture for each noise.
 pub(super) const FILES: [&str; 4] = ["sweep.json", "sweep.csv", "table.md", "samples.safetensors"];
 
 /// Writes all files, and prints the table.
-pub fn write_all(options: &SweepArgs, levels: &Levels, swept: &Swept) -> Result<()> {
+pub fn write_all(options: &SweepArgs, levels: &Levels, setting: &Setting, swept: &Swept) -> Result<()> {
     let out = &options.out;
     create_dir(out)?;
+    remove_earlier(out)?;
     let (rows, lambdas) = (table::rows(swept), swept.fixed.iter().map(|fixed| fixed.lambda).collect::<Vec<_>>());
     let figures = serde_json::json!({
         "weights": options.input.weights.path, "baselines": options.baseline, "data": levels.name(), "images": levels.images(),
+        "statistics": setting.statistics, "impulses": setting.impulses, "layers": setting.layers, "batch": options.batch,
         "seed": options.noise.seed(), "trained_lambda": swept.trained_lambda, "lambdas": lambdas, "rows": rows,
     });
     write_bytes(&out.join(FILES[0]), to_json(&figures)?.as_bytes())?;
     write_bytes(&out.join(FILES[1]), table::csv(&rows).as_bytes())?;
-    let markdown = format!("{}\n{}", table::markdown(swept), table::gains(swept));
+    let markdown = format!("{setting}\n\n{}\n{}", table::markdown(swept), table::gains(swept));
     write_bytes(&out.join(FILES[2]), markdown.as_bytes())?;
     let mut pictures = Vec::new();
     for of in swept.noises() {
@@ -36,8 +41,20 @@ pub fn write_all(options: &SweepArgs, levels: &Levels, swept: &Swept) -> Result<
     if options.samples {
         write_safetensors(&out.join(FILES[3]), &samples(swept))?;
     }
-    say!("{markdown}figures {0}/sweep.csv, {0}/sweep.json and {0}/table.md", out.display())?;
+    let samples = if options.samples { format!(", {}", FILES[3]) } else { String::new() };
+    let table = markdown.split_once("\n\n").map_or(&*markdown, |(_, table)| table);
+    say!("{table}figures in {}: {}, {}, {}{samples}", out.display(), FILES[0], FILES[1], FILES[2])?;
     say!("pictures {}", pictures.join(", "))
+}
+
+/// Removes what an earlier sweep wrote into the folder, so that nothing of it stands beside the new figures.
+fn remove_earlier(out: &Path) -> Result<()> {
+    let pictures = Kind::ALL.map(|kind| format!("{kind}.svg"));
+    let names = FILES.iter().copied().chain(pictures.iter().map(String::as_str));
+    names
+        .map(|name| out.join(name))
+        .filter(|file| file.is_file())
+        .try_for_each(|file| std::fs::remove_file(&file).map_err(|e| Error::io(&file, e)))
 }
 
 /// For each level and quantity a tensor `[rules, images]`, the rules in the order that the metadata give.

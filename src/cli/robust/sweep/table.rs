@@ -23,20 +23,22 @@ pub struct Row {
     lost: usize,
     p: f64,
     /// Mean over images, as are all that follow.
-    lambda: f64,
-    /// `|x - A z|^2`
-    residual: f64,
-    residual_deviation: f64,
+    lambda: Option<f64>,
+    /// `|x - A z|^2`; nothing, as for the others, for networks without sparse coding layers.
+    residual: Option<f64>,
+    residual_deviation: Option<f64>,
     /// Share of codes that are not zero.
-    active: f64,
+    active: Option<f64>,
 }
 
 impl Row {
     fn new(swept: &Swept, column: &Column, level: usize) -> Self {
         let (damage, outcome) = (swept.levels[level].as_ref(), &column.outcomes[level]);
         let residual = mean(&outcome.residual);
-        let square = |r: &f32| ((f64::from(*r) - residual).powi(2)) as f32;
+        let square = |r: &f32| ((f64::from(*r) - residual.unwrap_or_default()).powi(2)) as f32;
         let squares = outcome.residual.iter().map(square).collect::<Vec<_>>();
+        // What is not chosen is that of the training, which other networks have their own of.
+        let own = swept.own_columns().any(|own| own.name == column.name).then_some(f64::from(swept.trained_lambda));
         let right = outcome.correct.iter().filter(|right| **right).count();
         let [low, high] = interval(right, outcome.correct.len());
         let Difference { first: gained, second: lost, p } = column.against(&swept.trained, level);
@@ -51,9 +53,9 @@ impl Row {
             gained,
             lost,
             p,
-            lambda: if outcome.lambda.is_empty() { swept.trained_lambda.into() } else { mean(&outcome.lambda) },
+            lambda: mean(&outcome.lambda).or(own),
             residual,
-            residual_deviation: mean(&squares).sqrt(),
+            residual_deviation: mean(&squares).map(f64::sqrt),
             active: mean(&outcome.active),
         }
     }
@@ -65,9 +67,14 @@ pub fn rows(swept: &Swept) -> Vec<Row> {
     (0..swept.levels.len()).flat_map(of_level).collect()
 }
 
-/// 0 for no values.
-fn mean(values: &[f32]) -> f64 {
-    values.iter().map(|v| f64::from(*v)).sum::<f64>() / values.len().max(1) as f64
+/// Nothing for no values.
+fn mean(values: &[f32]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().map(|v| f64::from(*v)).sum::<f64>() / values.len() as f64)
+}
+
+/// Four digits; nothing for no value.
+fn digits(value: Option<f64>) -> String {
+    value.map_or(String::new(), |value| format!("{value:.4}"))
 }
 
 /// The rows with a line of names before them.
@@ -78,11 +85,10 @@ pub fn csv(rows: &[Row]) -> String {
     for row in rows {
         let Row { noise, level, rule, images, accuracy, low, high, gained, lost, p, lambda, .. } = row;
         let Row { residual, residual_deviation, active, .. } = row;
-        let figures = format!(
-            "{accuracy:.4},{low:.4},{high:.4},{gained},{lost},{p:.6},{lambda:.4},{residual:.4},{residual_deviation:.4},{active:.4}"
-        );
+        let chance = format!("{accuracy:.4},{low:.4},{high:.4},{gained},{lost},{p:.6}");
+        let layer = [*lambda, *residual, *residual_deviation, *active].map(digits).join(",");
         // Writing to a string does not fail.
-        let _ = writeln!(text, "{noise},{level},{rule},{images},{figures}");
+        let _ = writeln!(text, "{noise},{level},{rule},{images},{chance},{layer}");
     }
     text
 }
@@ -158,8 +164,8 @@ pub fn gains(swept: &Swept) -> String {
         };
         let clean = swept.clean_levels().next().map_or(String::new(), |_| format!("clean {:+.1}, ", mean(false)));
         let [better, worse] = beyond_chance(swept, column);
-        let error =
-            corruption_error(swept, column).map_or(String::new(), |e| format!("; mean corruption error {e:.1} %"));
+        let error = corruption_error(swept, column)
+            .map_or(String::new(), |e| format!("; mean corruption error {e:.1} % of that of the first baseline"));
         // Writing to a string does not fail.
         let _ = writeln!(
             text,

@@ -81,6 +81,7 @@ fn method(config: &TrainConfig, put: &mut dyn FnMut(&str, Value)) {
     }
     put("accumulate", (config.accumulate as i64).into());
     put("label-smoothing", float(config.label_smoothing));
+    put("noise", float(config.noise));
     put("erase", float(config.erase));
     config.ema.iter().for_each(|decay| put("ema", (*decay).into()));
     let given = [("clip-norm", config.clip_norm), ("mixup", config.mixup), ("cutmix", config.cutmix)];
