@@ -9,7 +9,7 @@ use crate::named::named;
 pub enum Filter {
     /// The median of every value and its eight neighbours in the same channel.
     Median,
-    /// Non-local means (Buades, Coll and Morel, CVPR 2005), over [`SEARCH`] pixels in all directions, by the distance `d^2` of
+    /// Non-local means (Buades, Coll and Morel, CVPR 2005), over 5 pixels in all directions, by the distance `d^2` of
     /// patches of 5 x 5 pixels, a mean over pixels and channels: weights `exp(-max(0, d^2 - 2 sigma^2) / (0.8 sigma)^2)`. `sigma` is
     /// the noise where the image is quietest.
     NonLocalMeans,

@@ -54,7 +54,7 @@ mod tests {
     fn the_quietest_windows_are_found_in_every_channel_and_what_is_smooth_is_no_noise() {
         // A chequered right half beside a ramp: differences of 4 * 8 / 6 there, and 0 here.
         let value = |y: usize, x: usize| {
-            if x < 12 { (3 * y + 2 * x) as f32 } else { if (x + y) % 2 == 0 { 1.0 } else { -1.0 } }
+            if x < 12 { (3 * y + 2 * x) as f32 } else { if (x + y).is_multiple_of(2) { 1.0 } else { -1.0 } }
         };
         let both = (0..10 * 24).map(|i| value(i / 24, i % 24)).collect::<Vec<_>>();
         assert_eq!(quiet(&both, [10, 24, 1]), 0.0);

@@ -91,7 +91,10 @@ fn classes_go_by_name_and_normalisation_goes_with_the_weights() {
         assert!(!Path::new(&out).exists(), "a training that did not begin leaves nothing");
     }
     refuses(&["eval", "--weights", &best, "--data", &data, "--lambda", "0.4"], &["lambda", "no sparse coding layer"]);
-    refuses(&["eval", "--weights", &best, "--data", &data, "--impulses", "keep"], &["impulses", "--lambda"]);
+    refuses(
+        &["eval", "--weights", &best, "--data", &data, "--impulses", "keep"],
+        &["impulses", "no sparse coding layer"],
+    );
 }
 
 #[test]

@@ -91,11 +91,25 @@ fn robust_commands_work_from_training_to_prediction() {
     let svg = std::fs::read_to_string(Path::new(&out).join("fog.svg")).unwrap();
     assert!(svg.contains("fog") && !svg.contains("fog noise"));
     // What people do otherwise; and nothing of the sweep before stays in the folder.
-    let flags =
-        ["--noise", "impulse", "--levels", "0.1", "--baselines", "--baseline", &resnet, "--lambdas", "0.1", "--out", &out];
+    let flags = [
+        "--noise",
+        "impulse",
+        "--levels",
+        "0.1",
+        "--baselines",
+        "--baseline",
+        &resnet,
+        "--lambdas",
+        "0.1",
+        "--out",
+        &out,
+    ];
     let said = succeeds(&with(&[&["robust", "sweep", "--images", "16", "--batch", "8"][..], &flags].concat(), &files));
     for column in ["median", "non-local-means", "batch-statistics", "auto-free+median", "baseline+repair"] {
-        assert!(said.contains(&format!(" {column} |")) && said.contains(&format!("\n{column}: clean ")), "{column}: {said}");
+        assert!(
+            said.contains(&format!(" {column} |")) && said.contains(&format!("\n{column}: clean ")),
+            "{column}: {said}"
+        );
     }
     assert!(said.contains("% of that of the first baseline"), "{said}");
     assert!(Path::new(&out).join("impulse.svg").exists() && !Path::new(&out).join("fog.svg").exists());
@@ -104,8 +118,13 @@ fn robust_commands_work_from_training_to_prediction() {
     assert!(row.ends_with(",,,"), "a ResNet has neither lambda nor codes: {row}");
     let json = figures(&std::fs::read_to_string(Path::new(&out).join("sweep.json")).unwrap());
     assert!(json["statistics"] == "both" && json["impulses"] == "repaired" && json["batch"] == 8, "{json}");
-    assert!(json["rows"].as_array().unwrap().iter().all(|row| row["low"].as_f64() < row["accuracy"].as_f64()
-        || row["accuracy"] == 0.0));
+    assert!(
+        json["rows"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|row| row["low"].as_f64() < row["accuracy"].as_f64() || row["accuracy"] == 0.0)
+    );
 }
 
 /// A weights file with another recalibration in its metadata.
@@ -128,7 +147,8 @@ fn recalibrations_that_cannot_be_used_are_refused_where_they_are_needed() {
     refuses(&[&recalibrate[..], &[&weights, "--lambdas", "0.3,0.5"]].concat(), &["lambdas", "0.1", "training"]);
     refuses(&[&recalibrate[..], &[&weights, "--batch", "0"]].concat(), &["batch"]);
     succeeds(&[&recalibrate[..], &[&weights, "--lambdas", "0.1,0.5"]].concat());
-    let eval = |weights: &str, more: &[&str]| [&["eval", "--weights", weights, "--data", &data], more].concat().join("\n");
+    let eval =
+        |weights: &str, more: &[&str]| [&["eval", "--weights", weights, "--data", &data], more].concat().join("\n");
     let run = |command: String| sdnet(&command.split('\n').collect::<Vec<_>>());
     // Of an earlier version: as good as none, but never mistaken for one.
     let old = with_recalibration(folder.path(), &weights, |r| {
