@@ -4,12 +4,13 @@ sheared, scaled, moved and warped at random. Every fifth family of fonts is kept
 Needs numpy, Pillow and fonts, for example those of Debian's packages fonts-dejavu, fonts-urw-base35, fonts-liberation,
 fonts-freefont-ttf, fonts-lato, fonts-linuxlibertine, fonts-junicode, fonts-quicksand and fonts-comic-neue.
 The files are read with --data TARGET. The same fonts and seed give the same files."""
-import argparse
 import os
 import sys
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+import data_set
 
 LETTERS = "ABCDEFGHIJ"
 SIZE, LARGE = 28, 112  # pixels of an image, and of the picture that it is reduced from
@@ -75,44 +76,19 @@ def part(fonts, count, rng):
     return np.stack(images)[order], labels[order].astype(np.uint8)
 
 
-def count(text):
-    """A number of images: at least one of each letter."""
-    number = int(text)
-    if number < len(LETTERS):
-        raise argparse.ArgumentTypeError(f"{number}: at least {len(LETTERS)} images are needed, one of each letter")
-    return number
-
-
-def seed(text):
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{number}: a seed is not negative")
-    return number
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("target", help="folder to write")
-    parser.add_argument("training", nargs="?", type=count, default=6000, help="training images [6000]")
-    parser.add_argument("test", nargs="?", type=count, default=2000, help="test images [2000]")
-    parser.add_argument("seed", nargs="?", type=seed, default=0, help="seed [0]")
-    parser.add_argument("fonts", nargs="?", default="/usr/share/fonts", help="folder of fonts [/usr/share/fonts]")
-    given = parser.parse_args()
-    if os.path.exists(given.target) and not os.path.isdir(given.target):
-        parser.error(f"{given.target} is no folder")
+    given = data_set.arguments(__doc__, len(LETTERS), "letter", fonts="/usr/share/fonts")
     fonts = families(given.fonts)
     if len(fonts) < FEWEST:
         sys.exit(f"{given.fonts} has {len(fonts)} families of fonts with the letters {LETTERS}; {FEWEST} are needed. "
                  "Install some, for example Debian's fonts-dejavu, fonts-urw-base35, fonts-lato, fonts-junicode.")
-    os.makedirs(given.target, exist_ok=True)
     kept = set(sorted(fonts)[::5])
-    parts = (("train", given.training, set(fonts) - kept), ("test", given.test, kept))
-    for number, (name, images, chosen) in enumerate(parts):
-        rng = np.random.default_rng([given.seed, number])
-        pixels, labels = part({family: fonts[family] for family in chosen}, images, rng)
-        np.save(os.path.join(given.target, f"x_{name}.npy"), pixels)
-        np.save(os.path.join(given.target, f"y_{name}.npy"), labels)
-        print(f"{name}: {images} images of {len(chosen)} families of fonts")
+
+    def make(name, count, rng):
+        chosen = kept if name == "test" else set(fonts) - kept
+        return *part({family: fonts[family] for family in chosen}, count, rng), f"{len(chosen)} families of fonts"
+
+    data_set.write(given, make)
 
 
 main()

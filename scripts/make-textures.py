@@ -3,7 +3,6 @@
 class is the photograph. Photographs are halved and cut into tiles; every third tile is kept for the test images alone.
 Needs numpy, Pillow, scikit-image and scikit-learn.
 The files are read with --data TARGET. The same versions of the packages and seed give the same files."""
-import argparse
 import os
 import sys
 
@@ -11,6 +10,8 @@ import numpy as np
 import skimage
 import sklearn.datasets
 from PIL import Image
+
+import data_set
 
 OF_SKIMAGE = ["astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png", "ihc.png", "retina.jpg",
               "hubble_deep_field.jpg"]
@@ -52,39 +53,16 @@ def crop(tiles, rng):
     sys.exit("a photograph is too plain")
 
 
-def count(text):
-    """A number of images: at least one of each photograph."""
-    number, least = int(text), len(OF_SKIMAGE) + len(OF_SKLEARN)
-    if number < least:
-        raise argparse.ArgumentTypeError(f"{number}: at least {least} images are needed, one of each photograph")
-    return number
-
-
-def seed(text):
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{number}: a seed is not negative")
-    return number
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("target", help="folder to write")
-    parser.add_argument("training", nargs="?", type=count, default=6000, help="training images [6000]")
-    parser.add_argument("test", nargs="?", type=count, default=2000, help="test images [2000]")
-    parser.add_argument("seed", nargs="?", type=seed, default=0, help="seed [0]")
-    given = parser.parse_args()
-    if os.path.exists(given.target) and not os.path.isdir(given.target):
-        parser.error(f"{given.target} is no folder")
+    given = data_set.arguments(__doc__, len(OF_SKIMAGE) + len(OF_SKLEARN), "photograph")
     cut = [tiles(picture) for picture in photographs()]
-    os.makedirs(given.target, exist_ok=True)
-    for number, (name, images) in enumerate((("train", given.training), ("test", given.test))):
-        rng = np.random.default_rng([given.seed, number])
-        labels = rng.permutation(np.arange(images) % len(cut)).astype(np.uint8)
-        pixels = np.stack([crop(cut[label][number], rng) for label in labels])
-        np.save(os.path.join(given.target, f"x_{name}.npy"), pixels)
-        np.save(os.path.join(given.target, f"y_{name}.npy"), labels)
-        print(f"{name}: {images} images of {len(cut)} photographs")
+
+    def make(name, count, rng):
+        labels = rng.permutation(np.arange(count) % len(cut)).astype(np.uint8)
+        pixels = np.stack([crop(cut[label][name == "test"], rng) for label in labels])
+        return pixels, labels, f"{len(cut)} photographs"
+
+    data_set.write(given, make)
 
 
 main()

@@ -1,5 +1,5 @@
-//! How good class scores are: accuracy, loss, confusion, precision and recall of every class, calibration, and what chance makes of them. In f64, on the
-//! host, from labels and scores alone; nothing here knows networks or devices.
+//! How good class scores are: accuracy, loss, confusion, precision and recall of every class, calibration, and what chance makes
+//! of them. In f64, on the host, from labels and scores alone; nothing here knows networks or devices.
 //!
 //! What is not defined, such as the recall of a class without an image, is `None`: never 0, never not a number.
 //!

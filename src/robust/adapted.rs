@@ -75,19 +75,6 @@ impl Recalibration {
     }
 }
 
-/// What tells a recalibration of an earlier version: it knew what the first layer leaves of clean images.
-#[derive(Deserialize)]
-struct Earlier {
-    #[serde(rename = "clean")]
-    _clean: EarlierClean,
-}
-
-#[derive(Deserialize)]
-struct EarlierClean {
-    #[serde(rename = "base")]
-    _base: f64,
-}
-
 /// The statistics of one batch norm for each lambda of a grid, `[lambdas, channels]` each.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
@@ -263,7 +250,6 @@ impl<M: Model> Adapted<M> {
         let by_norm = batch_norms(&self.model).into_iter().map(of).collect::<Result<_>>()?;
         let tables = Arc::new(DeviceTables { grid, by_norm });
         self.forget_recalibration();
-        self.outdated = false;
         self.set_lambda_layers(&LambdaLayers::Named(recalibration.layers.clone()))?;
         self.tables = Some(tables);
         self.recalibration = Some(recalibration);
@@ -272,7 +258,7 @@ impl<M: Model> Adapted<M> {
 
     /// Uses the statistics of the training at every lambda, and repairs nothing, as the published code does.
     pub fn forget_recalibration(&mut self) {
-        (self.recalibration, self.tables) = (None, None);
+        (self.recalibration, self.tables, self.outdated) = (None, None, false);
     }
 
     /// # Errors
@@ -322,7 +308,8 @@ impl<M: Model> Adapted<M> {
     /// [`Error::Weights`] names a tensor that is missing or has another shape; else as [`Adapted::set_recalibration`].
     fn attach(&mut self, path: &Path, attachments: &mut Attachments) -> Result<()> {
         let Some(mut found) = attachments.remove(RECALIBRATED) else { return Ok(()) };
-        if found.description::<Earlier>(path).is_ok() {
+        // Earlier versions kept what the first layer leaves of clean images: a base and a slope.
+        if found.description::<serde_json::Value>(path)?["clean"].get("base").is_some() {
             self.outdated = true;
             return Ok(());
         }

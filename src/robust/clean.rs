@@ -2,17 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-
 #[cfg(feature = "train")]
 use super::impulses::{FEW, NEAREST, Plane};
 #[cfg(feature = "train")]
 use super::noise::quiet;
+use crate::error::{Error, Result};
 
 /// What clean images are like, in units of normalised pixels. Of noise is only what goes beyond it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CleanImages {
-    /// The noise, before that of clean images is taken off ([`Measure::Noise`](super::Measure::Noise)), that 99 of 100 clean images stay below.
+    /// The noise, before that of clean images is taken off ([`Measure::Noise`](super::Measure::Noise)), that 99 of 100 clean images
+    /// stay below.
     pub noise: f64,
     /// The isolation, measured from the nearest two and three neighbours, that 999 of 1,000 values stay below.
     pub isolated: [f32; 2],

@@ -1,5 +1,6 @@
 //! What people do to noisy images before a network sees them, to compare with. On the host, image by image.
 
+use super::corrupt::plane::Border;
 use super::impulses::{Plane, median};
 use super::noise::quiet;
 use crate::named::named;
@@ -47,8 +48,8 @@ fn non_local_means(values: &[f32], [height, width, channels]: [usize; 3], sigma:
         return values.to_vec();
     }
     let (reach, sides) = (SEARCH + PATCH, [height, width]);
-    let [rows, columns] =
-        sides.map(|side| (-reach..side as isize + reach).map(|i| mirrored(i, side)).collect::<Vec<_>>());
+    let [rows, columns] = sides
+        .map(|side| (-reach..side as isize + reach).map(|i| Border::AtValue.place(i as i64, side)).collect::<Vec<_>>());
     let across = columns.len();
     let wide = rows.iter().flat_map(|y| columns.iter().map(move |x| (y * width + x) * channels));
     let wide = wide.flat_map(|at| values[at..at + channels].iter().map(|v| f64::from(*v))).collect::<Vec<_>>();
@@ -95,16 +96,6 @@ fn patch_sums(values: &[f64], across: usize) -> Vec<f64> {
     sums
 }
 
-/// A place on a line of `count` that is mirrored at both ends, as often as needed.
-fn mirrored(i: isize, count: usize) -> usize {
-    let last = count as isize - 1;
-    if last == 0 {
-        return 0;
-    }
-    let i = i.rem_euclid(2 * last);
-    i.min(2 * last - i) as usize
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +111,7 @@ mod tests {
 
     /// Straight from the definition.
     fn slow(values: &[f32], [height, width, channels]: [usize; 3], sigma: f64) -> Vec<f32> {
+        let mirrored = |i: isize, side| Border::AtValue.place(i as i64, side);
         let at = |y: isize, x: isize, c: usize| {
             f64::from(values[(mirrored(y, height) * width + mirrored(x, width)) * channels + c])
         };

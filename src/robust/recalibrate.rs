@@ -105,9 +105,11 @@ pub fn recalibrate<M: Model>(
         Ok::<_, Error>(fill_batch(&data, indices, normalization, augment, config.seed, 0)?.0)
     };
     let size = [data.height, data.width, data.channels];
-    recalibration.clean = CleanImages::of(&pixels(&all, None)?, size);
-    let batches = all.chunks_exact(batch).map(|indices| {
-        Tensor::from_slice(&gpu, &[batch, size[0], size[1], size[2]], &pixels(indices, config.augment)?)
+    let plain = pixels(&all, None)?;
+    recalibration.clean = CleanImages::of(&plain, size);
+    let batches = all.chunks_exact(batch).zip(plain.chunks_exact(batch * data.image_len())).map(|(indices, plain)| {
+        let augmented = config.augment.map(|augment| pixels(indices, Some(augment))).transpose()?;
+        Tensor::from_slice(&gpu, &[batch, size[0], size[1], size[2]], augmented.as_deref().unwrap_or(plain))
     });
     let batches = batches.collect::<Result<Vec<_>>>()?;
     let tables = tables(network, &batches, &config.lambdas, watch)?;

@@ -144,10 +144,14 @@ impl AttackArgs {
         }
     }
 
-    /// Whether there is a random search, as the attack or as its check.
-    fn searches(&self) -> bool {
-        let checked = self.mode == AttackMode::Adaptive && !self.no_check;
-        checked || matches!(self.attack, Method::Random | Method::Ensemble)
+    /// Whether a random search checks each attack.
+    pub fn checks(&self) -> bool {
+        self.mode == AttackMode::Adaptive && !self.no_check && !self.attack_searches()
+    }
+
+    /// Whether a random search is the attack or a part of it.
+    fn attack_searches(&self) -> bool {
+        matches!(self.attack, Method::Random | Method::Ensemble)
     }
 
     /// The first flag that the method does not use, and which methods do.
@@ -170,7 +174,7 @@ impl AttackArgs {
             ("targets", self.targets.is_some() && !towards, "apgd-t or ensemble"),
             (
                 "queries",
-                self.queries.is_some() && !self.searches(),
+                self.queries.is_some() && !self.checks() && !self.attack_searches(),
                 "random or ensemble, or a check of --mode adaptive",
             ),
             ("no-check", self.no_check && self.attack == Method::Ensemble, "attacks that a random search can check"),

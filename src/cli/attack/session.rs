@@ -57,15 +57,10 @@ impl<'a> Session<'a> {
 
     fn images_to_attack(&self, balls: usize, baseline: bool) -> usize {
         let of_target = match self.options.mode {
-            AttackMode::Adaptive => self.lambdas.all.len() * (1 + usize::from(self.checks())),
+            AttackMode::Adaptive => self.lambdas.all.len() * (1 + usize::from(self.options.checks())),
             AttackMode::TransferLambda | AttackMode::TransferModel => 1,
         };
         balls * (of_target + usize::from(baseline)) * self.images.len()
-    }
-
-    /// Whether a random search checks each adaptive attack.
-    fn checks(&self) -> bool {
-        !self.options.no_check && !matches!(self.config.method, Method::Random | Method::Ensemble)
     }
 
     fn judge_clean(&mut self, networks: &Networks) -> Result<()> {
@@ -105,7 +100,7 @@ impl<'a> Session<'a> {
         let place = Place::new(&victim.name, &lambda.name);
         let outcome = self.attack(&victim.at(lambda), self.config)?;
         self.note(RowMode::Adaptive, &place, &place, outcome.accuracy());
-        if self.checks() {
+        if self.options.checks() {
             let config = AttackConfig { method: Method::Random, ..self.config };
             let search = self.attack(&victim.at(lambda), config)?;
             let found = MaskCheck::new(&outcome.verdicts, &search.verdicts)?;

@@ -186,7 +186,7 @@ impl AttackConfig {
             Method::Pgd => {
                 Self { step_size: self.step_size.or(Some(2.5 * epsilon / self.steps.max(1) as f32)), ..self }
             }
-            Method::Apgd | Method::ApgdDlr | Method::ApgdTargeted | Method::Ensemble | Method::Random => self,
+            _ => self,
         }
     }
 }
@@ -227,7 +227,6 @@ pub fn run(
     for (part, count) in images.batches(batch)? {
         let worst = match config.method {
             Method::Random => search::search(target, &part, config)?,
-            Method::Apgd | Method::ApgdDlr | Method::ApgdTargeted => climb_alone(target, &part, config)?,
             _ => climb(target, &part, &config.plan())?,
         };
         outcome.pixels.extend(&worst.pixels[..count * part.image_len()]);
@@ -277,55 +276,79 @@ pub fn judge(target: &Target, images: &Images, pixels: &[f32], batch: usize) -> 
     Ok(all)
 }
 
-/// Auto-PGD, once for each restart or class.
-fn climb_alone<'a>(target: &Target, images: &'a Images, config: &AttackConfig) -> Result<Worst<'a>> {
+/// Images that climb step by step.
+trait Climb {
+    /// The current images.
+    fn pixels(&self) -> &[f32];
+
+    /// Takes a step from them, by what was found there.
+    fn step(&mut self, found: &Found) -> Result<()>;
+}
+
+impl Climb for Ascent<'_> {
+    fn pixels(&self) -> &[f32] {
+        self.pixels()
+    }
+
+    fn step(&mut self, found: &Found) -> Result<()> {
+        self.step(&found.gradient)
+    }
+}
+
+impl Climb for AutoAscent<'_> {
+    fn pixels(&self) -> &[f32] {
+        self.pixels()
+    }
+
+    fn step(&mut self, found: &Found) -> Result<()> {
+        self.step(&found.values, &found.gradient);
+        Ok(())
+    }
+}
+
+/// Gradient ascent, once for each objective.
+fn climb<'a>(target: &Target, images: &'a Images, config: &AttackConfig) -> Result<Worst<'a>> {
     let scores = target.scores(images, &images.pixels)?;
     let mut worst = Worst::new(images, &scores)?;
-    let others = (scores.len() / images.len()).saturating_sub(1);
-    let objectives = match config.method {
-        Method::ApgdTargeted => {
-            let of = |rank| Objective::Towards(objective::targets(&scores, &images.labels, rank));
-            (0..config.targets.min(others)).map(of).collect()
-        }
-        Method::ApgdDlr => vec![Objective::Ratio; config.restarts],
-        _ => vec![Objective::CrossEntropy; config.restarts],
-    };
-    for (restart, objective) in objectives.iter().enumerate() {
+    for (restart, objective) in objectives(images, &scores, config).iter().enumerate() {
         let mut streams = streams(images, config.seed, restart);
         let mut start = images.pixels.clone();
         if config.random_start {
             add_noise(&mut start, config.ball, &mut streams);
         }
-        let mut ascent = AutoAscent::new(images, start, config.ball, config.steps);
+        let mut ascent = ascent(images, start, config)?;
         for _ in 0..config.steps {
             let found = gradient(target, images, ascent.pixels(), objective, config, &mut streams)?;
             worst.offer(ascent.pixels(), &found.scores)?;
-            ascent.step(&found.values, &found.gradient);
+            ascent.step(&found)?;
         }
         worst.offer(ascent.pixels(), &target.scores(images, ascent.pixels())?)?;
     }
     Ok(worst)
 }
 
-/// Gradient ascent: FGSM and PGD.
-fn climb<'a>(target: &Target, images: &'a Images, config: &AttackConfig) -> Result<Worst<'a>> {
-    let rule = StepRule { ball: config.ball, size: config.step_size.unwrap_or_default(), momentum: config.momentum };
-    let mut worst = Worst::new(images, &target.scores(images, &images.pixels)?)?;
-    for restart in 0..config.restarts {
-        let mut streams = streams(images, config.seed, restart);
-        let mut start = images.pixels.clone();
-        if config.random_start {
-            add_noise(&mut start, config.ball, &mut streams);
+/// What is climbed, in each restart: one objective for each restart, or for each wrong class. The scores are those of the clean images.
+fn objectives(images: &Images, scores: &[f32], config: &AttackConfig) -> Vec<Objective> {
+    let others = (scores.len() / images.len()).saturating_sub(1);
+    match config.method {
+        Method::ApgdTargeted => {
+            let of = |rank| Objective::Towards(objective::targets(scores, &images.labels, rank));
+            (0..config.targets.min(others)).map(of).collect()
         }
-        let mut ascent = Ascent::new(images, start, rule)?;
-        for _ in 0..config.steps {
-            let found = gradient(target, images, ascent.pixels(), &Objective::CrossEntropy, config, &mut streams)?;
-            worst.offer(ascent.pixels(), &found.scores)?;
-            ascent.step(&found.gradient)?;
-        }
-        worst.offer(ascent.pixels(), &target.scores(images, ascent.pixels())?)?;
+        Method::ApgdDlr => vec![Objective::Ratio; config.restarts],
+        _ => vec![Objective::CrossEntropy; config.restarts],
     }
-    Ok(worst)
+}
+
+/// How it is climbed.
+fn ascent<'a>(images: &'a Images, start: Vec<f32>, config: &AttackConfig) -> Result<Box<dyn Climb + 'a>> {
+    let AttackConfig { ball, steps, step_size, momentum, .. } = *config;
+    Ok(match config.method {
+        Method::Fgsm | Method::Pgd => {
+            Box::new(Ascent::new(images, start, StepRule { ball, size: step_size.unwrap_or_default(), momentum })?)
+        }
+        _ => Box::new(AutoAscent::new(images, start, ball, steps)),
+    })
 }
 
 /// The gradient of each sample's objective at the images' own lambda, averaged with those at the lambdas of

@@ -6,8 +6,9 @@ use crate::checks::check_finite;
 use crate::data::Normalization;
 use crate::error::Result;
 use crate::layers::Pass;
+use crate::ops::check_labels;
 use crate::robust::rule::mean_scores;
-use crate::robust::{Classifier, LambdaRule, verdicts};
+use crate::robust::{Classifier, LambdaRule};
 use crate::tape::Tape;
 use crate::tensor::Tensor;
 
@@ -45,8 +46,8 @@ impl<'a> Target<'a> {
         finite(self.rule.prepare(self.model, &tape.constant(&x), Pass::eval(&tape))?.scores(self.model)?.value())
     }
 
-    /// Scores, and the gradients of the cross-entropy, at `pixels`, with the lambda and statistics chosen for the pixels `seen`, which are held
-    /// constant: neither the choice of lambda nor the repair of impulse noise is differentiated.
+    /// Scores, and the gradients of the cross-entropy, at `pixels`, with the lambda and statistics chosen for the pixels `seen`,
+    /// which are held constant: neither the choice of lambda nor the repair of impulse noise is differentiated.
     ///
     /// # Errors
     /// Those of the model and of the rule; [`crate::error::Error::Label`]; [`crate::error::Error::NoGradient`] where
@@ -71,8 +72,7 @@ impl<'a> Target<'a> {
         let passes = LambdaRule::at(self.model, Pass::eval(&tape).frozen(), lambdas.as_deref())?;
         let logits = mean_scores(self.model, &passes, &repaired)?;
         let scores = finite(logits.value())?;
-        // What labels are out of range is said here.
-        verdicts(&scores, &images.labels)?;
+        check_labels(&images.labels, scores.len() / images.len())?;
         let (values, upstream) = objective.of(&scores, &images.labels)?;
         let upstream = Tensor::from_slice(self.model.gpu(), logits.value().shape(), &upstream)?;
         let mut gradient = tape.backward_from(&logits, &upstream)?.of("images", &x)?.to_vec()?;

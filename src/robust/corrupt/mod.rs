@@ -30,7 +30,7 @@ mod digital;
 #[cfg(test)]
 mod golden;
 mod noise;
-mod plane;
+pub(super) mod plane;
 mod weather;
 
 use rand::RngExt;

@@ -34,7 +34,7 @@ pub enum Border {
 
 impl Border {
     /// The place in an axis of this size that stands for one that may lie beyond.
-    fn place(self, at: i64, size: usize) -> usize {
+    pub fn place(self, at: i64, size: usize) -> usize {
         let size = size as i64;
         let found = match self {
             Self::Nearest => at.clamp(0, size - 1),

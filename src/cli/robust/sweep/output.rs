@@ -29,8 +29,8 @@ pub fn write_all(options: &SweepArgs, levels: &Levels, setting: &Setting, swept:
     });
     write_bytes(&out.join(FILES[0]), to_json(&figures)?.as_bytes())?;
     write_bytes(&out.join(FILES[1]), table::csv(&rows).as_bytes())?;
-    let markdown = format!("{setting}\n\n{}\n{}", table::markdown(swept), table::gains(swept));
-    write_bytes(&out.join(FILES[2]), markdown.as_bytes())?;
+    let table = format!("{}\n{}", table::markdown(swept), table::gains(swept));
+    write_bytes(&out.join(FILES[2]), format!("{setting}\n\n{table}").as_bytes())?;
     let mut pictures = Vec::new();
     for of in swept.noises() {
         let svg = chart_svg(&chart::accuracy_over_lambda(&of, swept));
@@ -42,7 +42,6 @@ pub fn write_all(options: &SweepArgs, levels: &Levels, setting: &Setting, swept:
         write_safetensors(&out.join(FILES[3]), &samples(swept))?;
     }
     let samples = if options.samples { format!(", {}", FILES[3]) } else { String::new() };
-    let table = markdown.split_once("\n\n").map_or(&*markdown, |(_, table)| table);
     say!("{table}figures in {}: {}, {}, {}{samples}", out.display(), FILES[0], FILES[1], FILES[2])?;
     say!("pictures {}", pictures.join(", "))
 }

@@ -90,7 +90,7 @@ impl Swept {
             column: Column::new(lambda.to_string(), LambdaRule::Fixed(*lambda)),
         };
         let chosen = chosen(network, recipe)?;
-        let mut own = if usual { self::usual("", LambdaRule::Trained) } else { Vec::new() };
+        let mut own = if usual { self::usual("") } else { Vec::new() };
         if let Some(free) = chosen.first().filter(|_| usual) {
             own.extend(filtered(&format!("{}+", free.name), free.run.rule));
         }
@@ -99,7 +99,7 @@ impl Swept {
             let repair = network.recalibration().map(|r| Run { repair: Some(r.clean), ..Run::default() });
             let mut columns = vec![Column::new(name.clone(), LambdaRule::Trained)];
             if usual {
-                columns.extend(self::usual(&format!("{name}+"), LambdaRule::Trained));
+                columns.extend(self::usual(&format!("{name}+")));
                 columns.extend(repair.map(|run| Column::new(format!("{name}+repair"), run)));
             }
             columns
@@ -119,11 +119,6 @@ impl Swept {
     pub fn own_columns(&self) -> impl Iterator<Item = &Column> {
         let fixed = self.fixed.iter().map(|fixed| &fixed.column);
         std::iter::once(&self.trained).chain(fixed).chain(&self.chosen).chain(&self.usual)
-    }
-
-    /// All columns, those of other networks last.
-    pub fn columns(&self) -> impl Iterator<Item = &Column> {
-        self.own_columns().chain(self.baselines.iter().flatten())
     }
 
     /// The first of the other networks, as it was trained.
@@ -161,6 +156,11 @@ impl Swept {
         (0..self.levels.len()).filter(|level| self.levels[*level].is_none())
     }
 
+    /// The numbers of all other levels.
+    pub fn noisy_levels(&self) -> impl Iterator<Item = usize> {
+        (0..self.levels.len()).filter(|level| self.levels[*level].is_some())
+    }
+
     /// The kinds of noise or corruption, in order.
     pub fn noises(&self) -> Vec<NoiseLevels> {
         let mut all: Vec<NoiseLevels> = Vec::new();
@@ -191,11 +191,10 @@ fn chosen(network: &Adapted<Network>, recipe: &Recipe) -> Result<Vec<Column>> {
     Ok(columns)
 }
 
-/// What people do to a network that runs by this rule: filters, and batch-norm statistics of the batch.
-fn usual(prefix: &str, rule: LambdaRule) -> Vec<Column> {
-    let batch_statistics = Run { batch_statistics: true, ..Run::from(rule) };
-    let mut columns = filtered(prefix, rule);
-    columns.push(Column::new(format!("{prefix}batch-statistics"), batch_statistics));
+/// What people do to a network as it was trained: filters, and batch-norm statistics of the batch.
+fn usual(prefix: &str) -> Vec<Column> {
+    let mut columns = filtered(prefix, LambdaRule::Trained);
+    columns.push(Column::new(format!("{prefix}batch-statistics"), Run { batch_statistics: true, ..Run::default() }));
     columns
 }
 

@@ -32,13 +32,12 @@ pub struct Row {
 }
 
 impl Row {
-    fn new(swept: &Swept, column: &Column, level: usize) -> Self {
+    /// `own` is the lambda where none is chosen, as far as it is known.
+    fn new(swept: &Swept, column: &Column, level: usize, own: Option<f64>) -> Self {
         let (damage, outcome) = (swept.levels[level].as_ref(), &column.outcomes[level]);
         let residual = mean(&outcome.residual);
         let square = |r: &f32| ((f64::from(*r) - residual.unwrap_or_default()).powi(2)) as f32;
         let squares = outcome.residual.iter().map(square).collect::<Vec<_>>();
-        // What is not chosen is that of the training, which other networks have their own of.
-        let own = swept.own_columns().any(|own| own.name == column.name).then_some(f64::from(swept.trained_lambda));
         let right = outcome.correct.iter().filter(|right| **right).count();
         let [low, high] = interval(right, outcome.correct.len());
         let Difference { first: gained, second: lost, p } = column.against(&swept.trained, level);
@@ -63,7 +62,9 @@ impl Row {
 
 /// Every column at every level.
 pub fn rows(swept: &Swept) -> Vec<Row> {
-    let of_level = |level| swept.columns().map(move |column| Row::new(swept, column, level));
+    let own = swept.own_columns().map(|column| (column, Some(f64::from(swept.trained_lambda))));
+    let columns = own.chain(swept.baselines.iter().flatten().map(|column| (column, None))).collect::<Vec<_>>();
+    let of_level = |level| columns.iter().map(move |(column, own)| Row::new(swept, column, level, *own));
     (0..swept.levels.len()).flat_map(of_level).collect()
 }
 
@@ -156,13 +157,11 @@ fn line(cells: &[String]) -> String {
 pub fn gains(swept: &Swept) -> String {
     let mut text = String::new();
     for column in others(swept) {
-        let mean = |noisy: bool| {
-            let levels = (0..swept.levels.len()).filter(|level| swept.levels[*level].is_some() == noisy);
-            let gains = levels.map(|level| 100.0 * (column.accuracy(level) - swept.trained.accuracy(level)));
-            let gains = gains.collect::<Vec<_>>();
-            gains.iter().sum::<f64>() / gains.len() as f64
-        };
-        let clean = swept.clean_levels().next().map_or(String::new(), |_| format!("clean {:+.1}, ", mean(false)));
+        let gain = |level| 100.0 * (column.accuracy(level) - swept.trained.accuracy(level));
+        let mean = |gains: Vec<f64>| gains.iter().sum::<f64>() / gains.len() as f64;
+        let [clean, noisy] =
+            [swept.clean_levels().map(gain).collect::<Vec<_>>(), swept.noisy_levels().map(gain).collect()];
+        let clean = if clean.is_empty() { String::new() } else { format!("clean {:+.1}, ", mean(clean)) };
         let [better, worse] = beyond_chance(swept, column);
         let error = corruption_error(swept, column)
             .map_or(String::new(), |e| format!("; mean corruption error {e:.1} % of that of the first baseline"));
@@ -171,7 +170,7 @@ pub fn gains(swept: &Swept) -> String {
             text,
             "{}: {clean}noisy {:+.1} points on average; better than as trained at {better} levels, worse at {worse} (p < {P}){error}",
             column.name,
-            mean(true)
+            mean(noisy)
         );
     }
     text
@@ -182,8 +181,8 @@ const P: f64 = 0.05;
 
 /// At how many levels of noise a column is better and worse than the network as it was trained, beyond chance.
 fn beyond_chance(swept: &Swept, column: &Column) -> [usize; 2] {
-    let levels = (0..swept.levels.len()).filter(|level| swept.levels[*level].is_some());
-    let sure = levels.map(|level| column.against(&swept.trained, level)).filter(|difference| difference.p < P);
+    let sure =
+        swept.noisy_levels().map(|level| column.against(&swept.trained, level)).filter(|difference| difference.p < P);
     sure.fold(
         [0, 0],
         |[better, worse], Difference { first, second, .. }| {
