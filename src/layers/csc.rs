@@ -183,7 +183,7 @@ impl Csc {
 
     /// The largest eigenvalue of `P^T P` for the padding `P`, by which that of `A^T A` may exceed the one without padding. A
     /// circular correlation of stride 1 has the eigenvalues that the bound is made of.
-    fn most_copies(&self) -> f64 {
+    pub(crate) fn most_copies(&self) -> f64 {
         let CscConfig { geometry, padding_mode, .. } = self.config;
         if padding_mode == PaddingMode::Circular && geometry.stride == [1, 1] {
             return 1.0;

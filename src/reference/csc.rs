@@ -147,6 +147,12 @@ impl CscTwin {
         Trace { iterations }
     }
 
+    /// `A^T x = C P x`: the correlation of the signal, as the padding continues it. Shapes: `x` is that of the signal, the
+    /// result that of the codes. Source: SDNet, arXiv 2210.12945.
+    pub fn analysis(&self, s: &ConvShape, x: &[f64], w: &[f64]) -> Vec<f64> {
+        correlation(&inner(s, self.padding_mode), &self.padded(s, x), w)
+    }
+
     /// `P x`, as far as the padding is not left to the correlation.
     fn padded(&self, s: &ConvShape, x: &[f64]) -> Vec<f64> {
         match self.padding_mode {
@@ -155,8 +161,8 @@ impl CscTwin {
         }
     }
 
-    /// `A z = P^T C^T z`.
-    fn synthesis(&self, s: &ConvShape, z: &[f64], w: &[f64]) -> Vec<f64> {
+    /// `A z = P^T C^T z`, the adjoint of [`analysis`](Self::analysis).
+    pub fn synthesis(&self, s: &ConvShape, z: &[f64], w: &[f64]) -> Vec<f64> {
         let signal = synthesis(&inner(s, self.padding_mode), z, w);
         match self.padding_mode {
             PaddingMode::Zero => signal,

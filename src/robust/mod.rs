@@ -11,13 +11,15 @@
 //!    noise to learn from ([`LambdaRule::label_free`]).
 //!
 //! [`corrupt`] makes noisy images, [`sweep`] tests lambdas and rules on them. [`attack`] looks for images that still
-//! fool a network.
+//! fool a network. [`certificate`] says how far an image may change without its first code changing its support.
 
 mod adapted;
 #[cfg(feature = "train")]
 pub mod attack;
 #[cfg(feature = "train")]
 mod calibrate;
+#[cfg(feature = "train")]
+pub mod certificate;
 mod clean;
 #[cfg(feature = "train")]
 pub mod corrupt;

@@ -2,6 +2,7 @@
 //! install.
 
 mod attack;
+mod certificate;
 mod determinism;
 mod embedding;
 mod golden_csc;

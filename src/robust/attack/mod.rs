@@ -262,6 +262,35 @@ fn ensemble(
     Ok(outcome)
 }
 
+/// For each image the smallest of these radii within which the attack fools the target: 0 for one that it gets wrong anyway, none
+/// if it withstands them all. The radius of `config` is not used.
+///
+/// # Errors
+/// As [`run`].
+pub fn smallest(
+    target: &Target,
+    images: &Images,
+    config: &AttackConfig,
+    radii: &[f32],
+    batch: usize,
+) -> Result<Vec<Option<f32>>> {
+    let wrong = judge(target, images, &images.pixels, batch)?;
+    let mut found = wrong.iter().map(|verdict| verdict.fooled.then_some(0.0)).collect::<Vec<_>>();
+    let mut radii = radii.to_vec();
+    radii.sort_by(f32::total_cmp);
+    for epsilon in radii {
+        let standing = (0..images.len()).filter(|i| found[*i].is_none()).collect::<Vec<_>>();
+        if standing.is_empty() {
+            break;
+        }
+        let config = AttackConfig { ball: Ball { epsilon, ..config.ball }, ..*config };
+        let verdicts = run(target, &images.only(&standing), &config, batch, &mut |_| {})?.verdicts;
+        let fooled = standing.iter().zip(verdicts).filter(|(_, verdict)| verdict.fooled);
+        fooled.for_each(|(&i, _)| found[i] = Some(epsilon));
+    }
+    Ok(found)
+}
+
 /// The target's verdicts on other pixels in place of those of `images`, `batch` at a time.
 ///
 /// # Errors

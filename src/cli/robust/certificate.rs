@@ -1,0 +1,189 @@
+//! `sdnet robust certificate`
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::args::{InputArgs, check_batch, fraction, no_lambda};
+use crate::cli::console::{bar, counted, note, note_if_fewer, to_csv};
+use crate::data::{Dataset, Normalization, Split, fill_batch};
+use crate::error::{Error, Result};
+use crate::files::{check_output_of, write_bytes};
+use crate::models::{Model, Network};
+use crate::robust::LambdaRule;
+use crate::robust::attack::{AttackConfig, Ball, Images, Method, Norm, Target, smallest};
+use crate::robust::certificate::{Certificate, Certifier};
+use crate::tensor::Tensor;
+
+#[derive(Debug, Args)]
+pub struct CertificateArgs {
+    #[command(flatten)]
+    input: InputArgs,
+    /// Number of test images, spread evenly over the data set
+    #[arg(long, default_value_t = 20)]
+    images: usize,
+    /// Lambdas to certify and to attack at [default: that of the training]
+    #[arg(long, value_name = "X[,..]", value_delimiter = ',')]
+    lambdas: Vec<f32>,
+    /// Iterations of FISTA on the device, before the host finds the exact codes
+    #[arg(long, default_value_t = 2000)]
+    iterations: usize,
+    /// Sizes of the changes that auto-PGD may make, in the L2 norm, where 1 is the range of a pixel
+    #[arg(long, value_name = "X[,X..]", value_delimiter = ',', value_parser = fraction, default_values_t = [0.0625, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0])]
+    epsilon: Vec<f32>,
+    /// Steps of auto-PGD for each size
+    #[arg(long, default_value_t = 20)]
+    steps: usize,
+    /// Images per pass
+    #[arg(long, default_value_t = 20)]
+    batch: usize,
+    /// Seed of the attack's random starts
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// File for the figures of every image
+    #[arg(long, value_name = "FILE.csv")]
+    out: Option<PathBuf>,
+}
+
+/// What is known of one image at one lambda.
+struct Row {
+    lambda: f32,
+    image: usize,
+    certificate: Option<Certificate>,
+    /// The smallest of the sizes at which the attack succeeded: 0 for an image that is taken for another class anyway.
+    fooled: Option<f32>,
+}
+
+pub fn run(options: &CertificateArgs) -> Result<()> {
+    check_batch(options.batch)?;
+    if let Some(out) = &options.out {
+        check_output_of(out, &["csv"])?;
+    }
+    let input = &options.input;
+    let gpu = input.adapter.open()?;
+    let (network, recipe) = input.weights.load(&gpu)?;
+    let layer = network.model().first_sparse_layer();
+    let layer = layer.ok_or_else(|| no_lambda(&network, "weights", &input.weights.path.display().to_string()))?;
+    let data = input.data.load_for(Split::Test, &recipe)?;
+    note_if_fewer(&data.name, data.len(), options.images, "image");
+    let data = data.subset(options.images);
+    if data.is_empty() {
+        return Err(Error::argument("images", options.images, "at least one image is needed"));
+    }
+    let normalization = input.data.normalization(&data, recipe.normalization.clone())?;
+    let trained = layer.config().lambda;
+    let lambdas = if options.lambdas.is_empty() { vec![trained] } else { options.lambdas.clone() };
+    let certifiers = lambdas.iter().map(|l| Certifier::new(layer, &normalization.std, *l, options.iterations));
+    let certifiers = certifiers.collect::<Result<Vec<_>>>()?;
+    let coherence = certifiers.first().map_or(Ok(0.0), |c| c.coherence(data.height, data.width))?;
+    say!(
+        "{} of {}: the codes of {}'s first layer, after {} of FISTA and then exact; coherence of its atoms {coherence:.3}",
+        counted(data.len(), "test image"),
+        data.name,
+        network.model().name(),
+        counted(options.iterations, "iteration"),
+    )?;
+    say!(
+        "lambda  codes not zero  certain within, of 255: L2 median (largest)  L-inf median (largest)  fooled within, of 255: L2 median"
+    )?;
+    let bar = bar(lambdas.len() * data.len().div_ceil(options.batch));
+    let mut rows = Vec::new();
+    for (lambda, certifier) in lambdas.iter().zip(&certifiers) {
+        let mut certificates = Vec::new();
+        for x in batches(&data, &normalization, network.model(), options.batch)? {
+            certificates.extend(certifier.certify(&x)?);
+            bar.inc(1);
+        }
+        let rule = if *lambda == trained { LambdaRule::Trained } else { LambdaRule::Fixed(*lambda) };
+        let fooled = attacked(options, &Target::new(&network, &normalization, rule), &data)?;
+        let of = |(image, (certificate, fooled))| Row { lambda: *lambda, image, certificate, fooled };
+        let new = certificates.into_iter().zip(fooled).enumerate().map(of).collect::<Vec<_>>();
+        bar.suspend(|| say!("{}", summary(*lambda, &new)))?;
+        rows.extend(new);
+    }
+    bar.finish_and_clear();
+    let without = rows.iter().filter(|row| row.certificate.is_none()).count();
+    if without > 0 {
+        note(format_args!(
+            "note: {without} without a certificate: the codes have not converged, or several explain the image equally well; try more --iterations"
+        ));
+    }
+    match &options.out {
+        Some(out) => {
+            write_bytes(out, csv(&rows)?.as_bytes())?;
+            say!("figures {}", out.display())
+        }
+        None => Ok(()),
+    }
+}
+
+/// The normalised images, some at a time.
+fn batches(data: &Dataset, normalization: &Normalization, network: &Network, batch: usize) -> Result<Vec<Tensor>> {
+    let all = (0..data.len() as u32).collect::<Vec<_>>();
+    let tensor = |chosen: &[u32]| {
+        let (pixels, _) = fill_batch(data, chosen, normalization, None, 0, 0)?;
+        Tensor::from_slice(network.gpu(), &[chosen.len(), data.height, data.width, data.channels], &pixels)
+    };
+    all.chunks(batch).map(tensor).collect()
+}
+
+/// For each image, the smallest change at which the attack succeeds.
+fn attacked(options: &CertificateArgs, target: &Target, data: &Dataset) -> Result<Vec<Option<f32>>> {
+    let ball = Ball { norm: Norm::L2, epsilon: 0.0 };
+    let config = AttackConfig {
+        method: Method::Apgd,
+        steps: options.steps,
+        seed: options.seed,
+        ball,
+        ..AttackConfig::default()
+    };
+    smallest(target, &Images::from_dataset(data)?, &config, &options.epsilon, options.batch)
+}
+
+fn summary(lambda: f32, rows: &[Row]) -> String {
+    let found = || rows.iter().filter_map(|row| row.certificate.as_ref());
+    let of = |value: &dyn Fn(&Certificate) -> f64| {
+        let mut values = found().map(value).collect::<Vec<_>>();
+        values.sort_by(f64::total_cmp);
+        values
+    };
+    let radius = |values: &[f64]| match values.last() {
+        Some(largest) => format!("{:.2e} ({:.2e})", 255.0 * median(values), 255.0 * largest),
+        None => "-".into(),
+    };
+    let active = of(&|c| c.support.len() as f64);
+    let active = if active.is_empty() { "-".into() } else { format!("{:.0}", median(&active)) };
+    let mut fooled =
+        rows.iter().map(|row| f64::from(row.fooled.unwrap_or(f32::INFINITY))).filter(|f| *f > 0.0).collect::<Vec<_>>();
+    fooled.sort_by(f64::total_cmp);
+    let fooled = match median(&fooled) {
+        _ if fooled.is_empty() => "-".into(),
+        size if size.is_infinite() => "more than tried".into(),
+        size => format!("{:.1}", 255.0 * size),
+    };
+    let [l2, linf] = [radius(&of(&|c| c.l2)), radius(&of(&|c| c.linf))];
+    format!("{lambda:6}  {active:>14}  {l2:>43}  {linf:>22}  {fooled:>34}")
+}
+
+/// Of values in ascending order, the lower of the middle ones.
+fn median(values: &[f64]) -> f64 {
+    values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn csv(rows: &[Row]) -> Result<String> {
+    let header = ["lambda", "image", "not_zero", "l2", "linf", "code", "change", "fooled_l2"].map(str::to_owned);
+    let line = |row: &Row| {
+        let of = |value: &dyn Fn(&Certificate) -> String| row.certificate.as_ref().map_or(String::new(), value);
+        vec![
+            row.lambda.to_string(),
+            row.image.to_string(),
+            of(&|c| c.support.len().to_string()),
+            of(&|c| c.l2.to_string()),
+            of(&|c| c.linf.to_string()),
+            of(&|c| c.place.to_string()),
+            of(&|c| if c.appears { "appears" } else { "vanishes" }.to_owned()),
+            row.fooled.map_or(String::new(), |f| f.to_string()),
+        ]
+    };
+    to_csv(&std::iter::once(header.to_vec()).chain(rows.iter().map(line)).collect::<Vec<_>>())
+}
