@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let normalization = recipe.normalization.ok_or("the file does not say how pixels are normalised")?;
 
     // Learns from clean images what to expect at other lambdas. Once per network: `sdnet robust recalibrate` stores it.
-    let config = RecalibrateConfig { lambdas: vec![0.1, 0.4, 0.8, 1.2], images: 400, ..RecalibrateConfig::default() };
+    let config = RecalibrateConfig { lambdas: vec![0.1, 0.4, 0.7, 1.0], images: 400, ..RecalibrateConfig::default() };
     recalibrate(&mut network, &train, &normalization, &config, &mut || ())?;
 
     let noises = [(Kind::Gaussian, 0.0), (Kind::Gaussian, 0.2), (Kind::Shot, 6.0), (Kind::Impulse, 0.12)];

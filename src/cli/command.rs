@@ -119,3 +119,26 @@ impl Command {
         done.map(|()| ExitCode::SUCCESS)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    /// clap finds flags that are there twice only in builds with debug assertions.
+    #[test]
+    fn no_command_has_a_flag_twice() {
+        fn check(command: &clap::Command) {
+            let (mut ids, mut flags) = (HashSet::new(), HashSet::new());
+            for arg in command.get_arguments() {
+                assert!(ids.insert(arg.get_id().as_str()), "{}: {}", command.get_name(), arg.get_id());
+                assert!(arg.get_long().is_none_or(|flag| flags.insert(flag)), "{}: {arg}", command.get_name());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        let all = Arguments::command();
+        assert!(all.get_subcommands().count() > 10);
+        check(&all);
+    }
+}

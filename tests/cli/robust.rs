@@ -236,3 +236,46 @@ fn robust_commands_refuse_what_cannot_work() {
     let flags = ["robust", "recalibrate", "--weights", "nowhere.safetensors", "--data", "fashion-mnist-small"];
     refuses(&[&flags[..], &plain].concat(), &["nowhere.safetensors"]);
 }
+
+#[test]
+fn a_certificate_stands_beside_what_an_attack_finds() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = tiny_data(folder.path());
+    let weights = tiny_network(folder.path(), &data, "sdnet18");
+    let resnet = tiny_network(folder.path(), &data, "resnet18");
+    let out = at(folder.path(), "certificate.csv");
+    let certificate = |weights: &str, more: &[&str]| {
+        let of = ["robust", "certificate", "--data", &data, "--images", "3", "--steps", "3", "--weights", weights];
+        [&of[..], more].concat().iter().map(|s| s.to_string()).collect::<Vec<_>>()
+    };
+    let run = |of: Vec<String>| succeeds(&of.iter().map(String::as_str).collect::<Vec<_>>());
+    let refused = |of: Vec<String>, words: &[&str]| {
+        refuses(&of.iter().map(String::as_str).collect::<Vec<_>>(), words);
+    };
+    let said =
+        run(certificate(&weights, &["--lambdas", "0.1,0.5", "--epsilon", "4,0.5", "--batch", "2", "--out", &out]));
+    assert!(said.contains("coherence") && said.contains("\nlambda 0.1, ") && said.contains("\nlambda 0.5, "), "{said}");
+    let csv = std::fs::read_to_string(&out).unwrap();
+    let rows = csv.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>()).collect::<Vec<_>>();
+    assert_eq!(rows.len(), 6, "{csv}");
+    for row in &rows {
+        let [l2, linf] = [row[3], row[4]].map(|v| v.parse::<f64>().unwrap());
+        assert!(0.0 < linf && linf <= l2 && l2 < 1.0, "{row:?}");
+        assert!(["0", "0.5", "4", ""].contains(&row[7]) && ["appears", "vanishes"].contains(&row[6]), "{row:?}");
+    }
+    // The same images, with a batch of another size and an own order of the changes.
+    let other = at(folder.path(), "other.csv");
+    run(certificate(&weights, &["--epsilon", "0.5,4", "--out", &other]));
+    let same = std::fs::read_to_string(&other).unwrap();
+    assert_eq!(same.lines().collect::<Vec<_>>(), csv.lines().take(4).collect::<Vec<_>>());
+
+    refused(certificate(&resnet, &[]), &["resnet18", "no sparse coding layer"]);
+    refused(certificate(&weights, &["--lambdas", "0"]), &["lambda", "positive"]);
+    refused(certificate(&weights, &["--epsilon", "nan"]), &["epsilon"]);
+    refused(certificate(&weights, &["--steps", "0"]), &["steps"]);
+    refused(certificate(&weights, &["--images", "0"]), &["images"]);
+    refused(certificate(&weights, &["--fista-iterations", "0"]), &["iterations", "at least one"]);
+    refused(certificate(&weights, &["--out", &at(folder.path(), "certificate.png")]), &["certificate.png", "csv"]);
+    let none = run(certificate(&weights, &["--fista-iterations", "1", "--images", "1"]));
+    assert!(none.contains("0.1"), "{none}");
+}

@@ -27,7 +27,7 @@ pub struct CertificateArgs {
     lambdas: Vec<f32>,
     /// Iterations of FISTA on the device, before the host finds the exact codes
     #[arg(long, default_value_t = 2000)]
-    iterations: usize,
+    fista_iterations: usize,
     /// Sizes of the changes that auto-PGD may make, in the L2 norm, where 1 is the range of a pixel
     #[arg(long, value_name = "X[,X..]", value_delimiter = ',', value_parser = fraction, default_values_t = [0.0625, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0])]
     epsilon: Vec<f32>,
@@ -59,6 +59,7 @@ pub fn run(options: &CertificateArgs) -> Result<()> {
     if let Some(out) = &options.out {
         check_output_of(out, &["csv"])?;
     }
+    let attack = attack(options)?;
     let input = &options.input;
     let gpu = input.adapter.open()?;
     let (network, recipe) = input.weights.load(&gpu)?;
@@ -73,7 +74,7 @@ pub fn run(options: &CertificateArgs) -> Result<()> {
     let normalization = input.data.normalization(&data, recipe.normalization.clone())?;
     let trained = layer.config().lambda;
     let lambdas = if options.lambdas.is_empty() { vec![trained] } else { options.lambdas.clone() };
-    let certifiers = lambdas.iter().map(|l| Certifier::new(layer, &normalization.std, *l, options.iterations));
+    let certifiers = lambdas.iter().map(|l| Certifier::new(layer, &normalization.std, *l, options.fista_iterations));
     let certifiers = certifiers.collect::<Result<Vec<_>>>()?;
     let coherence = certifiers.first().map_or(Ok(0.0), |c| c.coherence(data.height, data.width))?;
     say!(
@@ -81,10 +82,7 @@ pub fn run(options: &CertificateArgs) -> Result<()> {
         counted(data.len(), "test image"),
         data.name,
         network.model().name(),
-        counted(options.iterations, "iteration"),
-    )?;
-    say!(
-        "lambda  codes not zero  certain within, of 255: L2 median (largest)  L-inf median (largest)  fooled within, of 255: L2 median"
+        counted(options.fista_iterations, "iteration"),
     )?;
     let bar = bar(lambdas.len() * data.len().div_ceil(options.batch));
     let mut rows = Vec::new();
@@ -95,7 +93,8 @@ pub fn run(options: &CertificateArgs) -> Result<()> {
             bar.inc(1);
         }
         let rule = if *lambda == trained { LambdaRule::Trained } else { LambdaRule::Fixed(*lambda) };
-        let fooled = attacked(options, &Target::new(&network, &normalization, rule), &data)?;
+        let target = Target::new(&network, &normalization, rule);
+        let fooled = smallest(&target, &Images::from_dataset(&data)?, &attack, &options.epsilon, options.batch)?;
         let of = |(image, (certificate, fooled))| Row { lambda: *lambda, image, certificate, fooled };
         let new = certificates.into_iter().zip(fooled).enumerate().map(of).collect::<Vec<_>>();
         bar.suspend(|| say!("{}", summary(*lambda, &new)))?;
@@ -105,7 +104,7 @@ pub fn run(options: &CertificateArgs) -> Result<()> {
     let without = rows.iter().filter(|row| row.certificate.is_none()).count();
     if without > 0 {
         note(format_args!(
-            "note: {without} without a certificate: the codes have not converged, or several explain the image equally well; try more --iterations"
+            "note: {without} without a certificate: the codes have not converged, or several explain the image equally well; try more --fista-iterations"
         ));
     }
     match &options.out {
@@ -127,42 +126,42 @@ fn batches(data: &Dataset, normalization: &Normalization, network: &Network, bat
     all.chunks(batch).map(tensor).collect()
 }
 
-/// For each image, the smallest change at which the attack succeeds.
-fn attacked(options: &CertificateArgs, target: &Target, data: &Dataset) -> Result<Vec<Option<f32>>> {
-    let ball = Ball { norm: Norm::L2, epsilon: 0.0 };
-    let config = AttackConfig {
+/// The attack, and the sizes of its changes are within their ranges.
+fn attack(options: &CertificateArgs) -> Result<AttackConfig> {
+    let of = |epsilon| AttackConfig {
         method: Method::Apgd,
         steps: options.steps,
         seed: options.seed,
-        ball,
+        ball: Ball { norm: Norm::L2, epsilon },
         ..AttackConfig::default()
     };
-    smallest(target, &Images::from_dataset(data)?, &config, &options.epsilon, options.batch)
+    options.epsilon.iter().try_for_each(|epsilon| of(*epsilon).check())?;
+    Ok(of(0.0))
 }
 
 fn summary(lambda: f32, rows: &[Row]) -> String {
-    let found = || rows.iter().filter_map(|row| row.certificate.as_ref());
     let of = |value: &dyn Fn(&Certificate) -> f64| {
-        let mut values = found().map(value).collect::<Vec<_>>();
+        let mut values = rows.iter().filter_map(|row| row.certificate.as_ref()).map(value).collect::<Vec<_>>();
         values.sort_by(f64::total_cmp);
         values
     };
     let radius = |values: &[f64]| match values.last() {
-        Some(largest) => format!("{:.2e} ({:.2e})", 255.0 * median(values), 255.0 * largest),
-        None => "-".into(),
+        Some(largest) => format!("{:.2e}/255 (at most {:.2e}/255)", 255.0 * median(values), 255.0 * largest),
+        None => "nothing".into(),
     };
-    let active = of(&|c| c.support.len() as f64);
-    let active = if active.is_empty() { "-".into() } else { format!("{:.0}", median(&active)) };
-    let mut fooled =
-        rows.iter().map(|row| f64::from(row.fooled.unwrap_or(f32::INFINITY))).filter(|f| *f > 0.0).collect::<Vec<_>>();
+    let right = rows.iter().filter(|row| row.fooled != Some(0.0));
+    let mut fooled = right.map(|row| f64::from(row.fooled.unwrap_or(f32::INFINITY))).collect::<Vec<_>>();
     fooled.sort_by(f64::total_cmp);
     let fooled = match median(&fooled) {
-        _ if fooled.is_empty() => "-".into(),
-        size if size.is_infinite() => "more than tried".into(),
-        size => format!("{:.1}", 255.0 * size),
+        _ if fooled.is_empty() => "the network is right about none of the images".into(),
+        size if size.is_infinite() => "auto-PGD does not fool the network in most images within what was tried".into(),
+        size => format!("auto-PGD fools the network within L2 {:.1}/255", 255.0 * size),
     };
+    let active = median(&of(&|c| c.support.len() as f64));
     let [l2, linf] = [radius(&of(&|c| c.l2)), radius(&of(&|c| c.linf))];
-    format!("{lambda:6}  {active:>14}  {l2:>43}  {linf:>22}  {fooled:>34}")
+    format!(
+        "lambda {lambda}, medians: {active:.0} codes are not zero; which ones is certain within L2 {l2}, L-inf {linf}; {fooled}"
+    )
 }
 
 /// Of values in ascending order, the lower of the middle ones.
