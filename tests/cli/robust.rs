@@ -213,6 +213,8 @@ fn robust_commands_refuse_what_cannot_work() {
     sweep(&["--levels", "loud"], &["loud", "severities"]);
     sweep(&["--noise", "impulse", "--levels", "1.5"], &["1.5", "impulse"]);
     sweep(&["--levels", "-0.1"], &["-0.1", "gaussian"]);
+    sweep(&["--levels", "0,0.1"], &["levels", "clean images"]);
+    sweep(&["--levels", "0.1,0.2,0.10"], &["levels", "0.10", "twice"]);
     sweep(&["--lambdas", "0.2,0.1"], &["lambdas"]);
     sweep(&["--lambdas", "nan"], &["lambdas"]);
     sweep(&["--layers", "layer7"], &["layer7", "layer0.0"]);
@@ -226,7 +228,7 @@ fn robust_commands_refuse_what_cannot_work() {
     for lambda in ["-0.1", "nan", "loud"] {
         run(&["eval", "--lambda", lambda], &["lambda", lambda, "auto-free"]);
     }
-    run(&["eval", "--lambda", "auto-pink"], &["pink", "impulse"]);
+    run(&["eval", "--lambda", "auto-pink"], &["lambda = auto-pink", "impulse"]);
     run(&["eval", "--lambda", "auto-shot"], &["auto-shot", "sdnet robust calibrate"]);
     assert_eq!(sdnet(&["eval", "--weights", "w", "--no-recalibrate", "--statistics", "own"]).status.code(), Some(2));
     assert_eq!(sdnet(&["robust"]).status.code(), Some(2));

@@ -144,7 +144,11 @@ pub fn rule(text: &str, network: &Adapted<Network>, recipe: &Recipe) -> Result<L
         ("auto-free", ..) => Ok(free),
         (_, Some(noise), _) => {
             let reason = "the file has no fit of it: run `sdnet robust calibrate` first";
-            let noise = noise.parse::<Kind>()?;
+            let unknown = |_| {
+                let kinds = Kind::ALL.map(Kind::name).join(", ");
+                Error::argument("lambda", text, format!("behind auto- stands a kind of noise, one of {kinds}"))
+            };
+            let noise = noise.parse::<Kind>().map_err(unknown)?;
             calibration()?.ok_or_else(|| Error::argument("lambda", text, reason))?.rule(Some(noise))
         }
         (_, _, Ok(number)) if number.is_finite() && number >= 0.0 => Ok(LambdaRule::Fixed(number)),

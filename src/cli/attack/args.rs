@@ -43,7 +43,7 @@ pub struct AttackArgs {
     /// --norm l2 0.125,0.25,0.5]
     #[arg(long, value_name = "X[,X..]", value_delimiter = ',', value_parser = fraction)]
     pub epsilon: Option<Vec<f32>>,
-    /// Lambdas to judge at, besides that of --lambda and in the same form [default: 0.1,0.2,0.4,0.6,0.8,1,1.4]
+    /// Lambdas to judge at, besides that of --lambda and in the same form [default: 0.1,0.2,0.4,0.6,0.8,1]
     #[arg(long, value_name = "X[,X..]", value_delimiter = ',')]
     pub lambdas: Option<Vec<String>>,
     /// PGD and auto-PGD: number of steps [default: 10]

@@ -3,7 +3,7 @@
 use super::args::{AttackArgs, AttackMode};
 use crate::checkpoint::Recipe;
 use crate::cli::args::{no_lambda, rule};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::models::Network;
 use crate::robust::{Adapted, LambdaRule};
 
@@ -11,7 +11,7 @@ use crate::robust::{Adapted, LambdaRule};
 pub const TRAINED: &str = "trained";
 
 /// Lambdas to judge at if none are given.
-const LAMBDAS: [&str; 7] = ["0.1", "0.2", "0.4", "0.6", "0.8", "1", "1.4"];
+const LAMBDAS: [&str; 6] = ["0.1", "0.2", "0.4", "0.6", "0.8", "1"];
 
 /// A way to choose lambda, and its name.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,7 +65,12 @@ impl Lambdas {
                 all.into_iter().filter(|lambda| lambda.value != own.value).collect()
             }
         };
-        Ok(Self::of(own, others))
+        let all = Self::of(own, others);
+        if options.mode == AttackMode::TransferLambda && all.all.len() == 1 {
+            let reason = "to transfer an attack takes another one than that which it is made at";
+            return Err(Error::argument("lambdas", &all.own.name, reason));
+        }
+        Ok(all)
     }
 
     /// Sorted: numbers in ascending order, then rules in the order given; each once.

@@ -33,7 +33,7 @@ pub fn epsilon_name(norm: Norm, epsilon: f32) -> String {
     } else if norm == Norm::Linf && (levels - levels.round()).abs() < 1e-3 {
         format!("{levels:.0}/255")
     } else {
-        format!("{epsilon:.4}").trim_end_matches('0').trim_end_matches('.').to_owned()
+        epsilon.to_string()
     }
 }
 
@@ -45,6 +45,6 @@ mod tests {
     fn radii_are_named_as_one_says_them() {
         let names = [0.0, 8.0 / 255.0, 0.01].map(|e| epsilon_name(Norm::Linf, e));
         assert_eq!(names, ["clean", "8/255", "0.01"]);
-        assert_eq!([8.0 / 255.0, 1.0].map(|e| epsilon_name(Norm::L2, e)), ["0.0314", "1"]);
+        assert_eq!([8.0 / 255.0, 1.0].map(|e| epsilon_name(Norm::L2, e)), ["0.03137255", "1"]);
     }
 }

@@ -75,10 +75,16 @@ impl NoiseArgs {
             [one] if one == "usual" => Ok(noise.levels()),
             [one] if one == "severities" => Ok(noise.severities().to_vec()),
             numbers => {
-                let number = |text: &String| {
-                    text.parse().map_err(|_| Error::argument("levels", text, "usual, severities, or numbers"))
-                };
-                numbers.iter().map(number).collect()
+                let mut levels = Vec::<f32>::new();
+                for text in numbers {
+                    let refuse = |reason: &str| Error::argument("levels", text, reason);
+                    match text.parse().map_err(|_| refuse("usual, severities, or numbers"))? {
+                        0.0 => return Err(refuse("clean images are always among them")),
+                        level if levels.contains(&level) => return Err(refuse("is named twice")),
+                        level => levels.push(level),
+                    }
+                }
+                Ok(levels)
             }
         }
     }
