@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::files::{NamedTensors, TensorFile, parse_safetensors};
 use crate::gpu::Gpu;
 use crate::layers::{Csc, Part, Path as Place, Walk, sparse_layers};
-use crate::models::{Architecture, Model, ModelConfig, Network};
+use crate::models::{Architecture, Model, ModelConfig, Network, best_with_probability};
 use crate::tensor::{Tensor, nchw_to_nhwc, nhwc_to_nchw};
 
 /// The key of a file's metadata that holds the [`Recipe`] as JSON.
@@ -200,9 +200,8 @@ impl<M: Architecture> Checkpoint<M> {
 
     fn predictions(&self, scores: &[f32]) -> Vec<Prediction> {
         let one = |scores: &[f32]| {
-            let best = (0..scores.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap_or_default();
-            let total = scores.iter().map(|s| (s - scores[best]).exp()).sum::<f32>();
-            Prediction { class: self.recipe.class_name(best), probability: 1.0 / total, scores: scores.to_vec() }
+            let (best, probability) = best_with_probability(scores);
+            Prediction { class: self.recipe.class_name(best), probability, scores: scores.to_vec() }
         };
         scores.chunks_exact(self.model.classes().max(1)).map(one).collect()
     }

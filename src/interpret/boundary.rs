@@ -1,9 +1,9 @@
 //! Linear pieces of a decision boundary, and the search for them.
 
 use super::head::Head;
-use super::maps::highest;
+
 use crate::error::Result;
-use crate::models::{Network, Stage};
+use crate::models::{Network, Stage, best_class};
 
 /// Where the difference of the two highest scores squared is below this, a point lies on the boundary (the paper's 1e-5: a
 /// difference of 3e-3, which float32 resolves).
@@ -137,7 +137,7 @@ impl Search<'_> {
 fn runner_up(scores: &[f32], class: usize) -> usize {
     let mut others = scores.to_vec();
     others[class] = f32::NEG_INFINITY;
-    highest(&others)
+    best_class(&others)
 }
 
 /// How a search has ended.
@@ -176,7 +176,7 @@ impl Line {
         }
         self.steps += 1;
         let gap = f64::from(scores[class]) - f64::from(scores[runner_up(scores, class)]);
-        let inside = highest(scores) == class;
+        let inside = best_class(scores) == class;
         if inside && gap * gap < TOLERANCE {
             self.end = Some(End::Found);
             return;

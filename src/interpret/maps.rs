@@ -4,7 +4,7 @@ use crate::checks::check_finite;
 use crate::data::{Dataset, Normalization, fill_batch};
 use crate::error::{Error, Result};
 use crate::layers::Pass;
-use crate::models::{Model, Network, Stage};
+use crate::models::{Model, Network, Stage, best_class};
 use crate::tape::Tape;
 use crate::tensor::Tensor;
 use crate::train::check_fit;
@@ -102,7 +102,7 @@ impl Maps {
         check_finite("the class scores", &scores, "the weights are damaged, or their step size is too large")?;
         self.values.extend(&map.value().to_vec()?[..count * self.map_len()]);
         self.scores.extend(&scores[..count * classes]);
-        self.classes.extend(scores.chunks_exact(classes).take(count).map(highest));
+        self.classes.extend(scores.chunks_exact(classes).take(count).map(best_class));
         Ok(())
     }
 
@@ -150,18 +150,12 @@ impl Maps {
     }
 }
 
-/// The class of the highest score; of equal ones, the lowest class.
-pub(super) fn highest(scores: &[f32]) -> usize {
-    (0..scores.len()).rev().max_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn of_equal_scores_the_lowest_class_counts() {
-        assert_eq!([highest(&[1.0, 3.0, 3.0]), highest(&[2.0, 2.0]), highest(&[])], [1, 0, 0]);
+    fn probabilities_are_the_softmax_of_the_scores() {
         let seen = Seen { map: &[], shape: [0; 3], scores: &[0.0, 3.0_f32.ln()], class: 1 };
         assert!((seen.probability(0) - 0.25).abs() < 1e-6 && (seen.probability(1) - 0.75).abs() < 1e-6);
     }

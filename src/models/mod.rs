@@ -103,6 +103,18 @@ pub trait Architecture: Model + Sized {
     }
 }
 
+/// The class of the highest score; of equal ones the lowest class, as [`rank`](crate::reference::cross_entropy::rank) has it.
+pub fn best_class(scores: &[f32]) -> usize {
+    (0..scores.len()).rev().max_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap_or_default()
+}
+
+/// The class of the highest score, and its probability: the softmax of the scores.
+pub fn best_with_probability(scores: &[f32]) -> (usize, f32) {
+    let best = best_class(scores);
+    let total = scores.iter().map(|s| (s - scores[best]).exp()).sum::<f32>();
+    (best, 1.0 / total)
+}
+
 /// # Errors
 /// [`Error::Shape`] unless these are images of so many channels, at least one of at least one pixel.
 pub fn check_images(images: &Tensor, channels: usize) -> Result<()> {
@@ -111,4 +123,15 @@ pub fn check_images(images: &Tensor, channels: usize) -> Result<()> {
         return Err(Error::shape("network", format!("images are [n, height, width, {channels}]"), &[shape]));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_equal_scores_the_lowest_class_counts() {
+        assert_eq!([best_class(&[1.0, 3.0, 3.0]), best_class(&[2.0, 2.0]), best_class(&[])], [1, 0, 0]);
+        assert_eq!(best_with_probability(&[0.5; 4]), (0, 0.25));
+    }
 }

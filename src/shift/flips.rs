@@ -3,7 +3,7 @@
 use crate::checks::check_finite;
 use crate::data::{Dataset, Normalization, Picture};
 use crate::error::{Error, Result};
-use crate::models::Model;
+use crate::models::{Model, best_class};
 use crate::tensor::Tensor;
 
 /// The directions that images are moved in, as steps (down, right).
@@ -130,25 +130,21 @@ impl Seen {
     /// Adds an image of this class, from the scores of its crops, of which so many are the unshifted and the shifted ones.
     fn add(&mut self, truth: usize, scores: &[&[f32]], moved: usize) {
         let (shifted, ten) = (&scores[1..moved], &scores[moved..]);
-        let class = best(scores[0]);
-        let changed = shifted.iter().map(|scores| usize::from(best(scores) != class)).collect::<Vec<_>>();
+        let class = best_class(scores[0]);
+        let changed = shifted.iter().map(|scores| usize::from(best_class(scores) != class)).collect::<Vec<_>>();
         for (rate, changed) in self.rates.iter_mut().zip(changed.chunks_exact(shifted.len() / 3)) {
             *rate += changed.iter().sum::<usize>();
         }
         self.stability.push(1.0 - changed.iter().sum::<usize>() as f64 / changed.len() as f64);
-        self.right += usize::from(best(ten[4]) == truth);
+        self.right += usize::from(best_class(ten[4]) == truth);
         let mut sums = vec![0.0; scores[0].len()];
         for scores in ten {
             let most = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             let total = scores.iter().map(|s| (s - most).exp()).sum::<f32>();
             sums.iter_mut().zip(*scores).for_each(|(sum, s)| *sum += (s - most).exp() / total);
         }
-        self.right_of_ten += usize::from(best(&sums) == truth);
+        self.right_of_ten += usize::from(best_class(&sums) == truth);
     }
-}
-
-fn best(scores: &[f32]) -> usize {
-    (0..scores.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Test images with what a network says of them.
 
 use super::picture::{INK, PAPER, Picture, RIGHT, Rgb, TEXT_SIZE, TEXT_WIDTH, WRONG, columns_for};
+use crate::models::best_with_probability;
 
 /// One test image and what the network says of it.
 #[derive(Clone, Debug)]
@@ -33,7 +34,7 @@ impl<'a> Tile<'a> {
         class_names: &[String],
     ) -> Self {
         let name = |class: usize| class_names.get(class).cloned().unwrap_or_else(|| class.to_string());
-        let (guess, confidence) = best_class(scores);
+        let (guess, confidence) = best_with_probability(scores);
         Self { pixels, height, width, channels, truth: name(truth), guess: name(guess), confidence }
     }
 }
@@ -60,13 +61,6 @@ impl Tile<'_> {
             _ => PAPER,
         }
     }
-}
-
-/// The best class and its probability.
-fn best_class(scores: &[f32]) -> (usize, f32) {
-    let best = (0..scores.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap_or(0);
-    let total = scores.iter().map(|s| (s - scores[best]).exp()).sum::<f32>();
-    (best, 1.0 / total)
 }
 
 pub(super) const LINE: usize = TEXT_SIZE.val() + 1;

@@ -6,7 +6,7 @@ use crate::cli::args::OneImage;
 use crate::data::{Dataset, Normalization, Split};
 use crate::error::{Error, Result};
 use crate::layers::{Csc, sparse_layers};
-use crate::models::{Model, Network};
+use crate::models::{Model, Network, best_class};
 use crate::robust::Adapted;
 use crate::tensor::Tensor;
 use crate::visualize::{Coded, coded};
@@ -46,7 +46,7 @@ impl Subject {
             Tensor::from_slice(&gpu, &[1, data.height, data.width, data.channels], &normalization.apply(&pixels))?;
         let scores = network.model().predict(&image)?.to_vec()?;
         check_finite("the scores", &scores, "the weights are damaged, or their step size is too large")?;
-        let best = (0..scores.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap_or(0);
+        let best = best_class(&scores);
         Ok(Self {
             layers: coded(network.model(), &image)?,
             weights: input.weights.path.display().to_string(),
