@@ -5,7 +5,7 @@
 //! Writes noisy.png (the input), repaired.png (without salt and pepper) and reconstruction.png (from its codes).
 
 use image::imageops::{FilterType, resize};
-use sdnet::data::{DataSource, Split, fill_batch, load};
+use sdnet::data::{Batch, DataSource, Split, fill_batch, load};
 use sdnet::gpu::{Gpu, GpuOptions};
 use sdnet::layers::Pass;
 use sdnet::models::{Model, Network};
@@ -13,7 +13,6 @@ use sdnet::robust::corrupt::{Corruption, Kind};
 use sdnet::robust::recalibrate::{RecalibrateConfig, recalibrate};
 use sdnet::robust::{Adapted, LambdaRule};
 use sdnet::tape::Tape;
-use sdnet::tensor::Tensor;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args().nth(1).unwrap_or_else(|| ".".into());
@@ -34,9 +33,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     test.images = noisy.collect::<sdnet::Result<Vec<_>>>()?.concat();
     let (pixels, labels) = fill_batch(&test, &[0, 1, 2, 3, 4, 5, 6, 7], &normalization, None, 0, 0)?;
     let tape = Tape::idle();
-    let x = tape.constant(&Tensor::from_slice(&gpu, &[8, 28, 28, 1], &pixels)?);
+    let noisy = Batch::new([8, 28, 28, 1], pixels)?;
+    let x = tape.constant(&noisy.upload(&gpu)?);
     let rule = LambdaRule::label_free(recipe.model.lambda);
-    let ready = rule.prepare(&network, &x, Pass::eval(&tape))?;
+    let ready = rule.prepare(&network, noisy, Pass::eval(&tape))?;
 
     let trained = network.model().predict(x.value())?.to_vec()?;
     let auto = ready.scores(&network)?.value().to_vec()?;

@@ -6,6 +6,7 @@
 #[cfg(feature = "files")]
 mod arrays;
 mod augment;
+mod batch;
 mod batches;
 #[cfg(feature = "files")]
 mod bundled;
@@ -44,6 +45,7 @@ mod split;
 mod streamed;
 
 pub use augment::Augment;
+pub use batch::Batch;
 pub use batches::{epoch_order, fill_batch};
 #[cfg(feature = "files")]
 pub use bundled::bundled;

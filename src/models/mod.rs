@@ -117,8 +117,7 @@ pub fn best_with_probability(scores: &[f32]) -> (usize, f32) {
 
 /// # Errors
 /// [`Error::Shape`] unless these are images of so many channels, at least one of at least one pixel.
-pub fn check_images(images: &Tensor, channels: usize) -> Result<()> {
-    let shape = images.shape();
+pub fn check_images(shape: &[usize], channels: usize) -> Result<()> {
     if shape.len() != 4 || shape[3] != channels || shape.contains(&0) {
         return Err(Error::shape("network", format!("images are [n, height, width, {channels}]"), &[shape]));
     }

@@ -186,7 +186,7 @@ impl Network {
     /// # Errors
     /// As [`Model::forward`].
     pub fn features_at(&self, pass: &Pass, stage: Stage, images: &Var) -> Result<Var> {
-        check_images(images.value(), self.config.in_channels)?;
+        check_images(images.value().shape(), self.config.in_channels)?;
         let map = self.add_stem_to(&mut { pass }, images)?;
         add_blocks_to(&mut { pass }, &self.stages[..stage as usize], map)
     }
@@ -259,7 +259,7 @@ impl Model for Network {
     }
 
     fn features(&self, pass: &Pass, images: &Var) -> Result<Var> {
-        check_images(images.value(), self.config.in_channels)?;
+        check_images(images.value().shape(), self.config.in_channels)?;
         self.add_body_to(&mut { pass }, images)
     }
 

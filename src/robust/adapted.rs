@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{Classifier, CleanImages, Measure, impulses, noise};
 use crate::checkpoint::{self, Attachment, Attachments, Checkpoint, Recipe, at};
+use crate::data::Batch;
 use crate::error::{Error, Result};
 use crate::files::NamedTensors;
 use crate::gpu::Gpu;
 use crate::layers::{BatchNorm, Csc, Hook, Measures, Pass, batch_norms, sparse_layers};
-use crate::models::{Architecture, Model};
+use crate::models::{Architecture, Model, check_images};
 use crate::named::named;
 use crate::ops::{RunningStatistics, interpolate};
 use crate::tape::{Tape, Var};
@@ -275,6 +276,7 @@ impl<M: Model> Adapted<M> {
     ///
     /// # Errors
     /// Whatever the device reports.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn tables(&self) -> Result<Tables> {
         let Some(tables) = &self.tables else { return Ok(Tables::new()) };
         let of = |(name, bn): (String, &BatchNorm)| {
@@ -291,6 +293,7 @@ impl<M: Model> Adapted<M> {
     ///
     /// # Errors
     /// Whatever the device reports.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn attachments(&self) -> Result<Attachments> {
         let Some(recalibration) = &self.recalibration else { return Ok(Attachments::new()) };
         let mut tensors = NamedTensors::new();
@@ -402,26 +405,20 @@ impl<M: Model> Classifier for Adapted<M> {
         sparse_layers(&self.model).get(index).map(|(_, csc)| *csc)
     }
 
-    fn repair(&self, tape: &Tape, images: &Var) -> Result<Var> {
-        crate::models::check_images(images.value(), self.model.in_channels())?;
+    fn repair(&self, images: &mut Batch) -> Result<()> {
+        check_images(&images.shape(), self.model.in_channels())?;
         self.check_up_to_date(self.repairs)?;
-        let Some(recalibration) = self.recalibration.as_ref().filter(|_| self.repairs) else {
-            return Ok(images.clone());
-        };
-        let (before, size) = (images.value().to_vec()?, size(images.value()));
-        let (mut after, mut any) = (before.clone(), false);
-        for image in after.chunks_exact_mut(size.iter().product()) {
-            any |= impulses::repair(image, size, &recalibration.clean);
+        if let Some(recalibration) = self.recalibration.as_ref().filter(|_| self.repairs) {
+            let size = images.size();
+            images.images_mut().for_each(|image| {
+                impulses::repair(image, size, &recalibration.clean);
+            });
         }
-        if !any {
-            return Ok(images.clone());
-        }
-        let change = after.iter().zip(&before).map(|(after, before)| after - before).collect::<Vec<_>>();
-        tape.add(images, &tape.constant(&Tensor::from_slice(self.gpu(), images.value().shape(), &change)?))
+        Ok(())
     }
 
-    fn measure(&self, images: &Tensor, measure: Measure) -> Result<Vec<f64>> {
-        crate::models::check_images(images, self.model.in_channels())?;
+    fn measure(&self, images: &Batch, measure: Measure) -> Result<Vec<f64>> {
+        check_images(&images.shape(), self.model.in_channels())?;
         match measure {
             Measure::Noise => {
                 self.check_up_to_date(true)?;
@@ -429,10 +426,9 @@ impl<M: Model> Classifier for Adapted<M> {
                 let recalibration = self.recalibration.as_ref();
                 let Recalibration { clean, .. } =
                     recalibration.ok_or_else(|| Error::argument("model", self.model.name(), reason))?;
-                let (values, size) = (images.to_vec()?, size(images));
-                Ok(values.chunks_exact(size.iter().product()).map(|image| noise::noise(image, size, clean)).collect())
+                Ok(images.images().map(|image| noise::noise(image, images.size(), clean)).collect())
             }
-            Measure::Residual => residual(first_layer(&self.model)?, images),
+            Measure::Residual => residual(first_layer(&self.model)?, &images.upload(self.gpu())?),
         }
     }
 
@@ -442,19 +438,23 @@ impl<M: Model> Classifier for Adapted<M> {
     }
 }
 
-/// Height, width and channels of images `[n, height, width, channels]`.
-fn size(images: &Tensor) -> [usize; 3] {
-    let shape = images.shape();
-    [shape[1], shape[2], shape[3]]
-}
-
 /// The root mean square of what a layer leaves of each image at its trained lambda.
+#[cfg(not(target_arch = "wasm32"))]
 fn residual(layer: &Csc, images: &Tensor) -> Result<Vec<f64>> {
     let tape = Tape::idle();
     let codes = layer.codes_at(&tape, &tape.constant(images), 1.0)?;
     let (measures, _) = Measures::take(layer, images, codes.value())?;
     let of = |squares: f32| (f64::from(squares) / measures.signal_size as f64).sqrt();
     Ok(measures.residual.to_vec()?.into_iter().map(of).collect())
+}
+
+#[cfg(target_arch = "wasm32")]
+fn residual(_: &Csc, _: &Tensor) -> Result<Vec<f64>> {
+    Err(Error::argument(
+        "measure",
+        Measure::Residual,
+        "must wait for the device, which a browser forbids: measure the noise",
+    ))
 }
 
 /// # Errors

@@ -45,11 +45,11 @@ pub use filter::Filter;
 pub use rule::{LambdaRule, Line, Measure, Prepared};
 pub use verdict::{Verdict, accuracy, verdicts};
 
+use crate::data::Batch;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::layers::{Csc, Pass};
-use crate::tape::{Tape, Var};
-use crate::tensor::Tensor;
+use crate::tape::Var;
 
 /// What robust inference and attacks need of a model. [`Adapted`] is one around any [`Model`](crate::models::Model).
 pub trait Classifier {
@@ -76,15 +76,13 @@ pub trait Classifier {
         None
     }
 
-    /// Images without impulse noise, such as salt and pepper: values that stand alone among their neighbours, where an image has
-    /// more of them than clean images have, become the median of their neighbours. Unchanged by default.
-    ///
-    /// Gradients go through as if nothing had been done.
+    /// Takes impulse noise, such as salt and pepper, out of images: values that stand alone among their neighbours, where an image
+    /// has more of them than clean images have, become the median of their neighbours. Leaves them as they are by default.
     ///
     /// # Errors
-    /// As [`Classifier::scores`].
-    fn repair(&self, _tape: &Tape, images: &Var) -> Result<Var> {
-        Ok(images.clone())
+    /// [`Error::Shape`] for images that do not fit the model; [`Error::Argument`] for a recalibration that has to be renewed.
+    fn repair(&self, _images: &mut Batch) -> Result<()> {
+        Ok(())
     }
 
     /// What lambda is chosen by, of each of the normalised images.
@@ -92,7 +90,7 @@ pub trait Classifier {
     /// # Errors
     /// [`Error::Argument`] for a model that cannot say, for want of a recalibration or a sparse coding layer; and as
     /// [`Classifier::scores`].
-    fn measure(&self, images: &Tensor, measure: Measure) -> Result<Vec<f64>> {
+    fn measure(&self, images: &Batch, measure: Measure) -> Result<Vec<f64>> {
         let what = format!("the {measure} of {} images", images.shape()[0]);
         Err(Error::argument("model", what, "needs a network with sparse coding layers"))
     }

@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Classifier;
 use crate::checks::check_not_negative;
+use crate::data::Batch;
 use crate::error::{Error, Result};
 use crate::layers::Pass;
 use crate::named::named;
-use crate::tape::{Tape, Var};
-use crate::tensor::Tensor;
+use crate::tape::Var;
 
 /// Factor of the noise that the label-free rule adds to the trained lambda.
 ///
@@ -82,12 +82,12 @@ impl LambdaRule {
         Self::Auto(Measure::Noise, Line { slope: LAMBDA_BY_NOISE, intercept: trained.into() })
     }
 
-    /// The normalised `images` as the model sees them: repaired ([`Classifier::repair`]), unless it runs as trained.
+    /// Makes the normalised `images` what the model sees: repaired ([`Classifier::repair`]), unless it runs as trained.
     ///
     /// # Errors
     /// As [`Classifier::repair`].
-    pub fn repair(&self, model: &dyn Classifier, tape: &Tape, images: &Var) -> Result<Var> {
-        if self.repairs() { model.repair(tape, images) } else { Ok(images.clone()) }
+    pub fn repair(&self, model: &dyn Classifier, images: &mut Batch) -> Result<()> {
+        if self.repairs() { model.repair(images) } else { Ok(()) }
     }
 
     /// Whether impulse noise is repaired first: unless the model runs as trained.
@@ -100,20 +100,20 @@ impl LambdaRule {
     /// # Errors
     /// [`Error::Argument`] for a lambda that is negative or not finite, or where lambda is to be chosen for a model that was not
     /// recalibrated; those of [`Classifier::measure`].
-    pub fn choose(&self, model: &dyn Classifier, images: &Tensor) -> Result<Option<Vec<f32>>> {
-        let tape = Tape::idle();
-        Ok(self.prepare(model, &tape.constant(images), Pass::eval(&tape))?.lambdas)
+    pub fn choose(&self, model: &dyn Classifier, mut images: Batch) -> Result<Option<Vec<f32>>> {
+        self.repair(model, &mut images)?;
+        self.decide(model, images.shape()[0], &self.measured(model, &images)?)
     }
 
-    /// The normalised `images` as the model sees them ([`LambdaRule::repair`]), and the passes with the lambda of each
-    /// and the matching statistics.
+    /// The normalised `images` as the model sees them ([`LambdaRule::repair`]), on the device, and the passes with the lambda of
+    /// each and the matching statistics.
     ///
     /// # Errors
     /// As [`LambdaRule::choose`].
-    pub fn prepare<'t>(&self, model: &dyn Classifier, images: &Var, pass: Pass<'t>) -> Result<Prepared<'t>> {
-        let images = self.repair(model, pass.tape(), images)?;
-        let measured = self.measured(model, images.value())?;
-        let lambdas = self.decide(model, images.value().shape()[0], &measured)?;
+    pub fn prepare<'t>(&self, model: &dyn Classifier, mut images: Batch, pass: Pass<'t>) -> Result<Prepared<'t>> {
+        self.repair(model, &mut images)?;
+        let lambdas = self.decide(model, images.shape()[0], &self.measured(model, &images)?)?;
+        let images = pass.tape().constant(&images.upload(model.gpu())?);
         let passes = Self::at(model, pass, lambdas.as_deref())?;
         Ok(Prepared { images, passes, lambdas })
     }
@@ -132,7 +132,7 @@ impl LambdaRule {
     }
 
     /// That, of each of the repaired images; nothing where nothing must be.
-    pub(super) fn measured(&self, model: &dyn Classifier, images: &Tensor) -> Result<Vec<f64>> {
+    pub(super) fn measured(&self, model: &dyn Classifier, images: &Batch) -> Result<Vec<f64>> {
         self.measure().map_or(Ok(Vec::new()), |measure| model.measure(images, measure))
     }
 

@@ -2,8 +2,8 @@
 
 use super::sweep::Run;
 use super::{Classifier, CleanImages, Filter, Measure, impulses};
-use crate::error::{Error, Result};
-use crate::tape::{Tape, Var};
+use crate::data::Batch;
+use crate::error::Result;
 use crate::tensor::Tensor;
 
 /// What has been done to images.
@@ -22,41 +22,55 @@ impl Stage {
     }
 }
 
-/// A batch of images, filtered, repaired and measured as often as it must be, but not more.
+/// A batch of images, filtered, repaired, measured and uploaded as often as it must be, but not more.
 pub(super) struct Seen<'a> {
     model: &'a dyn Classifier,
-    images: Vec<(Stage, Var)>,
+    images: Vec<(Stage, Batch)>,
+    uploaded: Vec<(Stage, Tensor)>,
     measured: Vec<(Stage, Measure, Vec<f64>)>,
 }
 
 impl<'a> Seen<'a> {
-    pub(super) fn new(model: &'a dyn Classifier, x: Tensor) -> Self {
-        let images = vec![(Stage::default(), Tape::idle().constant(&x))];
-        Self { model, images, measured: Vec::new() }
+    pub(super) fn new(model: &'a dyn Classifier, images: Batch) -> Self {
+        Self { model, images: vec![(Stage::default(), images)], uploaded: Vec::new(), measured: Vec::new() }
+    }
+
+    /// The images at a stage, on the device.
+    pub(super) fn uploaded(&mut self, stage: Stage) -> Result<Tensor> {
+        if let Some((_, known)) = self.uploaded.iter().find(|(at, _)| *at == stage) {
+            return Ok(known.clone());
+        }
+        let tensor = self.images(stage)?.upload(self.model.gpu())?;
+        self.uploaded.push((stage, tensor.clone()));
+        Ok(tensor)
     }
 
     /// The images at a stage.
-    pub(super) fn images(&mut self, stage: Stage) -> Result<Var> {
+    fn images(&mut self, stage: Stage) -> Result<Batch> {
         if let Some((_, known)) = self.images.iter().find(|(at, _)| *at == stage) {
             return Ok(known.clone());
         }
         // The last thing to be done is done to the images before it.
-        let found = if stage.repaired {
-            self.model.repair(&Tape::idle(), &self.images(Stage { repaired: false, ..stage })?)?
-        } else if let Some(clean) = stage.clean {
-            let before = self.images(Stage { clean: None, ..stage })?;
-            each(before.value(), |image, size| {
-                impulses::repair(image, size, &clean);
-            })?
-        } else if let Some(filter) = stage.filter {
-            let before = self.images(Stage { filter: None, ..stage })?;
-            each(before.value(), |image, size| image.copy_from_slice(&filter.apply(image, size)))?
-        } else {
-            // The images as they came, which are there from the beginning.
-            return Ok(self.images[0].1.clone());
+        let before = Stage { repaired: false, ..stage };
+        let mut images = match (stage.repaired, stage.clean) {
+            (true, _) => self.images(before)?,
+            (_, Some(_)) => self.images(Stage { clean: None, ..before })?,
+            _ => self.images(Stage::default())?,
         };
-        self.images.push((stage, found.clone()));
-        Ok(found)
+        let size = images.size();
+        match stage {
+            Stage { repaired: true, .. } => self.model.repair(&mut images)?,
+            Stage { clean: Some(clean), .. } => images.images_mut().for_each(|image| {
+                impulses::repair(image, size, &clean);
+            }),
+            Stage { filter: Some(filter), .. } => {
+                images.images_mut().for_each(|image| image.copy_from_slice(&filter.apply(image, size)));
+            }
+            // The images as they came, which are there from the beginning.
+            _ => (),
+        }
+        self.images.push((stage, images.clone()));
+        Ok(images)
     }
 
     /// What is measured in the images of a run, repaired; nothing where nothing is to be.
@@ -66,18 +80,8 @@ impl<'a> Seen<'a> {
         if let Some((.., known)) = self.measured.iter().find(|(at, what, _)| (at, what) == (&stage, &measure)) {
             return Ok(known.clone());
         }
-        let found = self.model.measure(self.images(stage)?.value(), measure)?;
+        let found = self.model.measure(&self.images(stage)?, measure)?;
         self.measured.push((stage, measure, found.clone()));
         Ok(found)
     }
-}
-
-/// Images, each changed on the host.
-fn each(images: &Tensor, change: impl Fn(&mut [f32], [usize; 3])) -> Result<Var> {
-    let &[_, height, width, channels] = images.shape() else {
-        return Err(Error::shape("sweep", "images [n, height, width, channels] are needed", &[images.shape()]));
-    };
-    let (size, mut values) = ([height, width, channels], images.to_vec()?);
-    values.chunks_exact_mut(size.iter().product()).for_each(|image| change(image, size));
-    Ok(Tape::idle().constant(&Tensor::from_slice(images.gpu(), images.shape(), &values)?))
 }

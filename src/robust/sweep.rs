@@ -12,7 +12,8 @@ use crate::data::{Dataset, Normalization};
 use crate::error::{Error, Result};
 use crate::gpu::Pending;
 use crate::layers::{Measuring, Pass};
-use crate::tape::{Tape, Var};
+use crate::tape::Tape;
+use crate::tensor::Tensor;
 use crate::train::filled_batch;
 
 /// Maximum number of passes in flight before waiting for the first of them.
@@ -97,16 +98,16 @@ pub fn sweep(
         return Err(Error::argument("images", data.len().min(config.batch), "at least one image is needed"));
     }
     normalization.check(data.channels)?;
-    let (gpu, batch) = (model.gpu().clone(), config.batch.min(data.len()));
+    let batch = config.batch.min(data.len());
     let order = (0..data.len() as u32).collect::<Vec<_>>();
     let (mut outcomes, mut measured) = (vec![Outcome::default(); config.runs.len()], Vec::new());
     let mut flight = VecDeque::new();
     for indices in order.chunks(batch) {
-        let (x, labels) = filled_batch(&gpu, data, indices, normalization, batch)?;
-        let mut seen = Seen::new(model, x);
+        let (images, labels) = filled_batch(data, indices, normalization, batch)?;
+        let mut seen = Seen::new(model, images);
         for (index, run) in config.runs.iter().enumerate() {
             let lambdas = run.rule.decide(model, batch, &seen.measured(run, run.rule.measure())?)?;
-            let x = seen.images(Stage::of(run))?;
+            let x = seen.uploaded(Stage::of(run))?;
             let reads = InFlight::new(model, lambdas, &x, run.batch_statistics, config.layer)?;
             flight.push_back((index, reads, labels.clone(), indices.len()));
             if flight.len() > PASSES_IN_FLIGHT {
@@ -131,7 +132,13 @@ struct InFlight {
 }
 
 impl InFlight {
-    fn new(model: &dyn Classifier, lambdas: Option<Vec<f32>>, x: &Var, of_batch: bool, layer: usize) -> Result<Self> {
+    fn new(
+        model: &dyn Classifier,
+        lambdas: Option<Vec<f32>>,
+        x: &Tensor,
+        of_batch: bool,
+        layer: usize,
+    ) -> Result<Self> {
         let tape = Tape::idle();
         let layer = model.sparse_layer(layer);
         let measuring = layer.map(|layer| Rc::new(Measuring::one(layer)));
@@ -143,7 +150,7 @@ impl InFlight {
             pass = pass.with_hook(measuring.clone());
         }
         let passes = LambdaRule::at(model, pass, lambdas.as_deref())?;
-        let scores = mean_scores(model, &passes, x)?.value().read()?;
+        let scores = mean_scores(model, &passes, &tape.constant(x))?.value().read()?;
         let measures = measuring.zip(layer).and_then(|(measuring, layer)| measuring.of(layer));
         Ok(Self {
             scores,

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 
 use super::STEPS_IN_FLIGHT;
 use super::ahead::ahead;
-use crate::data::{Dataset, Normalization, fill_batch};
+use crate::data::{Batch, Dataset, Normalization, fill_batch};
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Pending};
+use crate::gpu::Pending;
 use crate::metrics::Judged;
 use crate::models::Model;
 use crate::tensor::Tensor;
@@ -18,7 +18,7 @@ use crate::tensor::Tensor;
 /// [`Error::NotFinite`], [`Error::OutOfMemory`], and those of [`fill_batch`].
 pub fn evaluate<M: Model>(model: &M, data: &Dataset, normalization: &Normalization, batch: usize) -> Result<Judged> {
     check_fit(model, data)?;
-    evaluate_with(model.gpu(), data, normalization, batch, &mut |images| model.predict(images))
+    evaluate_with(data, normalization, batch, &mut |images| model.predict(&images.upload(model.gpu())?))
 }
 
 /// What is said of the images by whatever turns normalised images `[batch, height, width, channels]` into class scores.
@@ -26,22 +26,20 @@ pub fn evaluate<M: Model>(model: &M, data: &Dataset, normalization: &Normalizati
 /// # Errors
 /// [`Error::Argument`] for a normalisation of other channels, [`Error::OutOfMemory`], and those of [`fill_batch`] and `scores`.
 pub fn evaluate_with(
-    gpu: &Gpu,
     data: &Dataset,
     normalization: &Normalization,
     batch: usize,
-    scores: &mut dyn FnMut(&Tensor) -> Result<Tensor>,
+    scores: &mut dyn FnMut(Batch) -> Result<Tensor>,
 ) -> Result<Judged> {
     normalization.check(data.channels)?;
     let batch = batch.clamp(1, data.len().max(1));
     let order = (0..data.len() as u32).collect::<Vec<_>>();
-    let prepare = |indices: &[u32]| Ok((filled(data, indices, normalization, batch)?, indices.len()));
+    let prepare = |indices: &[u32]| Ok((filled_batch(data, indices, normalization, batch)?, indices.len()));
     let judged = ahead(order.chunks(batch), prepare, |batches| {
         let mut flight = VecDeque::new();
         let mut judged = None;
-        while let Some(((pixels, labels), samples)) = batches.next()? {
-            let x = Tensor::from_slice(gpu, &[batch, data.height, data.width, data.channels], &pixels)?;
-            flight.push_back((scores(&x)?.read()?, labels, samples));
+        while let Some(((images, labels), samples)) = batches.next()? {
+            flight.push_back((scores(images)?.read()?, labels, samples));
             while flight.len() > STEPS_IN_FLIGHT {
                 judge(&mut judged, flight.pop_front())?;
             }
@@ -54,35 +52,23 @@ pub fn evaluate_with(
     judged.ok_or_else(|| Error::argument("data", &data.name, "holds no images"))
 }
 
-/// Images on the device, filled up with the first of them, so that every batch has one shape, and their labels.
+/// Normalised images, filled up with the first of them, so that every batch has one shape, and their labels.
 ///
 /// # Errors
-/// [`Error::OutOfMemory`], and those of [`fill_batch`].
+/// Those of [`fill_batch`].
 pub(crate) fn filled_batch(
-    gpu: &Gpu,
     data: &Dataset,
     indices: &[u32],
     normalization: &Normalization,
     batch: usize,
-) -> Result<(Tensor, Vec<u32>)> {
-    let (pixels, labels) = filled(data, indices, normalization, batch)?;
-    Ok((Tensor::from_slice(gpu, &[batch, data.height, data.width, data.channels], &pixels)?, labels))
-}
-
-/// The pixels of [`filled_batch`], and its labels.
-fn filled(
-    data: &Dataset,
-    indices: &[u32],
-    normalization: &Normalization,
-    batch: usize,
-) -> Result<(Vec<f32>, Vec<u32>)> {
+) -> Result<(Batch, Vec<u32>)> {
     let (mut pixels, mut labels) = fill_batch(data, indices, normalization, None, 0, 0)?;
     // Copied, not decoded again.
     for _ in indices.len()..batch {
         pixels.extend_from_within(..data.image_len());
         labels.push(labels[0]);
     }
-    Ok((pixels, labels))
+    Ok((Batch::new([batch, data.height, data.width, data.channels], pixels)?, labels))
 }
 
 /// Judges the first samples of a batch of logits, on the host.

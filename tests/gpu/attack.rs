@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use sdnet::Result;
-use sdnet::data::Normalization;
+use sdnet::data::{Batch, Normalization};
 use sdnet::error::Error;
 use sdnet::gpu::Gpu;
 use sdnet::layers::Pass;
@@ -251,11 +251,10 @@ impl Classifier for Measuring {
         self.network.at(pass, lambdas)
     }
 
-    fn measure(&self, images: &Tensor, _measure: Measure) -> Result<Vec<f64>> {
+    fn measure(&self, images: &Batch, _measure: Measure) -> Result<Vec<f64>> {
         self.measured.set(self.measured.get() + 1);
-        let size = images.len() / images.shape()[0];
-        let bright = |sample: &[f32]| f64::from(u8::from(sample.iter().sum::<f32>() / size as f32 > 0.7));
-        Ok(images.to_vec()?.chunks(size).map(bright).collect())
+        let bright = |image: &[f32]| f64::from(u8::from(image.iter().sum::<f32>() / image.len() as f32 > 0.7));
+        Ok(images.images().map(bright).collect())
     }
 
     fn lambdas(&self) -> Option<(f32, f32)> {

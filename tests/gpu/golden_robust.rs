@@ -1,13 +1,12 @@
 //! A sweep over lambda and noise, and recalibration, against values computed elsewhere in float64.
 
-use sdnet::data::{Dataset, Normalization};
+use sdnet::data::{Batch, Dataset, Normalization};
 use sdnet::layers::{Pass, batch_norms};
 use sdnet::models::Network;
 use sdnet::robust::recalibrate::{RecalibrateConfig, recalibrate};
 use sdnet::robust::sweep::{Outcome, Run, SweepConfig, sweep};
 use sdnet::robust::{Adapted, Classifier, LambdaRule, Statistics};
 use sdnet::tape::Tape;
-use sdnet::tensor::Tensor;
 
 use crate::golden_networks::{fix_steps, stored_network};
 use crate::support::{Golden, assert_close, gpu};
@@ -45,11 +44,10 @@ fn normalization(golden: &Golden) -> Normalization {
 }
 
 /// Normalised images on the device.
-fn tensor(golden: &Golden, kind: &str) -> Tensor {
+fn normalised(golden: &Golden, kind: &str) -> Batch {
     let (shape, pixels) = &golden.tensors[&format!("pixels.{kind}")];
     let std: f32 = golden.number("std");
-    let values = pixels.iter().map(|p| p / 255.0 / std).collect::<Vec<_>>();
-    Tensor::from_slice(gpu(), &[shape[0], shape[2], shape[3], 1], &values).unwrap()
+    Batch::new([shape[0], shape[2], shape[3], 1], pixels.iter().map(|p| p / 255.0 / std).collect()).unwrap()
 }
 
 #[test]
@@ -78,7 +76,7 @@ fn a_sweep_gives_the_golden_scores_residuals_and_accuracies() {
 
 fn check(golden: &Golden, network: &Adapted<Network>, kind: &str, lambda: f32, outcome: &Outcome) {
     let what = |name: &str| format!("{kind}.{lambda}.{name}");
-    let x = tensor(golden, kind);
+    let x = normalised(golden, kind).upload(gpu()).unwrap();
     let tape = Tape::idle();
     let passes = network.at(Pass::eval(&tape), &vec![lambda; x.shape()[0]]).unwrap();
     let logits = network.scores(&passes[0], &tape.constant(&x)).unwrap().value().to_vec().unwrap();
@@ -118,9 +116,9 @@ fn recalibration_gives_the_golden_statistics_and_scores_between_them() {
     network.set_repairs(false);
     let mut scores = |statistics| {
         network.set_statistics(statistics);
-        let (x, tape) = (tensor(&golden, "gaussian"), Tape::idle());
+        let (images, tape) = (normalised(&golden, "gaussian"), Tape::idle());
         let rule = LambdaRule::Fixed(golden.number("between"));
-        let ready = rule.prepare(&network, &tape.constant(&x), Pass::eval(&tape)).unwrap();
+        let ready = rule.prepare(&network, images, Pass::eval(&tape)).unwrap();
         ready.scores(&network).unwrap().value().to_vec().unwrap()
     };
     let own = scores(Statistics::Own);

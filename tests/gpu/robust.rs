@@ -1,11 +1,12 @@
 //! Robust inference on the device: each image on its own, what files keep, and what is refused.
 
 use sdnet::checkpoint::{self, Attachments, Recipe};
-use sdnet::data::{Augment, Dataset, Normalization};
+use sdnet::data::{Augment, Batch, Dataset, Normalization};
 use sdnet::files::read_safetensors;
 use sdnet::layers::{Pass, batch_norms, sparse_layers};
 use sdnet::models::{Architecture, Kind, Model, ModelConfig, Network};
 use sdnet::reference::sequence::sequence;
+use sdnet::robust::attack::{Images, Target};
 use sdnet::robust::corrupt::{self, Corruption};
 use sdnet::robust::recalibrate::{RecalibrateConfig, recalibrate};
 use sdnet::robust::sweep::{Level, Run, SweepConfig, sweep};
@@ -58,25 +59,26 @@ fn recalibrated(kind: Kind) -> Adapted<Network> {
     network
 }
 
-/// Images with increasing noise, the first with none, normalised, on the device.
-fn mixed(n: usize) -> Tensor {
+/// Images with increasing noise, the first with none, normalised.
+fn mixed(n: usize) -> Batch {
     let data = spots(n);
     let noisy = (0..n)
         .flat_map(|i| Corruption::new(corrupt::Kind::Gaussian, 0.05 * i as f32).unwrap().image(&data, i, 1).unwrap());
-    let values = noisy.map(|p| f32::from(p) / 255.0 / 0.25).collect::<Vec<_>>();
-    Tensor::from_slice(gpu(), &[n, 12, 12, 1], &values).unwrap()
+    batch(n, noisy.map(|p| f32::from(p) / 255.0 / 0.25).collect())
 }
 
-fn one(images: &Tensor, index: usize) -> Tensor {
-    let size = images.len() / images.shape()[0];
-    let values = images.to_vec().unwrap()[index * size..][..size].to_vec();
-    Tensor::from_slice(gpu(), &[1, 12, 12, 1], &values).unwrap()
+fn batch(n: usize, values: Vec<f32>) -> Batch {
+    Batch::new([n, 12, 12, 1], values).unwrap()
+}
+
+fn one(images: &Batch, index: usize) -> Batch {
+    batch(1, images.images().nth(index).unwrap().to_vec())
 }
 
 /// Class scores under a rule, and the lambdas it chose.
-fn scores(network: &Adapted<Network>, rule: &LambdaRule, images: &Tensor) -> (Vec<f32>, Vec<f32>) {
+fn scores(network: &Adapted<Network>, rule: &LambdaRule, images: &Batch) -> (Vec<f32>, Vec<f32>) {
     let tape = Tape::idle();
-    let ready = rule.prepare(network, &tape.constant(images), Pass::eval(&tape)).unwrap();
+    let ready = rule.prepare(network, images.clone(), Pass::eval(&tape)).unwrap();
     let scores = ready.scores(network).unwrap().value().to_vec().unwrap();
     (scores, ready.lambdas.unwrap_or_default())
 }
@@ -116,7 +118,7 @@ fn statistics_make_the_difference_that_they_should() {
     let [trained, own] = [Statistics::Trained, Statistics::Own].map(|s| at(s, LambdaRule::Fixed(0.1)));
     assert_close("at the lambda of the training nothing changes", &own, &trained, 1e-5);
     // Without another lambda there is nothing to adapt.
-    let plain = network.model().predict(&images).unwrap().to_vec().unwrap();
+    let plain = network.model().predict(&images.upload(gpu()).unwrap()).unwrap().to_vec().unwrap();
     assert_eq!(scores(&network, &LambdaRule::Trained, &images).0, plain);
 }
 
@@ -237,21 +239,22 @@ fn gradients_go_through_statistics_of_each_sample() {
     network.set_repairs(false);
     let upstream = sequence(15, 8, 1.0).iter().map(|v| *v as f32).collect::<Vec<_>>();
     let tape = Tape::new();
-    let leaf = tape.leaf(&images);
-    let ready = LambdaRule::label_free(0.1).prepare(&network, &leaf, Pass::eval(&tape)).unwrap();
-    let lambdas = ready.lambdas.clone().unwrap();
+    let leaf = tape.leaf(&images.upload(gpu()).unwrap());
+    let lambdas = LambdaRule::label_free(0.1).choose(&network, images.clone()).unwrap().unwrap();
+    let passes = network.at(Pass::eval(&tape), &lambdas).unwrap();
+    let ready = Prepared { images: leaf.clone(), passes, lambdas: None };
     let output = ready.scores(&network).unwrap();
     assert_eq!(ready.passes.len(), 2);
     let upstream_tensor = Tensor::from_slice(gpu(), &[3, 5], &upstream).unwrap();
     let gradient =
         tape.backward_from(&output, &upstream_tensor).unwrap().of("images", &leaf).unwrap().to_vec().unwrap();
     // Uphill in every value, so that the difference is far above what f32 resolves.
-    let random = sequence(images.len(), 9, 1.0);
+    let random = sequence(images.values().len(), 9, 1.0);
     let direction = random.iter().zip(&gradient).map(|(v, g)| (v.abs() as f32).copysign(*g)).collect::<Vec<_>>();
     let along = gradient.iter().zip(&direction).map(|(g, d)| f64::from(g * d)).sum::<f64>();
     let value = |step: f32| {
-        let moved = images.to_vec().unwrap().iter().zip(&direction).map(|(x, d)| x + step * d).collect::<Vec<_>>();
-        let (x, tape) = (Tensor::from_slice(gpu(), images.shape(), &moved).unwrap(), Tape::idle());
+        let moved = images.values().iter().zip(&direction).map(|(x, d)| x + step * d).collect::<Vec<_>>();
+        let (x, tape) = (batch(3, moved).upload(gpu()).unwrap(), Tape::idle());
         let (passes, images) = (network.at(Pass::eval(&tape), &lambdas).unwrap(), tape.constant(&x));
         let ready = Prepared { images, passes, lambdas: None };
         let scores = ready.scores(&network).unwrap().value().to_vec().unwrap();
@@ -266,23 +269,33 @@ fn impulses_are_repaired_and_clean_images_stay_as_they_are() {
     let mut network = recalibrated(Kind::Sdnet);
     let clean = spots(6);
     let salted = Corruption::new(corrupt::Kind::Impulse, 0.1).unwrap().dataset(&clean, 2).unwrap();
-    let tensor = |data: &Dataset| {
-        let values = data.images.iter().map(|p| f32::from(*p) / 255.0 / 0.25).collect::<Vec<_>>();
-        Tensor::from_slice(gpu(), &[6, 12, 12, 1], &values).unwrap()
+    let of = |data: &Dataset| batch(6, data.images.iter().map(|p| f32::from(*p) / 255.0 / 0.25).collect());
+    let (x, noisy) = (of(&clean), of(&salted));
+    let repaired = |x: &Batch| {
+        let mut x = x.clone();
+        network.repair(&mut x).unwrap();
+        x
     };
-    let (x, noisy, tape) = (tensor(&clean), tensor(&salted), Tape::new());
-    let repaired = |x: &Tensor| network.repair(&tape, &tape.constant(x)).unwrap().value().to_vec().unwrap();
-    let far = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
-    let (x_values, noisy_values) = (x.to_vec().unwrap(), noisy.to_vec().unwrap());
-    assert_eq!(repaired(&x), x_values);
-    let left = far(&repaired(&noisy), &x_values) / far(&noisy_values, &x_values);
+    let far = |a: &Batch, b: &Batch| a.values().iter().zip(b.values()).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
+    assert_eq!(repaired(&x), x);
+    let left = far(&repaired(&noisy), &x) / far(&noisy, &x);
     assert!(left < 0.5, "{left} of the noise is left");
-    // Gradients go through as if nothing had been done.
-    let leaf = tape.leaf(&noisy);
-    let after = network.repair(&tape, &leaf).unwrap();
-    let upstream = Tensor::full(gpu(), noisy.shape(), 0.5).unwrap();
-    let gradient = tape.backward_from(&after, &upstream).unwrap().of("images", &leaf).unwrap().to_vec().unwrap();
-    assert!(gradient.iter().all(|g| *g == 0.5));
+    // Gradients go straight through it: they are those of the repaired images.
+    let pixels = |x: &Batch| {
+        let pixels = x.values().iter().map(|v| (0.25 * v).clamp(0.0, 1.0)).collect();
+        Images::new(x.shape(), pixels, (0..6).map(|i| i % 5).collect()).unwrap()
+    };
+    let gradient = |network: &Adapted<Network>, images: &Images| {
+        let (normalization, rule) = (normalization(), LambdaRule::Fixed(0.1));
+        let target = Target::new(network, &normalization, rule);
+        target.gradient(images, images.pixels(), images.pixels()).unwrap().gradient
+    };
+    let (through, after) = (gradient(&network, &pixels(&noisy)), pixels(&repaired(&noisy)));
+    network.set_repairs(false);
+    let own = gradient(&network, &pixels(&noisy));
+    assert_close("gradients", &through, &gradient(&network, &after), 1e-4);
+    assert!(far(&batch(6, through.clone()), &batch(6, own)) > 1e-3 * through.iter().map(|g| g * g).sum::<f32>());
+    network.set_repairs(true);
     // Only where a rule chooses another lambda.
     let fixed = |network: &Adapted<Network>| scores(network, &LambdaRule::Fixed(0.1), &noisy).0;
     let with = fixed(&network);
@@ -299,7 +312,7 @@ fn noise_and_residual_are_measured_in_each_image() {
         "{noise:?}"
     );
     let (tape, csc) = (Tape::idle(), network.sparse_layer(0).unwrap());
-    let x = tape.constant(&images);
+    let x = tape.constant(&images.upload(gpu()).unwrap());
     let left = csc.residual(&tape, &x, &csc.codes_at(&tape, &x, 1.0).unwrap()).unwrap().value().to_vec().unwrap();
     let root = |left: &[f32]| (left.iter().map(|v| f64::from(v * v)).sum::<f64>() / 144.0).sqrt() as f32;
     let want = left.chunks_exact(144).map(root).collect::<Vec<_>>();
@@ -313,7 +326,7 @@ fn right(scores: &[f32]) -> Vec<bool> {
     scores.chunks_exact(5).enumerate().map(|(i, row)| best(row) == i % 5).collect()
 }
 
-fn assert_outcomes(network: &Adapted<Network>, rules: &[LambdaRule], level: &Level, x: &Tensor) {
+fn assert_outcomes(network: &Adapted<Network>, rules: &[LambdaRule], level: &Level, x: &Batch) {
     for (rule, outcome) in rules.iter().zip(&level.outcomes) {
         let (found, lambdas) = scores(network, rule, x);
         assert_eq!(outcome.correct, right(&found), "{rule:?}");
@@ -339,8 +352,7 @@ fn what_a_sweep_says_is_what_single_runs_say() {
     let mut batches = 0;
     let level = sweep(&network, &data, &normalization(), &config, &mut || batches += 1).unwrap();
     assert_eq!((batches, level.measured.len(), level.outcomes.len()), (3, 10, 3));
-    let values = data.images.iter().map(|p| f32::from(*p) / 255.0 / 0.25).collect::<Vec<_>>();
-    let x = Tensor::from_slice(gpu(), &[10, 12, 12, 1], &values).unwrap();
+    let x = batch(10, data.images.iter().map(|p| f32::from(*p) / 255.0 / 0.25).collect());
     assert_outcomes(&network, &rules, &level, &x);
     assert!(level.outcomes[1].residual.iter().zip(&level.outcomes[0].residual).all(|(high, low)| high > low));
     assert!(level.outcomes[1].active.iter().zip(&level.outcomes[0].active).all(|(high, low)| high < low));
@@ -349,7 +361,8 @@ fn what_a_sweep_says_is_what_single_runs_say() {
     let found =
         sweep(&other, &data, &normalization(), &SweepConfig { measure: None, ..as_trained }, &mut || ()).unwrap();
     let tape = Tape::idle();
-    let plain = other.model().forward(&Pass::eval(&tape), &tape.constant(&x)).unwrap().value().to_vec().unwrap();
+    let uploaded = tape.constant(&x.upload(gpu()).unwrap());
+    let plain = other.model().forward(&Pass::eval(&tape), &uploaded).unwrap().value().to_vec().unwrap();
     assert_eq!((&found.outcomes[0].correct, found.outcomes[0].residual.len()), (&right(&plain), 0));
 
     // With impulses repaired, for all rules except `Trained`.
@@ -422,19 +435,17 @@ fn bad_arguments_are_refused() {
     refused(grid(), &Dataset { labels: vec![9; 8], ..data.clone() }, "label 9");
 
     let images = mixed(2);
-    let message = LambdaRule::label_free(0.1).choose(&network, &images).unwrap_err().to_string();
+    let message = LambdaRule::label_free(0.1).choose(&network, images.clone()).unwrap_err().to_string();
     assert!(message.contains("recalibrate"), "{message}");
-    assert!(LambdaRule::Fixed(-1.0).choose(&network, &images).is_err());
-    assert_eq!(LambdaRule::Fixed(0.3).choose(&network, &images).unwrap().unwrap(), [0.3; 2]);
+    assert!(LambdaRule::Fixed(-1.0).choose(&network, images.clone()).is_err());
+    assert_eq!(LambdaRule::Fixed(0.3).choose(&network, images.clone()).unwrap().unwrap(), [0.3; 2]);
     let message = self::network(Kind::Resnet).measure(&images, Measure::Residual).unwrap_err().to_string();
     assert!(message.contains("resnet18"), "{message}");
     let message = network.measure(&images, Measure::Noise).unwrap_err().to_string();
     assert!(message.contains("recalibrated"), "{message}");
-    let wide = Tensor::full(gpu(), &[1, 12, 12, 3], 0.0).unwrap();
-    assert!(
-        network.measure(&wide, Measure::Residual).is_err()
-            && network.repair(&Tape::idle(), &Tape::idle().constant(&wide)).is_err()
-    );
+    let mut wide = Batch::new([1, 12, 12, 3], vec![0.0; 432]).unwrap();
+    assert!(network.measure(&wide, Measure::Residual).is_err() && network.repair(&mut wide).is_err());
+    assert!(Batch::new([0, 12, 12, 1], vec![]).is_err() && Batch::new([1, 2, 2, 1], vec![0.0; 5]).is_err());
 
     let sweep_of = |data: &Dataset, rules: Vec<LambdaRule>, batch| {
         let config = SweepConfig { runs: rules.into_iter().map(Run::from).collect(), layer: 0, batch, measure: None };

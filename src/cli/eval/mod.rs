@@ -124,14 +124,14 @@ fn one(options: &EvalArgs, network: &Network) -> Result<()> {
 
 /// Runs the network on these images.
 fn evaluated(options: &EvalArgs, of: &Network, data: &Dataset) -> Result<Evaluated> {
-    let Network { gpu, network, recipe, rule } = of;
+    let Network { network, recipe, rule, .. } = of;
     check_fit(network.model(), data)?;
     let normalization = options.input.data.normalization(data, recipe.normalization.clone())?;
     let start = Instant::now();
     let mut lambdas = Vec::new();
-    let judged = evaluate_with(gpu, data, &normalization, options.batch, &mut |images| {
+    let judged = evaluate_with(data, &normalization, options.batch, &mut |images| {
         let tape = Tape::idle();
-        let ready = rule.prepare(network, &tape.constant(images), Pass::eval(&tape))?;
+        let ready = rule.prepare(network, images, Pass::eval(&tape))?;
         lambdas.extend(ready.lambdas.iter().flatten());
         Ok(ready.scores(network)?.value().clone())
     })?;

@@ -15,13 +15,13 @@ use clap::Args;
 use super::args::{AdapterArgs, LambdaArgs, NormalizationArgs, WeightsArgs, background, center, size};
 use super::console::{bar, note};
 use crate::checks::check_finite;
+use crate::data;
 use crate::error::{Error, Result};
 use crate::gpu::Pending;
 use crate::layers::Pass;
 use crate::models::{Model, Network};
-use crate::robust::{Adapted, Classifier, LambdaRule};
+use crate::robust::{Adapted, LambdaRule};
 use crate::tape::Tape;
-use crate::tensor::Tensor;
 use crate::train::STEPS_IN_FLIGHT;
 use array::Array;
 use output::{Format, Output};
@@ -203,9 +203,9 @@ fn scores(network: &Adapted<Network>, rule: &LambdaRule, read: &Batch, batch: us
     let channels = network.model().in_channels();
     let missing = batch - read.names.len();
     let filled = [&pixels[..], &pixels[..height * width * channels].repeat(missing)].concat();
-    let x = Tensor::from_slice(network.gpu(), &[batch, height, width, channels], &filled)?;
+    let images = data::Batch::new([batch, height, width, channels], filled)?;
     let tape = Tape::idle();
-    rule.prepare(network, &tape.constant(&x), Pass::eval(&tape))?.scores(network)?.value().read()
+    rule.prepare(network, images, Pass::eval(&tape))?.scores(network)?.value().read()
 }
 
 /// Waits for the scores of the first batch in flight, and hands them to the output.

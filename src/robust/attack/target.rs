@@ -3,7 +3,7 @@
 use super::Images;
 use super::objective::Objective;
 use crate::checks::check_finite;
-use crate::data::Normalization;
+use crate::data::{Batch, Normalization};
 use crate::error::Result;
 use crate::layers::Pass;
 use crate::ops::check_labels;
@@ -41,9 +41,9 @@ impl<'a> Target<'a> {
     /// # Errors
     /// Those of the model and of the rule; [`crate::error::Error::NotFinite`].
     pub fn scores(&self, images: &Images, pixels: &[f32]) -> Result<Vec<f32>> {
-        let x = self.normalised(images, pixels)?;
         let tape = Tape::idle();
-        finite(self.rule.prepare(self.model, &tape.constant(&x), Pass::eval(&tape))?.scores(self.model)?.value())
+        let ready = self.rule.prepare(self.model, self.normalised(images, pixels)?, Pass::eval(&tape))?;
+        finite(ready.scores(self.model)?.value())
     }
 
     /// Scores, and the gradients of the cross-entropy, at `pixels`, with the lambda and statistics chosen for the pixels `seen`,
@@ -58,19 +58,21 @@ impl<'a> Target<'a> {
 
     /// [`Target::gradient`] of any objective.
     pub(super) fn ascent(&self, images: &Images, pixels: &[f32], seen: &[f32], objective: &Objective) -> Result<Found> {
-        let tape = Tape::new();
-        let x = tape.leaf(&self.normalised(images, pixels)?);
-        let repaired = self.rule.repair(self.model, &tape, &x)?;
+        let mut shown = self.normalised(images, pixels)?;
+        self.rule.repair(self.model, &mut shown)?;
         let measured = if seen == pixels {
-            self.rule.measured(self.model, repaired.value())?
+            self.rule.measured(self.model, &shown)?
         } else {
-            let idle = Tape::idle();
-            let seen = idle.constant(&self.normalised(images, seen)?);
-            self.rule.measured(self.model, self.rule.repair(self.model, &idle, &seen)?.value())?
+            let mut seen = self.normalised(images, seen)?;
+            self.rule.repair(self.model, &mut seen)?;
+            self.rule.measured(self.model, &seen)?
         };
+        // The gradient of repaired images stands for that of the images: straight through the repair.
+        let tape = Tape::new();
+        let x = tape.leaf(&shown.upload(self.model.gpu())?);
         let lambdas = self.rule.decide(self.model, images.len(), &measured)?;
         let passes = LambdaRule::at(self.model, Pass::eval(&tape).frozen(), lambdas.as_deref())?;
-        let logits = mean_scores(self.model, &passes, &repaired)?;
+        let logits = mean_scores(self.model, &passes, &x)?;
         let scores = finite(logits.value())?;
         check_labels(&images.labels, scores.len() / images.len())?;
         let (values, upstream) = objective.of(&scores, &images.labels)?;
@@ -83,12 +85,12 @@ impl<'a> Target<'a> {
         Ok(Found { scores, values, gradient })
     }
 
-    fn normalised(&self, images: &Images, pixels: &[f32]) -> Result<Tensor> {
+    fn normalised(&self, images: &Images, pixels: &[f32]) -> Result<Batch> {
         let channels = images.shape[3];
         self.normalization.check(channels)?;
         let Normalization { mean, std } = self.normalization;
         let x = pixels.iter().enumerate().map(|(i, p)| (p - mean[i % channels]) / std[i % channels]);
-        Tensor::from_slice(self.model.gpu(), &images.shape, &x.collect::<Vec<_>>())
+        Batch::new(images.shape, x.collect())
     }
 }
 
