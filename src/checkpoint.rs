@@ -12,9 +12,13 @@ use crate::data::{Augment, HoldOut, Normalization};
 use crate::error::{Error, Result};
 use crate::files::{NamedTensors, TensorFile, parse_safetensors};
 use crate::gpu::Gpu;
-use crate::layers::{Csc, Part, Path as Place, Walk, sparse_layers};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::layers::sparse_layers;
+use crate::layers::{Csc, Part, Path as Place, Walk};
 use crate::models::{Architecture, Model, ModelConfig, Network, best_with_probability};
-use crate::tensor::{Tensor, nchw_to_nhwc, nhwc_to_nchw};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::tensor::nhwc_to_nchw;
+use crate::tensor::{Tensor, nchw_to_nhwc};
 
 /// The key of a file's metadata that holds the [`Recipe`] as JSON.
 pub(crate) const RECIPE: &str = "sdnet";

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Buffer, Constant, Gpu, lock};
+#[cfg(not(target_arch = "wasm32"))]
+use super::lock;
+use super::{Buffer, Constant, Gpu};
+#[cfg(not(target_arch = "wasm32"))]
 use crate::error::{Error, Result};
 
 /// Timestamps of one query set: two for each dispatch.
@@ -24,7 +27,8 @@ pub struct KernelTime {
     pub bytes: u64,
 }
 
-/// Off unless [`Gpu::profile`] is running.
+/// Off unless [`Gpu::profile`] is running, which a program in a browser cannot wait for.
+#[cfg_attr(target_arch = "wasm32", allow(dead_code))]
 pub(super) struct Profile {
     available: bool,
     running: bool,
@@ -34,6 +38,7 @@ pub(super) struct Profile {
 }
 
 /// A dispatch between two timestamps.
+#[cfg_attr(target_arch = "wasm32", allow(dead_code))]
 struct Span {
     kernel: &'static str,
     constants: Vec<Constant>,

@@ -40,6 +40,7 @@ impl<T> Signal<T> {
     }
 
     /// The value, if it has arrived.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(super) fn take(&self) -> Option<T> {
         lock(&self.0).value.take()
     }

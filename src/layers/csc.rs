@@ -5,7 +5,9 @@ use std::sync::OnceLock;
 use super::{Init, Part, PartMut, Pass, Path, PowerVectors, Walk};
 use crate::checks::check_not_negative;
 use crate::error::{Error, Result};
-use crate::ops::{Factor, LossWeights, Prox, normalize_atoms, scale, step_size, sum_of_magnitudes, sum_of_squares};
+use crate::ops::{Factor, LossWeights, Prox, normalize_atoms, scale, step_size};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::ops::{sum_of_magnitudes, sum_of_squares};
 use crate::shape::{ConvShape, Geometry, PaddingMode};
 use crate::solver::{Convolution, LinearOperator, Problem, SAFETY, Solver, step_bound};
 use crate::tape::{Tape, Var};

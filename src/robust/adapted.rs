@@ -8,16 +8,23 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Classifier, CleanImages, Measure, impulses, noise};
-use crate::checkpoint::{self, Attachment, Attachments, Checkpoint, Recipe, at};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::checkpoint::Attachment;
+use crate::checkpoint::{self, Attachments, Checkpoint, Recipe, at};
 use crate::data::Batch;
 use crate::error::{Error, Result};
+#[cfg(not(target_arch = "wasm32"))]
 use crate::files::NamedTensors;
 use crate::gpu::Gpu;
-use crate::layers::{BatchNorm, Csc, Hook, Measures, Pass, batch_norms, sparse_layers};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::layers::Measures;
+use crate::layers::{BatchNorm, Csc, Hook, Pass, batch_norms, sparse_layers};
 use crate::models::{Architecture, Model, check_images};
 use crate::named::named;
 use crate::ops::{RunningStatistics, interpolate};
-use crate::tape::{Tape, Var};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::tape::Tape;
+use crate::tape::Var;
 use crate::tensor::Tensor;
 
 /// The name under which a weights file keeps a [`Recalibration`].
