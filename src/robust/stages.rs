@@ -20,6 +20,15 @@ impl Stage {
     pub(super) fn of(run: &Run) -> Self {
         Self { filter: run.filter, clean: run.repair, repaired: run.rule.repairs() }
     }
+
+    /// The stage before this one. Images begin at the first, where nothing has been done.
+    fn before(self) -> Self {
+        match self {
+            Self { repaired: true, .. } => Self { repaired: false, ..self },
+            Self { clean: Some(_), .. } => Self { clean: None, ..self },
+            _ => Self::default(),
+        }
+    }
 }
 
 /// A batch of images, filtered, repaired, measured and uploaded as often as it must be, but not more.
@@ -51,12 +60,7 @@ impl<'a> Seen<'a> {
             return Ok(known.clone());
         }
         // The last thing to be done is done to the images before it.
-        let before = Stage { repaired: false, ..stage };
-        let mut images = match (stage.repaired, stage.clean) {
-            (true, _) => self.images(before)?,
-            (_, Some(_)) => self.images(Stage { clean: None, ..before })?,
-            _ => self.images(Stage::default())?,
-        };
+        let mut images = self.images(stage.before())?;
         let size = images.size();
         match stage {
             Stage { repaired: true, .. } => self.model.repair(&mut images)?,
@@ -66,8 +70,7 @@ impl<'a> Seen<'a> {
             Stage { filter: Some(filter), .. } => {
                 images.images_mut().for_each(|image| image.copy_from_slice(&filter.apply(image, size)));
             }
-            // The images as they came, which are there from the beginning.
-            _ => (),
+            Stage { filter: None, .. } => (),
         }
         self.images.push((stage, images.clone()));
         Ok(images)

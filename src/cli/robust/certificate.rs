@@ -6,14 +6,14 @@ use clap::Args;
 
 use crate::cli::args::{InputArgs, check_batch, fraction, no_lambda};
 use crate::cli::console::{bar, counted, note, note_if_fewer, to_csv};
-use crate::data::{Dataset, Normalization, Split, fill_batch};
+use crate::data::{Batch, Dataset, Normalization, Split, fill_batch};
 use crate::error::{Error, Result};
 use crate::files::{check_output_of, write_bytes};
-use crate::models::{Model, Network};
+use crate::gpu::Gpu;
+use crate::models::Model;
 use crate::robust::LambdaRule;
 use crate::robust::attack::{AttackConfig, Ball, Images, Method, Norm, Target, smallest};
 use crate::robust::certificate::{Certificate, Certifier};
-use crate::tensor::Tensor;
 
 #[derive(Debug, Args)]
 pub struct CertificateArgs {
@@ -84,19 +84,16 @@ pub fn run(options: &CertificateArgs) -> Result<()> {
         network.model().name(),
         counted(options.fista_iterations, "iteration"),
     )?;
-    let bar = bar(lambdas.len() * data.len().div_ceil(options.batch));
+    let bar = bar(lambdas.len());
     let mut rows = Vec::new();
     for (lambda, certifier) in lambdas.iter().zip(&certifiers) {
-        let mut certificates = Vec::new();
-        for x in batches(&data, &normalization, network.model(), options.batch)? {
-            certificates.extend(certifier.certify(&x)?);
-            bar.inc(1);
-        }
+        let certificates = certified(certifier, &data, &normalization, &gpu, options.batch)?;
         let rule = if *lambda == trained { LambdaRule::Trained } else { LambdaRule::Fixed(*lambda) };
         let target = Target::new(&network, &normalization, rule);
         let fooled = smallest(&target, &Images::from_dataset(&data)?, &attack, &options.epsilon, options.batch)?;
         let of = |(image, (certificate, fooled))| Row { lambda: *lambda, image, certificate, fooled };
         let new = certificates.into_iter().zip(fooled).enumerate().map(of).collect::<Vec<_>>();
+        bar.inc(1);
         bar.suspend(|| say!("{}", summary(*lambda, &new)))?;
         rows.extend(new);
     }
@@ -116,14 +113,21 @@ pub fn run(options: &CertificateArgs) -> Result<()> {
     }
 }
 
-/// The normalised images, some at a time.
-fn batches(data: &Dataset, normalization: &Normalization, network: &Network, batch: usize) -> Result<Vec<Tensor>> {
-    let all = (0..data.len() as u32).collect::<Vec<_>>();
-    let tensor = |chosen: &[u32]| {
+/// The certificates of all images, some at a time.
+fn certified(
+    certifier: &Certifier,
+    data: &Dataset,
+    normalization: &Normalization,
+    gpu: &Gpu,
+    batch: usize,
+) -> Result<Vec<Option<Certificate>>> {
+    let mut all = Vec::new();
+    for chosen in (0..data.len() as u32).collect::<Vec<_>>().chunks(batch) {
         let (pixels, _) = fill_batch(data, chosen, normalization, None, 0, 0)?;
-        Tensor::from_slice(network.gpu(), &[chosen.len(), data.height, data.width, data.channels], &pixels)
-    };
-    all.chunks(batch).map(tensor).collect()
+        let images = Batch::new([chosen.len(), data.height, data.width, data.channels], pixels)?;
+        all.extend(certifier.certify(&images.upload(gpu)?)?);
+    }
+    Ok(all)
 }
 
 /// The attack, and the sizes of its changes are within their ranges.
