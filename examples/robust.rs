@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let tape = Tape::idle();
     let noisy = Batch::new([8, 28, 28, 1], pixels)?;
     let x = tape.constant(&noisy.upload(&gpu)?);
-    let rule = LambdaRule::label_free(recipe.model.lambda);
+    let rule = LambdaRule::label_free(&network)?;
     let ready = rule.prepare(&network, noisy, Pass::eval(&tape))?;
 
     let trained = network.model().predict(x.value())?.to_vec()?;

@@ -68,6 +68,9 @@ pub struct Recalibration {
     pub images: usize,
     /// What these images are like.
     pub clean: CleanImages,
+    /// The factor of an image's noise by which its lambda exceeds that of the training ([`label_free`](super::LambdaRule::label_free)): 0 where a larger
+    /// lambda costs noisy training images more than it gains.
+    pub lambda_by_noise: f64,
 }
 
 impl Recalibration {
@@ -78,6 +81,10 @@ impl Recalibration {
         if self.lambdas.is_empty() || !self.lambdas.iter().all(fits) || self.lambdas.windows(2).any(|w| w[0] >= w[1]) {
             let reason = "a grid is one or more finite numbers that are not negative, each greater than the one before";
             return Err(Error::argument("lambdas", format!("{:?}", self.lambdas), reason));
+        }
+        if !(self.lambda_by_noise.is_finite() && self.lambda_by_noise >= 0.0) {
+            let reason = "lambda by noise must be finite and not negative: recalibrate again";
+            return Err(Error::argument("recalibration", self.lambda_by_noise, reason));
         }
         self.clean.check()
     }
@@ -271,7 +278,7 @@ impl<M: Model> Adapted<M> {
 
     /// # Errors
     /// [`Error::Argument`] where something is wanted of a recalibration of an earlier version.
-    fn check_up_to_date(&self, wanted: bool) -> Result<()> {
+    pub(super) fn check_up_to_date(&self, wanted: bool) -> Result<()> {
         if wanted && self.outdated {
             let reason = "was recalibrated by an earlier version: run `sdnet robust recalibrate` again";
             return Err(Error::argument("model", self.model.name(), reason));
@@ -318,8 +325,8 @@ impl<M: Model> Adapted<M> {
     /// [`Error::Weights`] names a tensor that is missing or has another shape; else as [`Adapted::set_recalibration`].
     fn attach(&mut self, path: &Path, attachments: &mut Attachments) -> Result<()> {
         let Some(mut found) = attachments.remove(RECALIBRATED) else { return Ok(()) };
-        // Earlier versions kept what the first layer leaves of clean images: a base and a slope.
-        if found.description::<serde_json::Value>(path)?["clean"].get("base").is_some() {
+        // Earlier versions did not try whether a larger lambda does any good.
+        if found.description::<serde_json::Value>(path)?.get("lambda_by_noise").is_none() {
             self.outdated = true;
             return Ok(());
         }

@@ -8,7 +8,7 @@
 //! 2. Impulse noise is repaired where there is any ([`Classifier::repair`]).
 //! 3. The noise that is left is estimated from the quietest places of the image ([`Measure`]).
 //! 4. A [`LambdaRule`] turns this into a lambda: by a fit to best lambdas ([`Calibration`]), or a rule that needs no
-//!    noise to learn from ([`LambdaRule::label_free`]).
+//!    labels ([`LambdaRule::label_free`]).
 //!
 //! [`corrupt`] makes noisy images, [`sweep`] tests lambdas and rules on them. [`attack`] looks for images that still
 //! fool a network. [`certificate`] says how far an image may change without its first code changing its support.
@@ -16,6 +16,8 @@
 mod adapted;
 #[cfg(feature = "train")]
 pub mod attack;
+#[cfg(feature = "train")]
+mod by_noise;
 #[cfg(feature = "train")]
 mod calibrate;
 #[cfg(feature = "train")]
@@ -30,6 +32,8 @@ mod noise;
 #[cfg(feature = "train")]
 pub mod recalibrate;
 mod rule;
+#[cfg(feature = "train")]
+mod scratch;
 #[cfg(feature = "train")]
 mod stages;
 #[cfg(feature = "train")]

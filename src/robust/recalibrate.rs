@@ -1,17 +1,17 @@
 //! What clean images are like, and how a network sees them at other lambdas: batch-norm statistics.
 //!
 //! Changing lambda changes the codes, and with them what every batch norm sees; the published code keeps statistics as
-//! trained. Here they are adjusted for each lambda of a grid, by how they change on clean training images. No noise is
-//! seen, no labels are used, and no weights change.
+//! trained. Here they are adjusted for each lambda of a grid, by how they change on clean training images. Then noise is added
+//! to these images, to see whether a larger lambda does any good. No labels are used, and no weights change.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::by_noise::{self, lambda_by_noise};
+use super::scratch::Scratch;
 use super::{Adapted, Classifier, CleanImages, Recalibration, Table, Tables};
 use crate::data::{Augment, Dataset, Normalization, fill_batch};
 use crate::error::{Error, Result};
-use crate::layers::{BATCH_NORM_EPSILON, BatchNorm, Hook, Pass, batch_norms};
+use crate::layers::{BATCH_NORM_EPSILON, BatchNorm, Pass, batch_norms};
 use crate::models::Model;
 use crate::ops::RunningStatistics;
 use crate::tape::Tape;
@@ -45,7 +45,8 @@ impl RecalibrateConfig {
     pub fn passes(&self, available: usize, trained: f32) -> usize {
         let images = self.images.min(available);
         let batches = images / self.batch.min(images).max(1);
-        batches * (1 + self.lambdas.iter().filter(|l| **l != trained).count())
+        let statistics = batches * (1 + self.lambdas.iter().filter(|l| **l != trained).count());
+        statistics + by_noise::passes(images, self.batch)
     }
 }
 
@@ -55,9 +56,10 @@ pub fn usual_lambdas() -> Vec<f32> {
 }
 
 /// Finds a network's batch-norm statistics for each lambda of a grid in the layers that take one
-/// ([`Adapted::set_lambda_layers`]), and what clean images are like ([`CleanImages`]); from then on the network uses them.
+/// ([`Adapted::set_lambda_layers`]), what clean images are like ([`CleanImages`]), and by how much lambda should grow with the noise
+/// of an image ([`Recalibration::lambda_by_noise`]); from then on the network uses them.
 ///
-/// The latter is learned from plain images, statistics from augmented ones as in training. What a batch norm sees is the mean over
+/// What clean images are like is learned from plain images, statistics from augmented ones as in training. What a batch norm sees is the mean over
 /// batches of the batch's mean or unbiased variance, where every later batch norm gets its input normalised by the
 /// batch as in training: what running statistics tend to. Images of an incomplete batch are left out. The change
 /// from the trained lambda to another one is applied to the running statistics, so that they stay unchanged at
@@ -66,7 +68,7 @@ pub fn usual_lambdas() -> Vec<f32> {
 /// `mean(lambda) = running mean + seen mean(lambda) - seen mean(trained)`, and
 /// `variance(lambda) + epsilon = (running variance + epsilon) (seen variance(lambda) + epsilon) / (seen variance(trained) + epsilon)`
 ///
-/// `watch` is called for each pass: one per batch for each lambda of the grid and for the trained one.
+/// `watch` is called [`RecalibrateConfig::passes`] times.
 ///
 /// # Errors
 /// [`Error::Argument`] for a grid that is not ascending or does not span the trained lambda, or without images or sparse coding
@@ -92,6 +94,7 @@ pub fn recalibrate<M: Model>(
         layers: network.lambda_layers().to_vec(),
         images: data.len() / batch * batch,
         clean: CleanImages::default(),
+        lambda_by_noise: 0.0,
     };
     recalibration.check()?;
     let (first, last) = (config.lambdas[0], config.lambdas[config.lambdas.len() - 1]);
@@ -113,6 +116,8 @@ pub fn recalibrate<M: Model>(
     });
     let batches = batches.collect::<Result<Vec<_>>>()?;
     let tables = tables(network, &batches, &config.lambdas, watch)?;
+    network.set_recalibration(recalibration.clone(), &tables)?;
+    recalibration.lambda_by_noise = lambda_by_noise(network, &data, normalization, batch, watch)?;
     network.set_recalibration(recalibration.clone(), &tables)?;
     Ok(recalibration)
 }
@@ -194,26 +199,6 @@ fn seen<M: Model>(
         table
     };
     sums.iter().map(|sum| seen_of(sum).map(mean)).collect()
-}
-
-/// Has batch norms move statistics that are not the network's own.
-#[derive(Default)]
-pub(super) struct Scratch(RefCell<HashMap<u64, RunningStatistics>>);
-
-impl Scratch {
-    fn of(&self, name: &str, bn: &BatchNorm) -> Result<RunningStatistics> {
-        let found = self.0.borrow().get(&bn.weight.id()).cloned();
-        found.ok_or_else(|| Error::argument("batch norm", name, "is not met by a forward pass"))
-    }
-}
-
-impl Hook for Scratch {
-    fn statistics(&self, layer: &BatchNorm) -> Result<Option<RunningStatistics>> {
-        let zeros = || Tensor::full(layer.bias.gpu(), layer.bias.shape(), 0.0);
-        let statistics = RunningStatistics { mean: zeros()?, variance: zeros()? };
-        self.0.borrow_mut().insert(layer.weight.id(), statistics.clone());
-        Ok(Some(statistics))
-    }
 }
 
 #[cfg(test)]

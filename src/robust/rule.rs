@@ -2,19 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Classifier;
+use super::{Adapted, Classifier};
 use crate::checks::check_not_negative;
 use crate::data::Batch;
 use crate::error::{Error, Result};
 use crate::layers::Pass;
+use crate::models::Model;
 use crate::named::named;
 use crate::tape::Var;
-
-/// Factor of the noise that the label-free rule adds to the trained lambda.
-///
-/// Atoms have unit norm, so white noise of deviation sigma has that deviation in every value of `A^T x` too, and lambda is
-/// the threshold there. Chosen on training images of one data set; see `docs/robustness.md`.
-const LAMBDA_BY_NOISE: f64 = 4.0;
 
 /// How lambda is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -76,10 +71,19 @@ impl Line {
 }
 
 impl LambdaRule {
-    /// The rule that needs neither labels nor noise: the trained lambda plus four times the estimate of the noise. It rests on
-    /// clean images only, by [`super::recalibrate::recalibrate`].
-    pub fn label_free(trained: f32) -> Self {
-        Self::Auto(Measure::Noise, Line { slope: LAMBDA_BY_NOISE, intercept: trained.into() })
+    /// The rule that needs no labels: the lambda of the training plus the model's own factor
+    /// ([`lambda_by_noise`](super::Recalibration::lambda_by_noise)) of the estimate of the noise.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a model without sparse coding layers, or one that was not recalibrated.
+    pub fn label_free<M: Model>(model: &Adapted<M>) -> Result<Self> {
+        let name = || model.model().name();
+        let reason = "has no sparse coding layer, and so no lambda";
+        let trained = model.trained_lambda().ok_or_else(|| Error::argument("model", name(), reason))?;
+        model.check_up_to_date(true)?;
+        let reason = "needs to know what clean images are like: recalibrate the network first";
+        let recalibration = model.recalibration().ok_or_else(|| Error::argument("model", name(), reason))?;
+        Ok(Self::Auto(Measure::Noise, Line { slope: recalibration.lambda_by_noise, intercept: trained.into() }))
     }
 
     /// Makes the normalised `images` what the model sees: repaired ([`Classifier::repair`]), unless it runs as trained.
@@ -210,8 +214,8 @@ mod tests {
     }
 
     #[test]
-    fn the_label_free_rule_adds_to_the_trained_lambda_within_the_range() {
-        let rule = LambdaRule::label_free(0.1);
+    fn a_line_adds_to_the_trained_lambda_within_the_range() {
+        let rule = LambdaRule::Auto(Measure::Noise, Line { slope: 4.0, intercept: f64::from(0.1_f32) });
         let noise = [0.0, 0.05, 0.1, 5.0];
         let lambdas = rule.lambdas(4, &noise, RANGE).unwrap().unwrap();
         assert!(close(&lambdas, &[0.1, 0.3, 0.5, 1.0]), "{lambdas:?}");

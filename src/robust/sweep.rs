@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use super::recalibrate::Scratch;
 use super::rule::mean_scores;
+use super::scratch::Scratch;
 use super::stages::{Seen, Stage};
 use super::{Classifier, CleanImages, Filter, LambdaRule, Measure, verdicts};
 use crate::checks::check_finite;

@@ -30,7 +30,8 @@ fn robust_commands_work_from_training_to_prediction() {
     let recalibrate = ["robust", "recalibrate", "--lambdas", "0.1,0.5,1.0", "--images", "40", "--batch", "20"];
     let said = succeeds(&with(&recalibrate, &files));
     assert!(said.contains("[0.1, 0.5, 1.0]") && said.contains("40 clean") && said.contains("flipped"), "{said}");
-    assert!(succeeds(&with(&[&recalibrate[..], &["--no-augment"]].concat(), &files)).contains("as they are"));
+    let said = succeeds(&with(&[&recalibrate[..], &["--no-augment"]].concat(), &files));
+    assert!(said.contains("as they are") && said.contains("auto-free"), "{said}");
 
     // With sixteen images per level the fits are useless, but they exist.
     let small = ["--lambdas", "0.1,0.5,1.0", "--images", "16", "--batch", "8"];
@@ -153,6 +154,7 @@ fn recalibrations_that_cannot_be_used_are_refused_where_they_are_needed() {
     // Of an earlier version: as good as none, but never mistaken for one.
     let old = with_recalibration(folder.path(), &weights, |r| {
         r["clean"] = serde_json::json!({"base": 0.3, "slope": 0.0, "spread": 0.0, "limit": 1.0});
+        r.as_object_mut().unwrap().remove("lambda_by_noise").unwrap();
     });
     assert!(run(eval(&old, &[])).status.success());
     assert!(run(eval(&old, &["--lambda", "0.4", "--no-recalibrate"])).status.success());
@@ -166,6 +168,9 @@ fn recalibrations_that_cannot_be_used_are_refused_where_they_are_needed() {
     let damaged = with_recalibration(folder.path(), &weights, |r| r["clean"]["noise"] = (-5.0).into());
     let said = text(&run(eval(&damaged, &[])).stderr).to_owned();
     assert!(said.contains("recalibrat") && said.contains("-5"), "{said}");
+    let damaged = with_recalibration(folder.path(), &weights, |r| r["lambda_by_noise"] = (-3.0).into());
+    let said = text(&run(eval(&damaged, &[])).stderr).to_owned();
+    assert!(said.contains("lambda by noise") && said.contains("-3"), "{said}");
 }
 
 /// The files of a sweep over clean images and two kinds of noise at five levels (eleven levels in all): as trained,

@@ -102,7 +102,7 @@ fn recalibration_gives_the_golden_statistics_and_scores_between_them() {
     let config = RecalibrateConfig { lambdas: grid.clone(), images: 99, batch, augment: None, seed: 0 };
     let (data, mut passes) = (images(&golden, "train"), 0);
     let found = recalibrate(&mut network, &data, &normalization(&golden), &config, &mut || passes += 1).unwrap();
-    assert_eq!((passes, found.images, found.layers), (2 * 3, 12, vec!["layer0.0".to_owned()]));
+    assert_eq!((passes, found.images, found.layers), (2 * 3 + 4, 12, vec!["layer0.0".to_owned()]));
     assert_eq!((config.passes(12, 0.1), config.passes(12, 0.2)), (passes, passes + 3));
     let tables = network.tables().unwrap();
     for (name, _) in batch_norms(network.model()) {

@@ -10,7 +10,7 @@ use sdnet::robust::attack::{Images, Target};
 use sdnet::robust::corrupt::{self, Corruption};
 use sdnet::robust::recalibrate::{RecalibrateConfig, recalibrate};
 use sdnet::robust::sweep::{Level, Run, SweepConfig, sweep};
-use sdnet::robust::{Adapted, Classifier, Filter, LambdaLayers, LambdaRule, Measure, Prepared, Statistics};
+use sdnet::robust::{Adapted, Classifier, Filter, LambdaLayers, LambdaRule, Line, Measure, Prepared, Statistics};
 use sdnet::tape::Tape;
 use sdnet::tensor::Tensor;
 use sdnet::train::{TrainConfig, Trainer};
@@ -48,6 +48,9 @@ fn spots(n: usize) -> Dataset {
 fn normalization() -> Normalization {
     Normalization { mean: vec![0.0], std: vec![0.25] }
 }
+
+/// 0.1 for clean images, more for noisy ones.
+const BY_NOISE: LambdaRule = LambdaRule::Auto(Measure::Noise, Line { slope: 4.0, intercept: 0.1 });
 
 fn grid() -> RecalibrateConfig {
     RecalibrateConfig { lambdas: vec![0.1, 0.4, 0.9], images: 24, batch: 8, augment: None, seed: 0 }
@@ -93,11 +96,11 @@ fn every_image_of_a_mixed_batch_is_served_as_if_it_were_alone() {
     let (mut network, images) = (recalibrated(Kind::Sdnet), mixed(5));
     for statistics in Statistics::ALL {
         network.set_statistics(statistics);
-        let (together, lambdas) = scores(&network, &LambdaRule::label_free(0.1), &images);
+        let (together, lambdas) = scores(&network, &BY_NOISE, &images);
         assert!(lambdas[4] > lambdas[0] + 0.3, "the case is degenerate: {lambdas:?}");
         for (i, row) in together.chunks_exact(5).enumerate() {
             let image = one(&images, i);
-            let (alone, lambda) = scores(&network, &LambdaRule::label_free(0.1), &image);
+            let (alone, lambda) = scores(&network, &BY_NOISE, &image);
             assert_close(&format!("image {i}, {statistics:?}"), row, &alone, 1e-5);
             assert_close("its lambda", &lambda, &lambdas[i..=i], 1e-5);
             let (fixed, _) = scores(&network, &LambdaRule::Fixed(lambda[0]), &image);
@@ -179,8 +182,13 @@ fn recalibration_changes_no_weight_and_travels_with_the_file() {
     let (loaded, _) = Adapted::<Network>::load(&path, gpu(), None).unwrap();
     assert_eq!(loaded.recalibration(), network.recalibration());
     assert_eq!(loaded.tables().unwrap(), network.tables().unwrap());
-    let (images, rule) = (mixed(4), LambdaRule::label_free(0.1));
+    let (images, rule) = (mixed(4), BY_NOISE);
     assert_eq!(scores(&loaded, &rule, &images), scores(&network, &rule, &images));
+    // Its own factor of the noise, one of those that are tried.
+    let slope = loaded.recalibration().unwrap().lambda_by_noise;
+    assert!([0.0, 1.0, 2.0, 4.0].contains(&slope), "{slope}");
+    let line = Line { slope, intercept: f64::from(0.1_f32) };
+    assert_eq!(LambdaRule::label_free(&loaded).unwrap(), LambdaRule::Auto(Measure::Noise, line));
 
     // Further training makes it stale.
     let trainer = Trainer::with_model(loaded.into_model(), recipe, TrainConfig::default()).unwrap();
@@ -240,7 +248,7 @@ fn gradients_go_through_statistics_of_each_sample() {
     let upstream = sequence(15, 8, 1.0).iter().map(|v| *v as f32).collect::<Vec<_>>();
     let tape = Tape::new();
     let leaf = tape.leaf(&images.upload(gpu()).unwrap());
-    let lambdas = LambdaRule::label_free(0.1).choose(&network, images.clone()).unwrap().unwrap();
+    let lambdas = BY_NOISE.choose(&network, images.clone()).unwrap().unwrap();
     let passes = network.at(Pass::eval(&tape), &lambdas).unwrap();
     let ready = Prepared { images: leaf.clone(), passes, lambdas: None };
     let output = ready.scores(&network).unwrap();
@@ -345,7 +353,7 @@ fn what_a_sweep_says_is_what_single_runs_say() {
     let (mut network, other) = (recalibrated(Kind::Sdnet), self::network(Kind::Resnet));
     // Residuals must be those of the same images under all rules.
     network.set_repairs(false);
-    let rules = vec![LambdaRule::Trained, LambdaRule::Fixed(0.6), LambdaRule::label_free(0.1)];
+    let rules = vec![LambdaRule::Trained, LambdaRule::Fixed(0.6), BY_NOISE];
     let runs = rules.iter().map(|rule| Run::from(*rule)).collect();
     let config = SweepConfig { runs, layer: 0, batch: 4, measure: Some(Measure::Noise) };
     let data = Corruption::new(corrupt::Kind::Impulse, 0.2).unwrap().dataset(&spots(10), 5).unwrap();
@@ -435,8 +443,12 @@ fn bad_arguments_are_refused() {
     refused(grid(), &Dataset { labels: vec![9; 8], ..data.clone() }, "label 9");
 
     let images = mixed(2);
-    let message = LambdaRule::label_free(0.1).choose(&network, images.clone()).unwrap_err().to_string();
+    let message = BY_NOISE.choose(&network, images.clone()).unwrap_err().to_string();
     assert!(message.contains("recalibrate"), "{message}");
+    let message = LambdaRule::label_free(&network).unwrap_err().to_string();
+    assert!(message.contains("recalibrate"), "{message}");
+    let message = LambdaRule::label_free(&self::network(Kind::Resnet)).unwrap_err().to_string();
+    assert!(message.contains("resnet18"), "{message}");
     assert!(LambdaRule::Fixed(-1.0).choose(&network, images.clone()).is_err());
     assert_eq!(LambdaRule::Fixed(0.3).choose(&network, images.clone()).unwrap().unwrap(), [0.3; 2]);
     let message = self::network(Kind::Resnet).measure(&images, Measure::Residual).unwrap_err().to_string();

@@ -135,33 +135,34 @@ impl LambdaArgs {
 /// # Errors
 /// [`Error::Argument`] for a text that is neither a number nor a rule, or a rule that the file has no fit for.
 pub fn rule(text: &str, network: &Adapted<Network>, recipe: &Recipe) -> Result<LambdaRule> {
-    let Some(trained) = network.trained_lambda() else { return Err(no_lambda(network, "lambda", text)) };
-    network.check_one_lambda()?;
-    let free = LambdaRule::label_free(trained);
-    let calibration = || Calibration::of(recipe);
-    let rule = match (text, text.strip_prefix("auto-"), text.parse::<f32>()) {
-        ("auto", ..) => calibration()?.map_or(Ok(free), |c| c.rule(None)),
-        ("auto-free", ..) => Ok(free),
-        (_, Some(noise), _) => {
-            let reason = "the file has no fit of it: run `sdnet robust calibrate` first";
-            let unknown = |_| {
-                let kinds = Kind::ALL.map(Kind::name).join(", ");
-                Error::argument("lambda", text, format!("behind auto- stands a kind of noise, one of {kinds}"))
-            };
-            let noise = noise.parse::<Kind>().map_err(unknown)?;
-            calibration()?.ok_or_else(|| Error::argument("lambda", text, reason))?.rule(Some(noise))
-        }
-        (_, _, Ok(number)) if number.is_finite() && number >= 0.0 => Ok(LambdaRule::Fixed(number)),
-        _ => {
-            let reason = "must be a finite number that is not negative, auto, auto-free, or auto-NOISE";
-            Err(Error::argument("lambda", text, reason))
-        }
-    }?;
-    if matches!(rule, LambdaRule::Auto(..)) && network.recalibration().is_none() {
-        let reason = "needs to know what clean images are like: run `sdnet robust recalibrate` first";
-        return Err(Error::argument("lambda", text, reason));
+    if network.trained_lambda().is_none() {
+        return Err(no_lambda(network, "lambda", text));
     }
-    Ok(rule)
+    network.check_one_lambda()?;
+    let number = text.parse::<f32>().ok().filter(|number| number.is_finite() && *number >= 0.0);
+    if let Some(number) = number {
+        return Ok(LambdaRule::Fixed(number));
+    }
+    let refuse = |reason: &str| Err(Error::argument("lambda", text, reason));
+    let noise = match text.strip_prefix("auto-") {
+        _ if ["auto", "auto-free"].contains(&text) => None,
+        None => return refuse("must be a finite number that is not negative, auto, auto-free, or auto-NOISE"),
+        Some(noise) => match noise.parse::<Kind>() {
+            Ok(noise) => Some(noise),
+            Err(_) => {
+                let kinds = Kind::ALL.map(Kind::name).join(", ");
+                return refuse(&format!("behind auto- stands a kind of noise, one of {kinds}"));
+            }
+        },
+    };
+    if network.recalibration().is_none() && noise.is_none() {
+        return refuse("needs to know what clean images are like: run `sdnet robust recalibrate` first");
+    }
+    match (Calibration::of(recipe)?, text) {
+        (_, "auto-free") | (None, "auto") => LambdaRule::label_free(network),
+        (Some(fits), _) if network.recalibration().is_some() => fits.rule(noise),
+        _ => refuse("the file has no fit of it: run `sdnet robust calibrate` first"),
+    }
 }
 
 /// The refusal of a flag that needs a lambda, for a network that has none.

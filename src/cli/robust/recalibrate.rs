@@ -87,9 +87,18 @@ pub fn run(options: &RecalibrateArgs) -> Result<()> {
         if augment.is_some() { "cropped and flipped" } else { "as they are" },
     )?;
     say!(
-        "clean images, in units of normalised pixels: noise below {:.4}, values isolated by less than {:.3}; written to {}",
+        "clean images, in units of normalised pixels: noise below {:.4}, values isolated by less than {:.3}",
         found.clean.noise,
         found.clean.isolated[0],
-        out.display(),
-    )
+    )?;
+    match found.lambda_by_noise {
+        0.0 => say!(
+            "a larger lambda costs noisy images their classes: auto-free leaves it as it is; written to {}",
+            out.display()
+        ),
+        factor => say!(
+            "lambda of auto-free: that of the training plus {factor} times the noise; written to {}",
+            out.display()
+        ),
+    }
 }

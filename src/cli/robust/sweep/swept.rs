@@ -180,8 +180,7 @@ fn chosen(network: &Adapted<Network>, recipe: &Recipe) -> Result<Vec<Column>> {
     if network.recalibration().is_none() {
         return Ok(Vec::new());
     }
-    let mut columns =
-        vec![Column::new("auto-free", LambdaRule::label_free(network.trained_lambda().unwrap_or(recipe.model.lambda)))];
+    let mut columns = vec![Column::new("auto-free", LambdaRule::label_free(network)?)];
     if let Some(calibration) = Calibration::of(recipe)? {
         columns.push(Column::new("auto", calibration.rule(None)?));
         for noise in calibration.by_noise.keys() {
