@@ -160,6 +160,7 @@ fn attacks_refuse_what_cannot_work() {
         run(&["--lambdas", lambda], &[lambda.split(',').next_back().unwrap().trim_start_matches("auto-")]);
     }
     run(&["--mode", "transfer-lambda", "--lambda", "0.2", "--lambdas", "0.2"], &["lambdas = 0.2", "another one"]);
+    run(&["--mode", "transfer-lambda", "--lambdas", "0.1"], &["lambdas = 0.1", "another one"]);
     run(&["--mode", "transfer-model"], &["source", "transfer-model"]);
     run(&["--source", &weights], &["source", "transfer-model"]);
     run(&["--mode", "transfer-model", "--source", "missing.safetensors"], &["missing.safetensors"]);

@@ -66,9 +66,18 @@ impl Lambdas {
             }
         };
         let all = Self::of(own, others);
-        if options.mode == AttackMode::TransferLambda && all.all.len() == 1 {
-            let reason = "to transfer an attack takes another one than that which it is made at";
-            return Err(Error::argument("lambdas", &all.own.name, reason));
+        // A recalibrated network takes the same lambda in another way: with images repaired.
+        let same = |lambda: &Lambda| {
+            *lambda == all.own
+                || (network.recalibration().is_none() && lambda.value.is_some() && lambda.value == all.own.value)
+        };
+        if options.mode == AttackMode::TransferLambda && all.all.iter().all(same) {
+            let reason = "is the lambda that the attack is made at: name another one to transfer it to";
+            return Err(Error::argument(
+                "lambdas",
+                options.lambdas.iter().flatten().cloned().collect::<Vec<_>>().join(","),
+                reason,
+            ));
         }
         Ok(all)
     }

@@ -66,12 +66,14 @@ fn mode(report: &Report) -> String {
 fn table(report: &Report) -> String {
     let lines = report.lines();
     let width = lines.iter().map(|line| line.name().len()).max().unwrap_or(0).max(10);
-    let heads = report.epsilons().into_iter().map(|e| format!("{:>9}", epsilon_name(report.norm, e)));
+    let names = report.epsilons().into_iter().map(|e| epsilon_name(report.norm, e)).collect::<Vec<_>>();
+    let column = names.iter().map(|name| name.len() + 1).max().unwrap_or(0).max(9);
+    let heads = names.iter().map(|name| format!("{name:>column$}"));
     let mut text = format!("{:width$}{}", "accuracy %", heads.collect::<String>());
     for line in &lines {
         let cells = report.epsilons().into_iter().map(|e| match line.accuracy(e) {
-            Some(accuracy) => format!("{accuracy:>9.2}"),
-            None => format!("{:>9}", "-"),
+            Some(accuracy) => format!("{accuracy:>column$.2}"),
+            None => format!("{:>column$}", "-"),
         });
         text += &format!("\n{:width$}{}", line.name(), cells.collect::<String>());
     }

@@ -23,11 +23,12 @@ pub enum RobustCommand {
     Recalibrate(RecalibrateArgs),
     /// Fit the best lambda to what is measured in noisy training images, and store the fit in the weights file
     Calibrate(CalibrateArgs),
-    /// Say how far an image may change before other atoms explain it, beside what attacks find
+    /// Compute the smallest change of an image at which the first layer's code gains or loses an entry, and compare it with attacks
     ///
-    /// For each of some test images, the first layer's codes are brought to convergence, and the smallest change of pixels is
-    /// computed at which a code vanishes or another one appears. It is exact, and it is about the codes, not about the class;
-    /// beside it stands how large a change an attack needs to fool the network.
+    /// The codes of some test images are brought to convergence (the network itself runs a few iterations). Then the smallest change
+    /// of pixels is computed, exactly, at which a code that is not zero becomes zero, or another one appears. This is about
+    /// the codes, not about the class; for comparison, an attack finds out how large a change fools the network. For networks whose
+    /// first layer is a sparse coding layer with a squared residual and one copy of the image.
     Certificate(CertificateArgs),
 }
 

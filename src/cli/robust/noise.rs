@@ -78,8 +78,8 @@ impl NoiseArgs {
                 let mut levels = Vec::<f32>::new();
                 for text in numbers {
                     let refuse = |reason: &str| Error::argument("levels", text, reason);
-                    match text.parse().map_err(|_| refuse("usual, severities, or numbers"))? {
-                        0.0 => return Err(refuse("clean images are always among them")),
+                    match text.parse().map_err(|_| refuse("is no number; usual and severities stand alone"))? {
+                        0.0 => return Err(refuse("leave it out: clean images are always taken as well")),
                         level if levels.contains(&level) => return Err(refuse("is named twice")),
                         level => levels.push(level),
                     }

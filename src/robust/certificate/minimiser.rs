@@ -4,8 +4,10 @@ use nalgebra::{Cholesky, DMatrix, DVector, Dyn};
 
 use super::dictionary::Dictionary;
 
+/// Changes of the support that may exchange many codes at once.
+const AT_ONCE: usize = 20;
 /// Changes of the support after which the search is given up.
-const ROUNDS: usize = 500;
+const ROUNDS: usize = 100;
 /// An atom fits in if its slack is not below minus this many times the largest product with the signal.
 const TOLERANCE: f64 = 1e-11;
 
@@ -38,34 +40,38 @@ pub(super) struct Minimiser {
 }
 
 impl Problem<'_> {
-    /// The minimiser, if it is found and is the only one: an active-set method (Lawson & Hanson 1974, chapter 23; with signs and
-    /// lambda as Osborne, Presnell & Turlach 2000) that starts from an approximate minimiser.
+    /// The minimiser, if it is found and is the only one: an active-set method that starts from an approximate minimiser. At first
+    /// all codes that are on the wrong side are exchanged at once (Portugal, Judice and Vicente 1994), then one at a time (Lawson and Hanson
+    /// 1974, chapter 23; with signs and lambda as Osborne, Presnell and Turlach 2000).
     pub fn minimise(&self, start: &[f64]) -> Option<Minimiser> {
         let mut places = (0..start.len()).filter(|&i| start[i] != 0.0).collect::<Vec<_>>();
         let mut signs = places.iter().map(|&i| start[i].signum()).collect::<Vec<_>>();
         let mut codes = places.iter().map(|&i| start[i]).collect::<Vec<_>>();
-        for _ in 0..ROUNDS {
+        for round in 0..ROUNDS {
             let atoms = self.dictionary.atoms(&places);
             let gram = Cholesky::new(atoms.tr_mul(&atoms) + DMatrix::identity(places.len(), places.len()) * self.mu)?;
             let signed = DVector::from_column_slice(&signs);
             let right = atoms.tr_mul(&DVector::from_column_slice(self.signal)) - &signed * self.lambda;
             let best = gram.solve(&right);
-            if let Some(kept) = towards(&mut codes, &signs, &best) {
+            let many = round < AT_ONCE;
+            if let Some(kept) = towards(&mut codes, &signs, &best, many) {
                 places = kept.iter().map(|&i| places[i]).collect();
                 signs = kept.iter().map(|&i| signs[i]).collect();
                 codes = kept.iter().map(|&i| codes[i]).collect();
                 continue;
             }
             let (slack, appearing) = self.slack(&places, &best);
-            let lacking = (0..slack.len()).filter_map(|j| slack[j].map(|s| (j, s))).min_by(|a, b| a.1.total_cmp(&b.1));
-            match lacking {
-                Some((place, slack)) if slack < -self.tolerance() => {
-                    codes = best.as_slice().to_vec();
-                    places.push(place);
-                    signs.push(appearing[place]);
-                    codes.push(0.0);
-                }
-                _ => return Some(Minimiser { places, signs: signed, codes: best, atoms, gram, slack, appearing }),
+            let mut lacking = (0..slack.len()).filter_map(|j| slack[j].map(|s| (s, j))).collect::<Vec<_>>();
+            lacking.retain(|(slack, _)| *slack < -self.tolerance());
+            lacking.sort_by(|a, b| a.0.total_cmp(&b.0));
+            if lacking.is_empty() {
+                return Some(Minimiser { places, signs: signed, codes: best, atoms, gram, slack, appearing });
+            }
+            codes = best.as_slice().to_vec();
+            for (_, place) in lacking.into_iter().take(if many { usize::MAX } else { 1 }) {
+                places.push(place);
+                signs.push(appearing[place]);
+                codes.push(0.0);
             }
         }
         None
@@ -95,13 +101,17 @@ impl Problem<'_> {
     }
 }
 
-/// Moves codes as far towards others as none changes its sign. If that is not the whole way, the numbers of those that are left
-/// without the code that has become zero.
-fn towards(codes: &mut [f64], signs: &[f64], best: &DVector<f64>) -> Option<Vec<usize>> {
-    let wrong = (0..codes.len()).filter(|&i| best[i] * signs[i] <= 0.0);
+/// The numbers of the codes that are left if those go which would change their signs on the way to the best ones: all of them, or
+/// the first, up to which all codes are moved. None where no sign changes.
+fn towards(codes: &mut [f64], signs: &[f64], best: &DVector<f64>, many: bool) -> Option<Vec<usize>> {
+    let wrong = |i: &usize| best[*i] * signs[*i] <= 0.0;
+    if many {
+        codes.copy_from_slice(best.as_slice());
+        return (0..codes.len()).any(|i| wrong(&i)).then(|| (0..codes.len()).filter(|i| !wrong(i)).collect());
+    }
     // Both may be zero.
     let part = |i: usize| if codes[i] == 0.0 { 0.0 } else { codes[i] / (codes[i] - best[i]) };
-    let (first, part) = wrong.map(|i| (i, part(i))).min_by(|a, b| a.1.total_cmp(&b.1))?;
+    let (first, part) = (0..codes.len()).filter(wrong).map(|i| (i, part(i))).min_by(|a, b| a.1.total_cmp(&b.1))?;
     codes.iter_mut().zip(best.iter()).for_each(|(code, best)| *code += part * (best - *code));
     Some((0..codes.len()).filter(|&i| i != first).collect())
 }

@@ -72,13 +72,14 @@ impl Certifier {
     pub fn new(layer: &Csc, std: &[f32], lambda: f32, iterations: usize) -> Result<Self> {
         let config = *layer.config();
         let refuse = |name, value: &str| {
-            Err(Error::argument(name, value, "has no certificate: its codes minimise something else"))
+            let reason = "there is a certificate only for codes that minimise 1/2 |x - A z|^2 + lambda |z|_1 + mu/2 |z|^2 for one copy of x";
+            Err(Error::argument(name, value, reason))
         };
         if config.root_noise {
             return refuse("root-noise", "on");
         }
         if config.dictionaries != 1 {
-            return refuse("dictionaries", &config.dictionaries.to_string());
+            return refuse("n-dict", &config.dictionaries.to_string());
         }
         if !(lambda.is_finite() && lambda > 0.0) {
             return Err(Error::argument("lambda", lambda, "a certificate needs a finite positive one"));
@@ -97,11 +98,11 @@ impl Certifier {
     }
 
     /// The certificate of each of the normalised images `[n, height, width, channels]`; none where the minimiser was not found, for
-    /// want of iterations or because it is not the only one.
+    /// want of iterations or because it is not the only one. `watch` is called for each image.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::OutOfMemory`]; [`Error::Argument`] for more than [`MOST_CODES`] codes that are not zero.
-    pub fn certify(&self, images: &Tensor) -> Result<Vec<Option<Certificate>>> {
+    pub fn certify(&self, images: &Tensor, watch: &mut dyn FnMut()) -> Result<Vec<Option<Certificate>>> {
         let shape = self.layer.shape(images)?;
         let dictionary = Dictionary::new(&self.layer, shape)?;
         let tape = Tape::idle();
@@ -121,6 +122,7 @@ impl Certifier {
             let CscConfig { mu, non_negative, .. } = *self.layer.config();
             let problem = Problem { dictionary: &dictionary, signal: &x, lambda, mu: mu.into(), non_negative };
             all.push(problem.minimise(&z).and_then(|found| self.certificate(&dictionary, &found)));
+            watch();
         }
         Ok(all)
     }
