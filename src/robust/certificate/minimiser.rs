@@ -44,35 +44,35 @@ impl Problem<'_> {
     /// all codes that are on the wrong side are exchanged at once (Portugal, Judice and Vicente 1994), then one at a time (Lawson and Hanson
     /// 1974, chapter 23; with signs and lambda as Osborne, Presnell and Turlach 2000).
     pub fn minimise(&self, start: &[f64]) -> Option<Minimiser> {
-        let mut places = (0..start.len()).filter(|&i| start[i] != 0.0).collect::<Vec<_>>();
-        let mut signs = places.iter().map(|&i| start[i].signum()).collect::<Vec<_>>();
-        let mut codes = places.iter().map(|&i| start[i]).collect::<Vec<_>>();
+        let mut active = Active::of(start);
         for round in 0..ROUNDS {
-            let atoms = self.dictionary.atoms(&places);
-            let gram = Cholesky::new(atoms.tr_mul(&atoms) + DMatrix::identity(places.len(), places.len()) * self.mu)?;
-            let signed = DVector::from_column_slice(&signs);
-            let right = atoms.tr_mul(&DVector::from_column_slice(self.signal)) - &signed * self.lambda;
-            let best = gram.solve(&right);
             let many = round < AT_ONCE;
-            if let Some(kept) = towards(&mut codes, &signs, &best, many) {
-                places = kept.iter().map(|&i| places[i]).collect();
-                signs = kept.iter().map(|&i| signs[i]).collect();
-                codes = kept.iter().map(|&i| codes[i]).collect();
+            let atoms = self.dictionary.atoms(&active.places);
+            let gram = atoms.tr_mul(&atoms) + DMatrix::identity(atoms.ncols(), atoms.ncols()) * self.mu;
+            let Some(gram) = Cholesky::new(gram) else {
+                // More atoms than can be told apart: the larger half is a new start.
+                active.keep(many.then(|| active.larger_half())?);
+                continue;
+            };
+            let signs = DVector::from_column_slice(&active.signs);
+            let right = atoms.tr_mul(&DVector::from_column_slice(self.signal)) - &signs * self.lambda;
+            let codes = gram.solve(&right);
+            if let Some(kept) = active.towards(&codes, many) {
+                active.keep(kept);
                 continue;
             }
-            let (slack, appearing) = self.slack(&places, &best);
+            let (slack, appearing) = self.slack(&active.places, &codes);
             let mut lacking = (0..slack.len()).filter_map(|j| slack[j].map(|s| (s, j))).collect::<Vec<_>>();
-            lacking.retain(|(slack, _)| *slack < -self.tolerance());
+            lacking.retain(|(slack, _)| *slack < self.tolerance());
             lacking.sort_by(|a, b| a.0.total_cmp(&b.0));
-            if lacking.is_empty() {
-                return Some(Minimiser { places, signs: signed, codes: best, atoms, gram, slack, appearing });
+            match lacking.first() {
+                None => return Some(Minimiser { places: active.places, signs, codes, atoms, gram, slack, appearing }),
+                // An atom that could be taken as well as not: the minimiser is not the only one, or about to change.
+                Some((slack, _)) if *slack >= -self.tolerance() => return None,
+                Some(_) if many => lacking.retain(|(slack, _)| *slack < -self.tolerance()),
+                Some(_) => lacking.truncate(1),
             }
-            codes = best.as_slice().to_vec();
-            for (_, place) in lacking.into_iter().take(if many { usize::MAX } else { 1 }) {
-                places.push(place);
-                signs.push(appearing[place]);
-                codes.push(0.0);
-            }
+            lacking.into_iter().for_each(|(_, place)| active.push(place, appearing[place]));
         }
         None
     }
@@ -101,17 +101,54 @@ impl Problem<'_> {
     }
 }
 
-/// The numbers of the codes that are left if those go which would change their signs on the way to the best ones: all of them, or
-/// the first, up to which all codes are moved. None where no sign changes.
-fn towards(codes: &mut [f64], signs: &[f64], best: &DVector<f64>, many: bool) -> Option<Vec<usize>> {
-    let wrong = |i: &usize| best[*i] * signs[*i] <= 0.0;
-    if many {
-        codes.copy_from_slice(best.as_slice());
-        return (0..codes.len()).any(|i| wrong(&i)).then(|| (0..codes.len()).filter(|i| !wrong(i)).collect());
+/// The codes that are taken to be not zero: their places, signs and values.
+struct Active {
+    places: Vec<usize>,
+    signs: Vec<f64>,
+    codes: Vec<f64>,
+}
+
+impl Active {
+    fn of(codes: &[f64]) -> Self {
+        let places = (0..codes.len()).filter(|&i| codes[i] != 0.0).collect::<Vec<_>>();
+        let codes = places.iter().map(|&i| codes[i]).collect::<Vec<_>>();
+        Self { signs: codes.iter().map(|code| code.signum()).collect(), places, codes }
     }
-    // Both may be zero.
-    let part = |i: usize| if codes[i] == 0.0 { 0.0 } else { codes[i] / (codes[i] - best[i]) };
-    let (first, part) = (0..codes.len()).filter(wrong).map(|i| (i, part(i))).min_by(|a, b| a.1.total_cmp(&b.1))?;
-    codes.iter_mut().zip(best.iter()).for_each(|(code, best)| *code += part * (best - *code));
-    Some((0..codes.len()).filter(|&i| i != first).collect())
+
+    /// Takes in a code that is still zero.
+    fn push(&mut self, place: usize, sign: f64) {
+        self.places.push(place);
+        self.signs.push(sign);
+        self.codes.push(0.0);
+    }
+
+    /// Keeps those of these numbers.
+    fn keep(&mut self, kept: Vec<usize>) {
+        self.places = kept.iter().map(|&i| self.places[i]).collect();
+        self.signs = kept.iter().map(|&i| self.signs[i]).collect();
+        self.codes = kept.iter().map(|&i| self.codes[i]).collect();
+    }
+
+    /// The numbers of the larger half.
+    fn larger_half(&self) -> Vec<usize> {
+        let mut order = (0..self.codes.len()).collect::<Vec<_>>();
+        order.sort_by(|&a, &b| self.codes[b].abs().total_cmp(&self.codes[a].abs()));
+        order.truncate(self.codes.len() / 2);
+        order
+    }
+
+    /// Gives the codes their best values. If any of those has the wrong sign, the numbers of the codes that are left without these: without
+    /// all of them, or without the first that the codes meet on their way, which then ends there.
+    fn towards(&mut self, best: &DVector<f64>, many: bool) -> Option<Vec<usize>> {
+        let wrong = (0..self.codes.len()).filter(|&i| best[i] * self.signs[i] <= 0.0).collect::<Vec<_>>();
+        // Both may be zero.
+        let part = |&i: &usize| if self.codes[i] == 0.0 { 0.0 } else { self.codes[i] / (self.codes[i] - best[i]) };
+        let first = wrong.iter().map(|i| (*i, part(i))).min_by(|a, b| a.1.total_cmp(&b.1));
+        let (left_out, part) = match first {
+            Some((first, part)) if !many => (vec![first], part),
+            _ => (wrong, 1.0),
+        };
+        self.codes.iter_mut().zip(best.iter()).for_each(|(code, best)| *code += part * (best - *code));
+        (!left_out.is_empty()).then(|| (0..self.codes.len()).filter(|i| left_out.binary_search(i).is_err()).collect())
+    }
 }
