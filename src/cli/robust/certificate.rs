@@ -250,7 +250,7 @@ mod tests {
         let all = summary(0.1, &[row(Some(0.01), Some(0.5)), row(Some(0.03), Some(0.0)), row(None, None)]);
         assert!(all.contains("1 codes") && all.contains("2.55/255 (the largest 7.65/255) in L2"), "{all}");
         assert!(all.contains("medians of 2 images") && all.contains("no certificate for 1 image:"), "{all}");
-        assert!(all.contains("127/255 in L2 fool the network in half of the 2"), "{all}");
+        assert!(all.contains("128/255 in L2 fool the network in half of the 2"), "{all}");
         let none = summary(0.1, &[row(None, Some(0.0))]);
         assert!(!none.contains("NaN") && !none.contains("codes are not zero;") && none.contains("gets none"), "{none}");
         assert!(summary(0.1, &[row(None, None)]).contains("withstand all changes tried"));
