@@ -18,6 +18,9 @@ const ONE_IN: usize = 4;
 /// The share of the images whose class a factor may lose at a level, beyond those that it keeps: one in so many.
 const SPARED: usize = 200;
 
+/// The share of the noisy images that a factor must gain: one in so many. Less is as well chance.
+const GAINED: usize = 50;
+
 /// How often `watch` is called.
 pub(super) fn passes(images: usize, batch: usize) -> usize {
     let images = images.div_ceil(ONE_IN);
@@ -25,8 +28,8 @@ pub(super) fn passes(images: usize, batch: usize) -> usize {
 }
 
 /// The factor of the noise by which lambda grows so that most images keep the class that they have without noise, among those factors
-/// with which hardly fewer do than with the lambda of the training, at any level of noise: a larger lambda also removes fine
-/// structures, which some images consist of.
+/// with which hardly fewer do than with the lambda of the training, at any level of noise, and clearly more do in all: a larger lambda
+/// also removes fine structures, which some images consist of.
 pub(super) fn lambda_by_noise<M: Model>(
     network: &Adapted<M>,
     data: &Dataset,
@@ -46,15 +49,17 @@ pub(super) fn lambda_by_noise<M: Model>(
         let outcomes = sweep(network, &noisy, normalization, &config, watch)?.outcomes;
         kept.push(outcomes.iter().map(|o| o.correct.iter().filter(|kept| **kept).count()).collect());
     }
-    Ok(FACTORS[best(&kept, data.len() / SPARED)])
+    Ok(FACTORS[best(&kept, data.len())])
 }
 
-/// The number of the factor that keeps most, by level and factor, of those that lose no more than spared at any level against the first;
-/// of equal ones the smallest.
-fn best(kept: &[Vec<usize>], spared: usize) -> usize {
-    let harmless = |&factor: &usize| kept.iter().all(|level| level[factor] + spared >= level[0]);
+/// The number of the factor that keeps most images, by level and factor, of those that lose no more than are spared at any level against
+/// the first and gain enough in all; of equal ones the smallest, and the first where there is none.
+fn best(kept: &[Vec<usize>], images: usize) -> usize {
+    let harmless = |&factor: &usize| kept.iter().all(|level| level[factor] + images / SPARED >= level[0]);
     let total = |factor: &usize| kept.iter().map(|level| level[*factor]).sum::<usize>();
-    (0..FACTORS.len()).filter(harmless).rev().max_by_key(total).unwrap_or_default()
+    let wanted = total(&0) + (kept.len() * images).div_ceil(GAINED).max(1);
+    let gains = |factor: &usize| total(factor) >= wanted;
+    (1..FACTORS.len()).filter(harmless).filter(gains).rev().max_by_key(total).unwrap_or_default()
 }
 
 /// The classes that a network gives to images.
@@ -77,13 +82,14 @@ mod tests {
 
     #[test]
     fn the_factor_keeps_most_and_loses_nowhere() {
-        // More in all, but fewer at one level.
-        assert_eq!(best(&[vec![90, 91, 92, 95], vec![50, 55, 60, 70]], 0), 3);
-        assert_eq!(best(&[vec![90, 90, 89, 88], vec![50, 55, 60, 70]], 0), 1);
-        assert_eq!(best(&[vec![90, 90, 89, 88], vec![50, 55, 60, 70]], 1), 2);
-        assert_eq!(best(&[vec![90, 89, 89, 89], vec![50, 70, 70, 70]], 0), 0);
-        // Of equal ones, the one that changes least.
-        assert_eq!(best(&[vec![90, 90, 90, 90]], 0), 0);
+        assert_eq!(best(&[vec![90, 91, 92, 95], vec![50, 55, 60, 70]], 100), 3);
+        // More in all, but fewer at one level, which is spared if there are enough images.
+        assert_eq!(best(&[vec![90, 90, 89, 88], vec![50, 55, 60, 70]], 100), 1);
+        assert_eq!(best(&[vec![180, 180, 179, 176], vec![100, 110, 120, 140]], 200), 2);
+        assert_eq!(best(&[vec![90, 89, 89, 89], vec![50, 70, 70, 70]], 100), 0);
+        // Of equal ones, the one that changes least; and none for less than one image in fifty.
+        assert_eq!(best(&[vec![90, 92, 92, 92]], 100), 1);
+        assert_eq!(best(&[vec![90, 91, 91, 91]], 100), 0);
         assert_eq!(best(&[], 0), 0);
     }
 }
